@@ -1,0 +1,24 @@
+//! What is true: the semantics of awaitd's queues, events and locks.
+//!
+//! [`judge()`] decides, [`State::apply`] changes, [`Engine`] joins the two and keeps the lines of
+//! those who wait. Nothing here performs I/O, asks what time it is, draws a random number, logs or
+//! counts: time is an argument, and what happened is a list of [`Record`]s.
+
+pub mod engine;
+pub mod judge;
+pub mod limits;
+pub mod messages;
+pub mod state;
+pub mod waiters;
+
+pub use engine::{At, Census, Engine, Reply, Request, Step, Ticket};
+pub use judge::{Verdict, judge};
+pub use limits::Limits;
+pub use messages::{
+    answer::{Answer, Got, Grant, Granted, LockView, QueueView, QueueWaiters, Refusal, Withdrawal},
+    command::{Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig},
+    name::{BadName, Name, Thing},
+    record::{Entry, Held, Outcome, Record, Remembrance, Then},
+    time::Time,
+};
+pub use state::{State, Trash};

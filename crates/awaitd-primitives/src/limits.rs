@@ -1,0 +1,88 @@
+//! Every bound, each with its reason. Reaching one is a refusal, never a surprise.
+
+use std::time::Duration;
+
+/// Names are shown in metrics, paths and logs; 128 characters hold any sensible one.
+pub const NAME_BYTES_MAX: usize = 128;
+
+/// Bounded by default: a queue that nobody drains must slow its producers down.
+pub const MAXSIZE_DEFAULT: u64 = 1_000;
+
+/// Far beyond what fits into memory; 0 says "infinite" where that is meant.
+pub const MAXSIZE_MAX: u64 = 1_000_000_000;
+
+/// Long enough for a short job, short enough that a dead worker is noticed.
+pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Below this a lease would end on the way to its holder.
+pub const LEASE_MIN: Duration = Duration::from_millis(100);
+
+/// Whoever holds for longer than a day should renew.
+pub const LEASE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A delay of a hundred years is a typing error beyond this.
+pub const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+/// Jobs of one queue under lease: workers that get and never finish must be noticed.
+pub const LEASED_MAX: u64 = 100_000;
+
+/// A worker's error text is kept with its job; what is longer is cut to this many bytes.
+pub const ERROR_BYTES_MAX: usize = 4_096;
+
+/// `owner` is shown to others, in a header.
+pub const OWNER_BYTES_MAX: usize = 255;
+
+/// An `Idempotency-Key` fits into one header line.
+pub const KEY_BYTES_MAX: usize = 255;
+
+/// What was done under a key is remembered for so long.
+pub const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// A place in line is kept for so long for one who is absent, and so is an undelivered lease.
+pub const KEEP_FOR: Duration = Duration::from_secs(10);
+
+/// What was never configured and is at rest goes after so long.
+pub const REST_FOR: Duration = Duration::from_secs(5 * 60);
+
+/// Due jobs, ended leases and judged waits in one turn of the loop: about four milliseconds.
+pub const TURN_MAX: usize = 4_096;
+
+/// What became of the last so many leases is known, at two bits each: two megabytes.
+pub const SETTLED_WINDOW: u64 = 8 * 1024 * 1024;
+
+/// Leases older than the window that were settled late; 16 bytes each.
+pub const SETTLED_LATE_MAX: usize = 65_536;
+
+/// A list's page; the caller asks for the next one.
+pub const LIST_LIMIT_MAX: usize = 1_000;
+
+/// A list's page if nothing is said.
+pub const LIST_LIMIT_DEFAULT: usize = 100;
+
+/// The bounds that an operator may set.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Requests that wait at one time; a parked one costs its connection and some hundred bytes.
+    pub waits_max: usize,
+    /// Bytes in the bodies of waiting puts.
+    pub waiting_bytes_max: usize,
+    /// Keys that are remembered or kept; about 300 bytes each.
+    pub keys_max: usize,
+    /// Queues, events and locks; about 500 bytes each.
+    pub names_max: usize,
+    /// Whether a queue or an event springs into being by its first use. A lock always does: it has
+    /// no configuration that could be forgotten.
+    pub auto_create: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            waits_max: 100_000,
+            waiting_bytes_max: 64 * 1024 * 1024,
+            keys_max: 1_000_000,
+            names_max: 1_000_000,
+            auto_create: true,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! What is told: an answer or a refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::name::{Name, Thing};
+use crate::messages::time::Time;
+
+/// The caller has what it asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The queue is as it was told to be.
+    Configured {
+        /// Which queue.
+        queue: Name,
+        /// As it is now.
+        config: QueueConfig,
+        /// It was not there before.
+        created: bool,
+    },
+    /// A queue's state.
+    Queue(QueueView),
+    /// A page of queues.
+    Queues {
+        /// In the order of their names.
+        items: Vec<QueueView>,
+        /// Where the next page begins, if there is one.
+        cursor: Option<Name>,
+    },
+    /// The thing is gone.
+    Deleted,
+    /// The job is in the queue.
+    Placed {
+        /// Which queue.
+        queue: Name,
+        /// Under which number.
+        job: JobId,
+    },
+    /// A job.
+    Got(Box<Got>),
+    /// Every job is done.
+    Joined {
+        /// Of the moment when the last one was.
+        generation: u64,
+    },
+    /// The queue takes no more jobs.
+    ShutDown,
+    /// The event is set.
+    Set {
+        /// Of this set.
+        generation: u64,
+    },
+    /// The event is not set.
+    Cleared,
+    /// The event was set.
+    Happened {
+        /// Of the last set.
+        generation: u64,
+        /// Of the last set.
+        value: Payload,
+    },
+    /// The lock is the caller's.
+    Acquired(Grant),
+    /// A lock's state.
+    Lock(LockView),
+    /// The lease has ended as was asked: job done, lock released, job given back.
+    Settled,
+    /// The lease has been kept.
+    Extended(Grant),
+    /// The lease is held.
+    Held(Grant),
+    /// What became of a request under a key.
+    Withdrawn(Withdrawal),
+}
+
+/// A lease, as its holder is told of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// What is held.
+    pub thing: Thing,
+    /// Its number.
+    pub lease: LeaseId,
+    /// When it ends.
+    pub until: Time,
+}
+
+/// A job, as a get is answered with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Got {
+    /// From which queue.
+    pub queue: Name,
+    /// Its number.
+    pub job: JobId,
+    /// By which lease.
+    pub lease: LeaseId,
+    /// When that ends; `None` if the job is done once it is delivered.
+    pub until: Option<Time>,
+    /// 1 at first.
+    pub attempt: u32,
+    /// How long it had been ready.
+    pub waited: Duration,
+    /// When it was put.
+    pub enqueued: Time,
+    /// What was put.
+    pub payload: Payload,
+}
+
+/// A queue's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// Its name.
+    pub name: Name,
+    /// What it was told to be.
+    pub config: QueueConfig,
+    /// Jobs to be had now.
+    pub ready: u64,
+    /// Jobs to be had later.
+    pub delayed: u64,
+    /// Jobs that somebody holds.
+    pub leased: u64,
+    /// Jobs that were put and are not done.
+    pub unfinished: u64,
+    /// When the job that has been ready for longest became so.
+    pub oldest_ready: Option<Time>,
+    /// Nothing more can be put.
+    pub shut_down: bool,
+    /// Who waits.
+    pub waiters: QueueWaiters,
+}
+
+/// Who waits at a queue and is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueWaiters {
+    /// For room.
+    pub put: u64,
+    /// For a job.
+    pub get: u64,
+    /// For the end.
+    pub join: u64,
+}
+
+/// A lock's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockView {
+    /// Its name.
+    pub name: Name,
+    /// Who holds it, as they said.
+    pub owner: Option<Arc<str>>,
+    /// By which lease, until when.
+    pub holder: Option<(LeaseId, Time)>,
+    /// Who waits for it and is there.
+    pub waiters: u64,
+}
+
+/// What became of a request under a key that is taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Withdrawal {
+    /// It had not been done, and will not be.
+    Withdrawn,
+    /// It had been done: here is what it was granted, if that has a place of its own.
+    Granted(Granted),
+}
+
+/// What was done under a key and can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Granted {
+    /// A job was put.
+    Job(Name, JobId),
+    /// A lease was granted.
+    Lease(Thing, LeaseId),
+    /// Something was done that has no place of its own.
+    Nothing,
+}
+
+/// The caller does not have what it asked for. Clients match [`Refusal::code`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The queue is at its bound.
+    Full,
+    /// The bodies of waiting puts have no more room.
+    WaitingBytes,
+    /// The queue takes no more jobs, or has none any more.
+    QueueShutDown,
+    /// The queue has no job.
+    Empty,
+    /// Jobs are unfinished.
+    NotDrained {
+        /// How many.
+        unfinished: u64,
+        /// Of the last moment when none was.
+        generation: u64,
+    },
+    /// The event is not set.
+    NotSet {
+        /// Of the last set; 0 if never.
+        generation: u64,
+    },
+    /// The event is set already.
+    AlreadySet {
+        /// Of the last set.
+        generation: u64,
+    },
+    /// The queue is there already.
+    Exists {
+        /// Which queue.
+        queue: Name,
+        /// As it is.
+        config: QueueConfig,
+    },
+    /// Somebody else has the lock.
+    Locked {
+        /// Who, as they said.
+        owner: Option<Arc<str>>,
+        /// Until when; `None` if the lock has just come free for somebody who was there before.
+        until: Option<Time>,
+        /// The caller waited, and that is over.
+        waited: bool,
+    },
+    /// The lock is held and may not be deleted.
+    Held,
+    /// The lease has ended otherwise.
+    LeaseLost,
+    /// There is no such thing.
+    NotFound,
+    /// The thing went while the caller waited.
+    Deleted,
+    /// The key was used for another request.
+    KeyMismatch,
+    /// A newer request with the same key has the place.
+    Superseded,
+    /// The request was taken back.
+    Withdrawn,
+    /// More waits than there is room for.
+    TooManyWaits,
+    /// More keys than there is room for.
+    TooManyKeys,
+    /// More things than there is room for.
+    TooManyNames,
+    /// The server is going.
+    ShuttingDown,
+}
+
+impl Refusal {
+    /// The stable code that clients match.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Full => "queue_full",
+            Self::WaitingBytes => "waiting_bytes",
+            Self::QueueShutDown => "queue_shut_down",
+            Self::Empty => "empty",
+            Self::NotDrained { .. } => "not_drained",
+            Self::NotSet { .. } => "not_set",
+            Self::AlreadySet { .. } => "already_set",
+            Self::Exists { .. } => "exists",
+            Self::Locked { .. } => "locked",
+            Self::Held => "held",
+            Self::LeaseLost => "lease_lost",
+            Self::NotFound => "not_found",
+            Self::Deleted => "deleted",
+            Self::KeyMismatch => "idempotency_mismatch",
+            Self::Superseded => "superseded",
+            Self::Withdrawn => "withdrawn",
+            Self::TooManyWaits | Self::TooManyKeys => "overloaded",
+            Self::TooManyNames => "too_many_names",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}

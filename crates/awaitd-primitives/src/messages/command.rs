@@ -1,0 +1,267 @@
+//! What is asked. A command is a value: it can be judged, parked and judged again.
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::limits;
+use crate::messages::name::{Name, Thing};
+
+/// A job's number; larger than that of any job before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// A lease's number, which is its fence as well: larger than that of any lease before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LeaseId(pub NonZeroU64);
+
+impl LeaseId {
+    /// The fence: the number to compare.
+    pub fn fence(self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// A command, and the `Idempotency-Key` that it came with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked.
+    pub command: Command,
+    /// Under which key, if any. A key belongs to the thing of the command.
+    pub key: Option<Key>,
+}
+
+/// An `Idempotency-Key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// 1 to 255 visible ASCII characters.
+    pub text: Arc<str>,
+    /// A hash of method, path, body and all parameters but `wait`: what makes two requests the same.
+    pub fingerprint: u128,
+}
+
+/// Bytes that somebody put, and what they said these are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The bytes, never looked into.
+    pub bytes: Arc<[u8]>,
+    /// Their `Content-Type`, if one was given.
+    pub content_type: Option<Arc<str>>,
+}
+
+/// Which job is handed out first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// The one that was ready first.
+    #[default]
+    Fifo,
+}
+
+/// What a queue is told to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueConfig {
+    /// How many jobs may wait in it, ready or delayed; 0 is asyncio's "infinite".
+    pub maxsize: u64,
+    /// Which of them goes first.
+    pub order: Order,
+    /// How long a lease is if the get does not say.
+    pub lease: Duration,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            maxsize: limits::MAXSIZE_DEFAULT,
+            order: Order::Fifo,
+            lease: limits::LEASE_DEFAULT,
+        }
+    }
+}
+
+/// What a get does with the job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GetMode {
+    /// Holds it by a lease of this length, or of the queue's.
+    Leased(Option<Duration>),
+    /// At most once (`ack=true`): done as soon as it is delivered.
+    AtMostOnce,
+}
+
+/// A lease as a client names it. Whoever makes one has checked the token: the number was given out
+/// by this server, and if a path named it, for that thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeaseRef {
+    /// Its number, from a token that this server made.
+    pub id: LeaseId,
+    /// The thing in the path, to which a key belongs; `None` if the lease was named by its token alone.
+    pub thing: Option<Thing>,
+}
+
+/// Everything that can be asked. Each of them is one call of the HTTP contract.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// `Queue(maxsize)`: replaces the configuration; `only_new` refuses if the queue exists.
+    ConfigureQueue {
+        /// Which queue.
+        queue: Name,
+        /// What it shall be.
+        config: QueueConfig,
+        /// `If-None-Match: *`.
+        only_new: bool,
+    },
+    /// `qsize()` and the rest of the queue's state.
+    ReadQueue {
+        /// Which queue.
+        queue: Name,
+    },
+    /// The queues in the order of their names.
+    ListQueues {
+        /// Only those whose names begin so.
+        prefix: String,
+        /// Only those after this name.
+        cursor: Option<String>,
+        /// At most so many.
+        limit: usize,
+    },
+    /// Removes the queue and all that it holds.
+    DeleteQueue {
+        /// Which queue.
+        queue: Name,
+    },
+    /// `put`.
+    Put {
+        /// Into which queue.
+        queue: Name,
+        /// The job.
+        payload: Payload,
+        /// Not handed out before so long from now.
+        delay: Duration,
+    },
+    /// `get`.
+    Get {
+        /// From which queue.
+        queue: Name,
+        /// Held by a lease, or at most once.
+        mode: GetMode,
+        /// `task_done` of this lease first; if that is refused, nothing is got.
+        settle: Option<LeaseRef>,
+    },
+    /// `join`: until every job that was put is done.
+    Join {
+        /// Of which queue.
+        queue: Name,
+        /// Answer with a generation above this one.
+        after: Option<u64>,
+    },
+    /// `shutdown`.
+    Shutdown {
+        /// Which queue.
+        queue: Name,
+        /// Drops what waits in it.
+        immediate: bool,
+    },
+    /// `Event.set()`.
+    SetEvent {
+        /// Which event.
+        event: Name,
+        /// Given to whoever waits.
+        value: Payload,
+        /// `If-None-Match: *`: refuse if it is set.
+        only_unset: bool,
+    },
+    /// `Event.clear()`.
+    ClearEvent {
+        /// Which event.
+        event: Name,
+    },
+    /// `Event.wait()`.
+    WaitEvent {
+        /// Which event.
+        event: Name,
+        /// Answer with a generation above this one.
+        after: Option<u64>,
+    },
+    /// `Lock.acquire()`.
+    Acquire {
+        /// Which lock.
+        lock: Name,
+        /// For how long; the default if nothing is said.
+        lease: Option<Duration>,
+        /// Shown to others.
+        owner: Option<Arc<str>>,
+    },
+    /// `Lock.locked()` and the rest of the lock's state.
+    ReadLock {
+        /// Which lock.
+        lock: Name,
+    },
+    /// Removes the lock.
+    DeleteLock {
+        /// Which lock.
+        lock: Name,
+        /// Also while somebody holds it.
+        force: bool,
+    },
+    /// `task_done()` or `release()`.
+    Done {
+        /// Of which lease.
+        lease: LeaseRef,
+    },
+    /// Gives the job back.
+    Nack {
+        /// Of which lease.
+        lease: LeaseRef,
+        /// Not handed out before so long from now.
+        delay: Option<Duration>,
+        /// Does not count the attempt.
+        defer: bool,
+        /// What went wrong, in the worker's words.
+        error: Option<Box<str>>,
+    },
+    /// Keeps a lease.
+    Extend {
+        /// Which lease.
+        lease: LeaseRef,
+        /// For so long from now; as long as it was granted if nothing is said.
+        length: Option<Duration>,
+    },
+    /// Is it still held? As a wait: until it is lost.
+    Watch {
+        /// Which lease.
+        lease: LeaseRef,
+    },
+    /// Takes back what was asked under a key.
+    Withdraw {
+        /// The thing that was asked for.
+        thing: Thing,
+        /// The key.
+        key: Arc<str>,
+    },
+}
+
+impl Command {
+    /// The thing in the path, to which a key belongs.
+    pub fn thing(&self) -> Option<Thing> {
+        match self {
+            Self::ConfigureQueue { queue, .. }
+            | Self::ReadQueue { queue }
+            | Self::DeleteQueue { queue }
+            | Self::Put { queue, .. }
+            | Self::Get { queue, .. }
+            | Self::Join { queue, .. }
+            | Self::Shutdown { queue, .. } => Some(Thing::Queue(queue.clone())),
+            Self::SetEvent { event, .. }
+            | Self::ClearEvent { event }
+            | Self::WaitEvent { event, .. } => Some(Thing::Event(event.clone())),
+            Self::Acquire { lock, .. }
+            | Self::ReadLock { lock }
+            | Self::DeleteLock { lock, .. } => Some(Thing::Lock(lock.clone())),
+            Self::Done { lease }
+            | Self::Nack { lease, .. }
+            | Self::Extend { lease, .. }
+            | Self::Watch { lease } => lease.thing.clone(),
+            Self::Withdraw { thing, .. } => Some(thing.clone()),
+            Self::ListQueues { .. } => None,
+        }
+    }
+}

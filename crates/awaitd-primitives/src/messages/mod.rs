@@ -1,0 +1,7 @@
+//! What crosses a boundary: commands in, answers out, records to the journal.
+
+pub mod answer;
+pub mod command;
+pub mod name;
+pub mod record;
+pub mod time;

@@ -1,0 +1,86 @@
+//! Names of queues, events and locks, parsed once at the door.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::limits;
+
+/// A name: 1 to 128 of `A-Z a-z 0-9 . _ : -`, the first one alphanumeric.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>);
+
+/// Why a text is no [`Name`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadName;
+
+impl Name {
+    /// The name as it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Name {
+    type Err = BadName;
+
+    fn from_str(text: &str) -> Result<Self, BadName> {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        let first = text.bytes().next().ok_or(BadName)?;
+        let good = text.len() <= limits::NAME_BYTES_MAX
+            && first.is_ascii_alphanumeric()
+            && text.bytes().all(allowed);
+        if good {
+            Ok(Self(text.into()))
+        } else {
+            Err(BadName)
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "a name is 1 to {} of A-Z a-z 0-9 . _ : - and begins with a letter or a digit",
+            limits::NAME_BYTES_MAX
+        )
+    }
+}
+
+impl std::error::Error for BadName {}
+
+/// What a path names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Thing {
+    /// `/v1/queues/{name}`
+    Queue(Name),
+    /// `/v1/events/{name}`
+    Event(Name),
+    /// `/v1/locks/{name}`
+    Lock(Name),
+}
+
+impl Thing {
+    /// Its name, without its kind.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Queue(name) | Self::Event(name) | Self::Lock(name) => name,
+        }
+    }
+
+    /// Its kind in the plural, as it stands in paths.
+    pub fn kinds(&self) -> &'static str {
+        match self {
+            Self::Queue(_) => "queues",
+            Self::Event(_) => "events",
+            Self::Lock(_) => "locks",
+        }
+    }
+}

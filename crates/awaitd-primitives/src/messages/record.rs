@@ -1,0 +1,241 @@
+//! What happened. Records are outcomes, never wishes: [`crate::State::apply`] folds them without a
+//! clock and without a decision, and whoever counts or shows reads the same facts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::messages::answer::Granted;
+use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::name::{Name, Thing};
+use crate::messages::time::Time;
+
+/// All records of one grant: all or nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The moment of it.
+    pub at: Time,
+    /// In the order in which they hold.
+    pub records: Vec<Record>,
+}
+
+/// What a lease holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// A job.
+    Job {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+    },
+    /// A lock.
+    Lock {
+        /// Which lock.
+        lock: Name,
+        /// Who has it, as they said.
+        owner: Option<Arc<str>>,
+    },
+}
+
+impl Held {
+    /// The thing that it belongs to.
+    pub fn thing(&self) -> Thing {
+        match self {
+            Self::Job { queue, .. } => Thing::Queue(queue.clone()),
+            Self::Lock { lock, .. } => Thing::Lock(lock.clone()),
+        }
+    }
+}
+
+/// Why a lease ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its holder was done with the job or released the lock.
+    Done,
+    /// Its holder gave the job back.
+    Returned,
+    /// Its time was over.
+    Expired,
+    /// Nobody ever heard of it.
+    Undelivered,
+}
+
+/// What became of that which a lease held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// The job is done, the lock is free.
+    Finished,
+    /// The job is in its queue again.
+    Back {
+        /// Its place: that of jobs which became ready at this moment.
+        ready_at: Time,
+        /// When it became ready, or will, for its age.
+        since: Time,
+        /// This counts as an attempt.
+        counted: bool,
+        /// What its worker said.
+        error: Option<Box<str>>,
+    },
+    /// The job went, since its queue was shut down at once.
+    Dropped,
+}
+
+/// What is remembered of a request that was done under a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Remembrance {
+    /// A queue was configured.
+    Configured {
+        /// Which one.
+        queue: Name,
+        /// As it was then.
+        config: QueueConfig,
+        /// It was not there before.
+        created: bool,
+    },
+    /// A job was put, or a lease granted.
+    Granted(Granted),
+    /// A thing was deleted.
+    Deleted,
+    /// A queue was shut down.
+    ShutDown,
+    /// An event was set.
+    Set(u64),
+    /// An event was cleared.
+    Cleared,
+    /// A lease was settled.
+    Settled,
+    /// What became of another key was told.
+    Asked(Granted),
+    /// Another key was withdrawn.
+    Withdrew,
+    /// The request was taken back before it was done.
+    Withdrawn,
+}
+
+/// One fact.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// A queue was told what to be.
+    Configured {
+        /// Which one.
+        queue: Name,
+        /// What.
+        config: QueueConfig,
+    },
+    /// A thing sprang into being by its first use.
+    Made {
+        /// Which one.
+        thing: Thing,
+    },
+    /// A thing went with all it held, and those who wait for it are told.
+    Deleted {
+        /// Which one.
+        thing: Thing,
+        /// Jobs that went with it, ready, delayed or leased.
+        dropped: u64,
+    },
+    /// A thing at rest that nobody had configured was let go.
+    Forgotten {
+        /// Which one.
+        thing: Thing,
+    },
+    /// A job was put.
+    Placed {
+        /// Into which queue.
+        queue: Name,
+        /// Under which number.
+        job: JobId,
+        /// Its place in the order, and when it may be handed out.
+        ready_at: Time,
+        /// What was put.
+        payload: Payload,
+    },
+    /// A lease was granted.
+    Leased {
+        /// Its number.
+        lease: LeaseId,
+        /// What it holds.
+        held: Held,
+        /// For how long it was granted.
+        length: Duration,
+        /// When it ends; `None` for a job that is done once it is delivered.
+        until: Option<Time>,
+        /// For how long the job had been ready; nothing for a lock.
+        waited: Duration,
+    },
+    /// A lease was kept.
+    Extended {
+        /// Which one.
+        lease: LeaseId,
+        /// When it ends now.
+        until: Time,
+    },
+    /// A lease ended.
+    Settled {
+        /// Which one.
+        lease: LeaseId,
+        /// What it held.
+        held: Held,
+        /// Why.
+        outcome: Outcome,
+        /// What became of what it held.
+        then: Then,
+        /// For how long it was held.
+        lasted: Duration,
+    },
+    /// A queue takes no more jobs.
+    ShutDown {
+        /// Which one.
+        queue: Name,
+        /// What comes back to it is dropped.
+        immediate: bool,
+    },
+    /// All that waited in a queue was dropped.
+    Emptied {
+        /// Which one.
+        queue: Name,
+        /// How many jobs.
+        dropped: u64,
+    },
+    /// The last unfinished job of a queue finished.
+    Drained {
+        /// Which one.
+        queue: Name,
+        /// Larger than any before.
+        generation: u64,
+    },
+    /// An event was set.
+    Set {
+        /// Which one.
+        event: Name,
+        /// Larger than any before.
+        generation: u64,
+        /// Given to whoever waits.
+        value: Payload,
+    },
+    /// An event was cleared.
+    Cleared {
+        /// Which one.
+        event: Name,
+    },
+    /// What was done under a key.
+    Remembered {
+        /// The thing to which the key belongs.
+        thing: Thing,
+        /// The key.
+        key: Arc<str>,
+        /// Of the request.
+        fingerprint: u128,
+        /// What was done.
+        what: Remembrance,
+        /// Until when.
+        until: Time,
+    },
+    /// A key is as good as new.
+    Unremembered {
+        /// The thing to which the key belongs.
+        thing: Thing,
+        /// The key.
+        key: Arc<str>,
+    },
+}

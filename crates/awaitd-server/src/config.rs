@@ -1,0 +1,33 @@
+//! What an operator may set. The binary fills it from flags and the environment.
+
+use std::time::Duration;
+
+use awaitd_primitives::Limits;
+
+/// Everything that an operator may set.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The longest `wait=`; longer ones are cut to it.
+    pub max_wait: Duration,
+    /// Bytes of a request's body.
+    pub max_body: usize,
+    /// Connections at one time.
+    pub max_connections: usize,
+    /// Names with metric series of their own.
+    pub metrics_max_names: usize,
+    /// The core's own bounds.
+    pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            // Proxies cut at 60 s.
+            max_wait: Duration::from_secs(50),
+            max_body: 1024 * 1024,
+            max_connections: 100_000,
+            metrics_max_names: 200,
+            limits: Limits::default(),
+        }
+    }
+}

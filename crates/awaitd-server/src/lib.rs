@@ -1,0 +1,27 @@
+//! What is heard and said: awaitd's HTTP front and the loop behind it.
+
+pub mod clock;
+pub mod config;
+pub mod desk;
+pub mod http;
+pub mod metrics;
+mod serve;
+
+use std::sync::Arc;
+
+pub use clock::Clock;
+pub use config::Config;
+pub use serve::Server;
+
+/// What every handler may use.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Where to ask.
+    pub desk: desk::Desk,
+    /// What time it is.
+    pub clock: Clock,
+    /// What is counted and measured.
+    pub metrics: Arc<metrics::Metrics>,
+    /// What the operator set.
+    pub config: Arc<Config>,
+}
