@@ -9,14 +9,16 @@ pub mod judge;
 pub mod limits;
 pub mod messages;
 pub mod state;
-pub mod waiters;
+mod waiters;
 
-pub use engine::{At, Census, Engine, Reply, Request, Step, Ticket};
-pub use judge::{Verdict, judge};
+pub use engine::{Census, Engine, Reply, Request, Step};
+pub use judge::{At, Verdict, judge, turned_away};
 pub use limits::Limits;
 pub use messages::{
     answer::{Answer, Got, Grant, Granted, LockView, QueueView, QueueWaiters, Refusal, Withdrawal},
-    command::{Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig},
+    command::{
+        Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig, Ticket,
+    },
     name::{BadName, Name, Thing},
     record::{Entry, Held, Outcome, Record, Remembrance, Then},
     time::Time,

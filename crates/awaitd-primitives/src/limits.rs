@@ -18,10 +18,10 @@ pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
 pub const LEASE_MIN: Duration = Duration::from_millis(100);
 
 /// Whoever holds for longer than a day should renew.
-pub const LEASE_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+pub const LEASE_MAX: Duration = Duration::from_hours(24);
 
 /// A delay of a hundred years is a typing error beyond this.
-pub const DELAY_MAX: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+pub const DELAY_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// Jobs of one queue under lease: workers that get and never finish must be noticed.
 pub const LEASED_MAX: u64 = 100_000;
@@ -32,17 +32,20 @@ pub const ERROR_BYTES_MAX: usize = 4_096;
 /// `owner` is shown to others, in a header.
 pub const OWNER_BYTES_MAX: usize = 255;
 
+/// A job's `Content-Type` is kept with it; any that means something is shorter.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 255;
+
 /// An `Idempotency-Key` fits into one header line.
 pub const KEY_BYTES_MAX: usize = 255;
 
 /// What was done under a key is remembered for so long.
-pub const REMEMBER_FOR: Duration = Duration::from_secs(5 * 60);
+pub const REMEMBER_FOR: Duration = Duration::from_mins(5);
 
 /// A place in line is kept for so long for one who is absent, and so is an undelivered lease.
 pub const KEEP_FOR: Duration = Duration::from_secs(10);
 
 /// What was never configured and is at rest goes after so long.
-pub const REST_FOR: Duration = Duration::from_secs(5 * 60);
+pub const REST_FOR: Duration = Duration::from_mins(5);
 
 /// Due jobs, ended leases and judged waits in one turn of the loop: about four milliseconds.
 pub const TURN_MAX: usize = 4_096;

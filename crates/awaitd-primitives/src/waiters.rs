@@ -1,1 +1,247 @@
-//! placeholder
+//! Who waits for what, in which order, until when. Volatile: a wait belongs to its open request and
+//! does not survive it, let alone the server.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use rustc_hash::FxHashMap;
+
+use crate::limits::KEEP_FOR;
+use crate::messages::command::{Ask, Command, LeaseId, Ticket};
+use crate::messages::name::{Name, Thing};
+use crate::messages::time::Time;
+use crate::state::remembered::KeyOf;
+
+/// What somebody may wait for. The first three are lines, in which the first is judged until one
+/// must wait; the others are crowds, in which each is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Line {
+    Put(Name),
+    Get(Name),
+    Acquire(Name),
+    Join(Name),
+    Event(Name),
+    Watch(LeaseId),
+}
+
+impl Line {
+    /// Where a command waits, if it may.
+    pub(crate) fn of(command: &Command) -> Option<Self> {
+        match command {
+            Command::Put { queue, .. } => Some(Self::Put(queue.clone())),
+            Command::Get { queue, .. } => Some(Self::Get(queue.clone())),
+            Command::Acquire { lock, .. } => Some(Self::Acquire(lock.clone())),
+            Command::Join { queue, .. } => Some(Self::Join(queue.clone())),
+            Command::WaitEvent { event, .. } => Some(Self::Event(event.clone())),
+            Command::Watch { lease } => Some(Self::Watch(lease.id)),
+            Command::ConfigureQueue { .. }
+            | Command::ReadQueue { .. }
+            | Command::ListQueues { .. }
+            | Command::DeleteQueue { .. }
+            | Command::Shutdown { .. }
+            | Command::SetEvent { .. }
+            | Command::ClearEvent { .. }
+            | Command::ReadLock { .. }
+            | Command::DeleteLock { .. }
+            | Command::Done { .. }
+            | Command::Nack { .. }
+            | Command::Extend { .. }
+            | Command::Withdraw { .. } => None,
+        }
+    }
+
+    /// All lines of a thing; who watches a lease of it stands elsewhere.
+    pub(crate) fn all_of(thing: &Thing) -> Vec<Self> {
+        match thing {
+            Thing::Queue(name) => {
+                vec![Self::Put(name.clone()), Self::Get(name.clone()), Self::Join(name.clone())]
+            }
+            Thing::Event(name) => vec![Self::Event(name.clone())],
+            Thing::Lock(name) => vec![Self::Acquire(name.clone())],
+        }
+    }
+
+    /// In a crowd nobody takes anything from another.
+    pub(crate) fn is_crowd(&self) -> bool {
+        match self {
+            Self::Put(_) | Self::Get(_) | Self::Acquire(_) => false,
+            Self::Join(_) | Self::Event(_) | Self::Watch(_) => true,
+        }
+    }
+
+    /// The thing and the operation, as gauges name them; a watch belongs to a lease and has none.
+    pub(crate) fn label(&self) -> Option<(Thing, &'static str)> {
+        match self {
+            Self::Put(name) => Some((Thing::Queue(name.clone()), "put")),
+            Self::Get(name) => Some((Thing::Queue(name.clone()), "get")),
+            Self::Join(name) => Some((Thing::Queue(name.clone()), "join")),
+            Self::Event(name) => Some((Thing::Event(name.clone()), "wait")),
+            Self::Acquire(name) => Some((Thing::Lock(name.clone()), "acquire")),
+            Self::Watch(_) => None,
+        }
+    }
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) arrived: Time,
+    pub(crate) until: Time,
+    /// Its place in line.
+    pub(crate) number: u64,
+    pub(crate) line: Line,
+    pub(crate) ask: Ask,
+    pub(crate) key: Option<KeyOf>,
+}
+
+/// The place of one who is absent. He has left the line and stalls nobody; a repeat of his request
+/// stands there again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    pub(crate) number: u64,
+    pub(crate) fingerprint: u128,
+    until: Time,
+}
+
+/// Everybody who waits.
+#[derive(Debug, Default)]
+pub(crate) struct Waiters {
+    parked: FxHashMap<Ticket, Parked>,
+    lines: HashMap<Line, BTreeMap<u64, Ticket>>,
+    ends: BTreeSet<(Time, Ticket)>,
+    open: HashMap<KeyOf, Ticket>,
+    kept: BTreeMap<KeyOf, Kept>,
+    kept_ends: BTreeSet<(Time, KeyOf)>,
+    last_number: u64,
+    bytes: usize,
+}
+
+impl Waiters {
+    pub(crate) fn len(&self) -> usize {
+        self.parked.len()
+    }
+
+    /// Bytes in the bodies of those who wait to put.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keys of those who wait, or whose place is kept.
+    pub(crate) fn keys(&self) -> usize {
+        self.open.len() + self.kept.len()
+    }
+
+    pub(crate) fn count(&self, line: &Line) -> u64 {
+        self.lines.get(line).map_or(0, |line| line.len() as u64)
+    }
+
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&Line, usize)> {
+        self.lines.iter().map(|(line, there)| (line, there.len()))
+    }
+
+    /// Whether somebody stands in line before this place.
+    pub(crate) fn somebody_before(&self, line: &Line, number: u64) -> bool {
+        let first = self.lines.get(line).and_then(|line| line.first_key_value());
+        first.is_some_and(|(first, _)| *first < number)
+    }
+
+    /// The first in line from this place on.
+    pub(crate) fn next_in(&self, line: &Line, from: u64) -> Option<(u64, Ticket)> {
+        let (number, ticket) = self.lines.get(line)?.range(from..).next()?;
+        Some((*number, *ticket))
+    }
+
+    pub(crate) fn get(&self, ticket: Ticket) -> Option<&Parked> {
+        self.parked.get(&ticket)
+    }
+
+    /// Who waits under this key.
+    pub(crate) fn open(&self, key: &KeyOf) -> Option<Ticket> {
+        self.open.get(key).copied()
+    }
+
+    /// The place at the end.
+    pub(crate) fn new_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
+    }
+
+    pub(crate) fn park(&mut self, ticket: Ticket, parked: Parked) {
+        self.bytes += parked.ask.command.body_bytes();
+        self.lines.entry(parked.line.clone()).or_default().insert(parked.number, ticket);
+        self.ends.insert((parked.until, ticket));
+        if let Some(key) = &parked.key {
+            self.open.insert(key.clone(), ticket);
+        }
+        self.parked.insert(ticket, parked);
+    }
+
+    pub(crate) fn unpark(&mut self, ticket: Ticket) -> Option<Parked> {
+        let parked = self.parked.remove(&ticket)?;
+        self.bytes -= parked.ask.command.body_bytes();
+        self.ends.remove(&(parked.until, ticket));
+        let line = self.lines.get_mut(&parked.line).expect("who is parked stands in a line");
+        line.remove(&parked.number);
+        if line.is_empty() {
+            self.lines.remove(&parked.line);
+        }
+        if let Some(key) = &parked.key {
+            self.open.remove(key);
+        }
+        Some(parked)
+    }
+
+    /// Everybody, in the order in which they came.
+    pub(crate) fn everybody(&self) -> Vec<Ticket> {
+        let mut all: Vec<_> = self.parked.iter().map(|(ticket, it)| (it.number, *ticket)).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, ticket)| ticket).collect()
+    }
+
+    /// Whose wait is over, the first of them.
+    pub(crate) fn next_end(&self) -> Option<(Time, Ticket)> {
+        self.ends.first().copied()
+    }
+
+    /// Keeps a place for one who has gone.
+    pub(crate) fn keep(&mut self, key: KeyOf, number: u64, fingerprint: u128, now: Time) {
+        let until = now + KEEP_FOR;
+        self.kept_ends.insert((until, key.clone()));
+        self.kept.insert(key, Kept { number, fingerprint, until });
+    }
+
+    pub(crate) fn kept(&self, key: &KeyOf) -> Option<&Kept> {
+        self.kept.get(key)
+    }
+
+    pub(crate) fn unkeep(&mut self, key: &KeyOf) -> Option<Kept> {
+        let kept = self.kept.remove(key)?;
+        self.kept_ends.remove(&(kept.until, key.clone()));
+        Some(kept)
+    }
+
+    /// Ends the kept places at a thing that went.
+    pub(crate) fn unkeep_all(&mut self, thing: &Thing) {
+        let first = KeyOf { thing: thing.clone(), text: "".into() };
+        let there = self.kept.range(first..).take_while(|(key, _)| key.thing == *thing);
+        let keys: Vec<KeyOf> = there.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            self.unkeep(&key);
+        }
+    }
+
+    /// When the next kept place is over.
+    pub(crate) fn next_kept_end(&self) -> Option<Time> {
+        self.kept_ends.first().map(|(end, _)| *end)
+    }
+
+    /// Ends kept places that are over, at most `most`; says how many there were.
+    pub(crate) fn forget(&mut self, now: Time, most: usize) -> usize {
+        let mut forgotten = 0;
+        while forgotten < most && self.next_kept_end().is_some_and(|end| end <= now) {
+            let (_, key) = self.kept_ends.pop_first().expect("one is over");
+            self.kept.remove(&key);
+            forgotten += 1;
+        }
+        forgotten
+    }
+}

@@ -7,6 +7,10 @@ use std::time::Duration;
 use crate::limits;
 use crate::messages::name::{Name, Thing};
 
+/// Whoever asked; opaque here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
 /// A job's number; larger than that of any job before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub u64);
@@ -70,11 +74,7 @@ pub struct QueueConfig {
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        Self {
-            maxsize: limits::MAXSIZE_DEFAULT,
-            order: Order::Fifo,
-            lease: limits::LEASE_DEFAULT,
-        }
+        Self { maxsize: limits::MAXSIZE_DEFAULT, order: Order::Fifo, lease: limits::LEASE_DEFAULT }
     }
 }
 
@@ -263,5 +263,15 @@ impl Command {
             Self::Withdraw { thing, .. } => Some(thing.clone()),
             Self::ListQueues { .. } => None,
         }
+    }
+    /// What it makes when it has to wait for it.
+    pub(crate) fn makes(&self) -> Option<Thing> {
+        let waits = matches!(self, Self::Get { .. } | Self::Join { .. } | Self::WaitEvent { .. });
+        if waits { self.thing() } else { None }
+    }
+
+    /// Bytes of its body that are held while it waits.
+    pub(crate) fn body_bytes(&self) -> usize {
+        if let Self::Put { payload, .. } = self { payload.bytes.len() } else { 0 }
     }
 }

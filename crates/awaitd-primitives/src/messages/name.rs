@@ -1,5 +1,6 @@
 //! Names of queues, events and locks, parsed once at the door.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -21,6 +22,13 @@ impl Name {
     }
 }
 
+/// A name orders, compares and hashes as its text does.
+impl Borrow<str> for Name {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
 impl FromStr for Name {
     type Err = BadName;
 
@@ -30,11 +38,7 @@ impl FromStr for Name {
         let good = text.len() <= limits::NAME_BYTES_MAX
             && first.is_ascii_alphanumeric()
             && text.bytes().all(allowed);
-        if good {
-            Ok(Self(text.into()))
-        } else {
-            Err(BadName)
-        }
+        if good { Ok(Self(text.into())) } else { Err(BadName) }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::messages::answer::Granted;
+use crate::messages::answer::Withdrawal;
 use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
@@ -92,8 +92,10 @@ pub enum Remembrance {
         /// It was not there before.
         created: bool,
     },
-    /// A job was put, or a lease granted.
-    Granted(Granted),
+    /// A job was put.
+    Placed(Name, JobId),
+    /// A lease was granted.
+    Leased(Thing, LeaseId),
     /// A thing was deleted.
     Deleted,
     /// A queue was shut down.
@@ -105,9 +107,7 @@ pub enum Remembrance {
     /// A lease was settled.
     Settled,
     /// What became of another key was told.
-    Asked(Granted),
-    /// Another key was withdrawn.
-    Withdrew,
+    Asked(Withdrawal),
     /// The request was taken back before it was done.
     Withdrawn,
 }

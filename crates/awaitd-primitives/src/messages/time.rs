@@ -32,9 +32,6 @@ impl Add<Duration> for Time {
     type Output = Self;
 
     fn add(self, length: Duration) -> Self {
-        Self(
-            self.0
-                .saturating_add(u64::try_from(length.as_micros()).unwrap_or(u64::MAX)),
-        )
+        Self(self.0.saturating_add(u64::try_from(length.as_micros()).unwrap_or(u64::MAX)))
     }
 }

@@ -1,29 +1,74 @@
-//! placeholder
+//! What survives: the state, and the one way to change it.
+
+mod apply;
+pub(crate) mod ending;
+pub(crate) mod event;
+pub(crate) mod jobs;
+pub(crate) mod lease;
+pub(crate) mod lock;
+pub(crate) mod queue;
+pub(crate) mod remembered;
+pub(crate) mod settled;
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::limits::Limits;
+use crate::messages::answer::Refusal;
+use crate::messages::command::LeaseId;
+use crate::messages::name::{Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
+use crate::state::event::Event;
+use crate::state::jobs::Jobs;
+use crate::state::lease::Leases;
+use crate::state::lock::Lock;
+use crate::state::queue::{Gate, Queue};
+use crate::state::remembered::Remembered;
 
-/// A large table of something that went.
-#[derive(Debug)]
-pub struct Trash;
-
-/// What survives.
+/// What survives. Nothing changes it but [`State::apply`], by facts, and [`State::advance`], by
+/// what follows from time alone; so the same entries give the same state, live and in a replay.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {}
+pub struct State {
+    pub(crate) queues: HashMap<Name, Queue>,
+    /// Their names in order, for lists.
+    pub(crate) queue_names: BTreeSet<Name>,
+    pub(crate) events: HashMap<Name, Event>,
+    pub(crate) locks: HashMap<Name, Lock>,
+    pub(crate) leases: Leases,
+    pub(crate) remembered: Remembered,
+    pub(crate) last_job: u64,
+    /// Of sets and drains alike.
+    pub(crate) last_generation: u64,
+    /// When the first delayed job of each queue is due.
+    due: BTreeSet<(Time, Name)>,
+    trash: Trash,
+}
+
+/// Large tables of things that went. They are taken out whole and dropped where that holds nobody
+/// up; to the state they are gone.
+#[derive(Clone, Debug, Default)]
+pub struct Trash(Vec<Jobs>);
+
+impl Trash {
+    /// Nothing worth a detour.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl PartialEq for Trash {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
 
 impl State {
     /// An empty state.
     pub fn new() -> Self {
         Self::default()
     }
-    /// The one mutation by facts.
-    pub fn apply(&mut self, _entry: &Entry) {
-        todo!()
-    }
-    /// What follows from time alone.
-    pub fn advance(&mut self, _now: Time) {
-        todo!()
-    }
-    /// A state from its history.
+
+    /// The state that a history gives.
     pub fn replay(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut state = Self::new();
         for entry in entries {
@@ -31,5 +76,108 @@ impl State {
             state.apply(&entry);
         }
         state
+    }
+
+    /// What follows from time alone: delayed jobs become ready, keys are forgotten.
+    pub fn advance(&mut self, now: Time) {
+        self.ripen(now, usize::MAX);
+        self.remembered.forget(now, usize::MAX);
+    }
+
+    /// Makes delayed jobs ready that are due, at most `most` of them. Says how many there were, and
+    /// of which queues.
+    pub(crate) fn ripen(&mut self, now: Time, most: usize) -> (usize, Vec<Name>) {
+        let (mut moved, mut queues) = (0, Vec::new());
+        while moved < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
+            let (_, name) = self.due.first().cloned().expect("one is due");
+            let queue =
+                self.queues.get_mut(&name).expect("only a queue that is there has due jobs");
+            moved += queue.jobs.ripen(now, most - moved);
+            self.index_due(&name);
+            queues.push(name);
+        }
+        (moved, queues)
+    }
+
+    /// When [`State::advance`] has something to do next.
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        let due = self.due.first().map(|(due, _)| *due);
+        due.into_iter().chain(self.remembered.next_end()).min()
+    }
+
+    /// Takes what is to be dropped elsewhere.
+    pub(crate) fn take_trash(&mut self) -> Trash {
+        std::mem::take(&mut self.trash)
+    }
+
+    pub(crate) fn is_full(&self, limits: &Limits) -> bool {
+        self.queues.len() + self.events.len() + self.locks.len() >= limits.names_max
+    }
+
+    /// Whether a thing may spring into being by its use.
+    pub(crate) fn may_make(&self, limits: &Limits) -> Result<(), Refusal> {
+        if !limits.auto_create {
+            return Err(Refusal::NotFound);
+        }
+        if self.is_full(limits) { Err(Refusal::TooManyNames) } else { Ok(()) }
+    }
+
+    pub(crate) fn has(&self, thing: &Thing) -> bool {
+        match thing {
+            Thing::Queue(name) => self.queues.contains_key(name),
+            Thing::Event(name) => self.events.contains_key(name),
+            Thing::Lock(name) => self.locks.contains_key(name),
+        }
+    }
+
+    /// Generation of the last moment when no job of a queue was unfinished any more.
+    pub(crate) fn drained(&self, queue: &Name) -> u64 {
+        self.queues.get(queue).map_or(0, |known| known.drained)
+    }
+
+    /// Generation of the last set of an event.
+    pub(crate) fn generation(&self, event: &Name) -> u64 {
+        self.events.get(event).map_or(0, Event::generation)
+    }
+
+    /// The leases that go with a thing.
+    pub(crate) fn leases_of(&self, thing: &Thing) -> Vec<LeaseId> {
+        match thing {
+            Thing::Queue(name) => {
+                self.queues.get(name).map_or_else(Vec::new, |known| known.jobs.leases().collect())
+            }
+            Thing::Event(_) => Vec::new(),
+            Thing::Lock(name) => {
+                self.locks.get(name).and_then(|known| known.holder).into_iter().collect()
+            }
+        }
+    }
+
+    /// Since when a thing that nobody configured is at rest; `None` if it is not.
+    pub(crate) fn resting_since(&self, thing: &Thing) -> Option<Time> {
+        match thing {
+            Thing::Queue(name) => {
+                let queue = self.queues.get(name)?;
+                let rests =
+                    !queue.configured && queue.gate == Gate::Open && queue.jobs.unfinished() == 0;
+                rests.then_some(queue.touched)
+            }
+            Thing::Event(name) => {
+                let event = self.events.get(name)?;
+                (!event.set).then_some(event.touched)
+            }
+            Thing::Lock(name) => {
+                let lock = self.locks.get(name)?;
+                lock.holder.is_none().then_some(lock.touched)
+            }
+        }
+    }
+
+    /// Everything that may be forgotten one day.
+    pub(crate) fn unconfigured(&self) -> impl Iterator<Item = Thing> + '_ {
+        let queues = self.queues.iter().filter(|(_, queue)| !queue.configured);
+        let queues = queues.map(|(name, _)| Thing::Queue(name.clone()));
+        let events = self.events.keys().map(|name| Thing::Event(name.clone()));
+        queues.chain(events).chain(self.locks.keys().map(|name| Thing::Lock(name.clone())))
     }
 }

@@ -1,0 +1,230 @@
+//! Grants on their way to whoever asked. Until the connection has taken the last byte, nobody has
+//! what was granted, and nobody may lose it.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+
+use crate::engine::{Engine, Reply, Step};
+use crate::judge::turned_away;
+use crate::limits::KEEP_FOR;
+use crate::messages::answer::{Answer, Refusal};
+use crate::messages::command::LeaseId;
+use crate::messages::record::{Outcome, Record, Remembrance};
+use crate::messages::time::Time;
+use crate::state::ending::{Ending, end};
+use crate::state::remembered::KeyOf;
+use crate::state::settled::Fate;
+
+/// A lease that was granted in this life of the server. It is kept until its answer was taken or came
+/// back; under a key, for which there may be several answers, until the lease ends as well.
+#[derive(Debug, Default)]
+struct Delivery {
+    key: Option<KeyOf>,
+    /// Answers on their way.
+    out: usize,
+    /// One of them was looked at while the lease lasted: from then on time may end it.
+    looked: bool,
+    /// One of them was taken.
+    taken: bool,
+    /// Nobody was there: kept for a repeat until then.
+    keep: Option<Time>,
+    /// The lease is over; here only for the answers that are still on their way.
+    ended: bool,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Deliveries {
+    by_lease: FxHashMap<LeaseId, Delivery>,
+    keeps: BTreeSet<(Time, LeaseId)>,
+    outstanding: usize,
+}
+
+impl Deliveries {
+    /// Answers on their way.
+    pub(super) fn outstanding(&self) -> usize {
+        self.outstanding
+    }
+
+    /// Takes note of grants and of ends.
+    pub(super) fn note(&mut self, record: &Record) {
+        if let Record::Leased { lease, .. } = record {
+            self.by_lease.insert(*lease, Delivery::default());
+        }
+        if let Record::Remembered { thing, key, what: Remembrance::Leased(_, lease), .. } = record
+            && let Some(delivery) = self.by_lease.get_mut(lease)
+        {
+            delivery.key = Some(KeyOf { thing: thing.clone(), text: key.clone() });
+        }
+        if let Record::Settled { lease, outcome, .. } = record {
+            self.end(*lease, *outcome != Outcome::Undelivered);
+        }
+    }
+
+    /// An answer goes on its way.
+    pub(super) fn told(&mut self, told: &Result<Answer, Refusal>) {
+        let Some(lease) = granted(told) else {
+            return;
+        };
+        self.unkeep(lease);
+        if let Some(delivery) = self.by_lease.get_mut(&lease) {
+            delivery.out += 1;
+            self.outstanding += 1;
+        }
+    }
+
+    /// The lease is over; whether anybody had heard of it.
+    pub(super) fn end(&mut self, lease: LeaseId, heard_of: bool) {
+        self.unkeep(lease);
+        if let Some(delivery) = self.by_lease.get_mut(&lease) {
+            delivery.ended = true;
+            delivery.taken |= heard_of;
+            self.tidy(lease);
+        }
+    }
+
+    /// One answer less is on its way. Whether it was the last, and nobody has heard of the lease.
+    fn one_less_out(&mut self, lease: LeaseId) -> bool {
+        let Some(delivery) = self.by_lease.get_mut(&lease) else { return false };
+        delivery.out -= 1;
+        self.outstanding -= 1;
+        let last = delivery.out == 0 && !delivery.taken && !delivery.ended;
+        self.tidy(lease);
+        last
+    }
+
+    /// Forgets what nothing more will be asked about.
+    fn tidy(&mut self, lease: LeaseId) {
+        let done = |it: &Delivery| it.out == 0 && (it.ended || it.taken && it.key.is_none());
+        if self.by_lease.get(&lease).is_some_and(done) {
+            self.by_lease.remove(&lease);
+        }
+    }
+
+    /// Whoever it was granted to knows of it.
+    pub(super) fn heard_of(&mut self, lease: LeaseId) {
+        self.unkeep(lease);
+        if let Some(delivery) = self.by_lease.get_mut(&lease) {
+            delivery.taken = true;
+            delivery.looked = true;
+        }
+    }
+
+    /// Whether time may end a lease: not before its answer was looked at.
+    pub(super) fn may_end(&self, lease: LeaseId) -> bool {
+        self.by_lease.get(&lease).is_none_or(|delivery| delivery.looked)
+    }
+
+    /// Whether anybody was ever told of a lease.
+    pub(super) fn was_taken(&self, lease: LeaseId) -> bool {
+        self.by_lease.get(&lease).is_none_or(|delivery| delivery.taken)
+    }
+
+    /// The next grant that nobody came back for.
+    pub(super) fn next_keep(&self) -> Option<(Time, LeaseId)> {
+        self.keeps.first().copied()
+    }
+
+    fn keep(&mut self, lease: LeaseId, until: Time) {
+        if let Some(delivery) = self.by_lease.get_mut(&lease) {
+            delivery.keep = Some(until);
+            self.keeps.insert((until, lease));
+        }
+    }
+
+    fn unkeep(&mut self, lease: LeaseId) {
+        if let Some(until) = self.by_lease.get_mut(&lease).and_then(|it| it.keep.take()) {
+            self.keeps.remove(&(until, lease));
+        }
+    }
+}
+
+/// The lease that an answer grants.
+fn granted(told: &Result<Answer, Refusal>) -> Option<LeaseId> {
+    match told {
+        Ok(Answer::Got(got)) => Some(got.lease),
+        Ok(Answer::Acquired(grant)) => Some(grant.lease),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+impl Engine {
+    /// Looks at a reply that is durable, before it leaves: a grant that is over becomes the answer
+    /// without it, and what it held goes back.
+    pub fn deliver(&mut self, reply: Reply, clock: Time, step: &mut Step) -> Reply {
+        self.at.clock = self.at.clock.max(clock);
+        let Some(lease) = granted(&reply.told) else { return reply };
+        let live = self.state.leases.get(lease);
+        if live.is_some_and(|lease| lease.until.is_none_or(|until| until > clock)) {
+            if let Some(delivery) = self.deliveries.by_lease.get_mut(&lease) {
+                delivery.looked = true;
+            }
+            return reply;
+        }
+        let gone = live.is_none() && self.state.leases.fate(lease) == Some(Fate::Deleted);
+        let heard_of = self.deliveries.was_taken(lease);
+        if self.deliveries.one_less_out(lease) {
+            self.give_back(lease, step);
+        }
+        self.settle(step);
+        let told = if gone {
+            Err(Refusal::Deleted)
+        } else if heard_of {
+            Err(Refusal::LeaseLost)
+        } else {
+            turned_away(&self.state, &reply.command, reply.waits)
+        };
+        Reply { told, ..reply }
+    }
+
+    /// Of an answer that grants a lease ([`Answer::Got`], [`Answer::Acquired`]): the connection took
+    /// its last byte, or did not and never will. To be called once for each that was delivered.
+    pub fn handed(&mut self, lease: LeaseId, taken: bool, step: &mut Step) {
+        if taken {
+            self.deliveries.heard_of(lease);
+            self.deliveries.one_less_out(lease);
+            self.done_once_taken(lease, step);
+        } else if self.deliveries.one_less_out(lease) {
+            self.keep_or_give_back(lease, step);
+        }
+        self.settle(step);
+    }
+
+    /// At most once: it is done now that it is delivered.
+    fn done_once_taken(&mut self, lease: LeaseId, step: &mut Step) {
+        let known = self.state.leases.get(lease).filter(|known| known.until.is_none());
+        if let Some(known) = known {
+            let records = end(&self.state, lease, known, self.at.now, &Ending::Done);
+            self.commit(records, step);
+        }
+    }
+
+    fn keep_or_give_back(&mut self, lease: LeaseId, step: &mut Step) {
+        let keyed = self.deliveries.by_lease.get(&lease).is_some_and(|it| it.key.is_some());
+        match self.state.leases.get(lease) {
+            Some(known) if keyed => {
+                self.deliveries.keep(lease, self.at.now + KEEP_FOR.min(known.length));
+            }
+            Some(_) | None => self.give_back(lease, step),
+        }
+    }
+
+    /// As if it had never been granted; its key is as good as new.
+    pub(super) fn give_back(&mut self, lease: LeaseId, step: &mut Step) {
+        let Some(known) = self.state.leases.get(lease) else {
+            return;
+        };
+        let mut records = end(&self.state, lease, known, self.at.now, &Ending::Undelivered);
+        let key = self.deliveries.by_lease.get_mut(&lease).and_then(|delivery| delivery.key.take());
+        // After a long stall the key may have been forgotten, and used again for something else.
+        let own = |of: &KeyOf| {
+            let what = self.state.remembered.get(of).map(|memory| &memory.what);
+            matches!(what, Some(Remembrance::Leased(_, granted)) if *granted == lease)
+        };
+        if let Some(KeyOf { thing, text: key }) = key.filter(own) {
+            records.push(Record::Unremembered { thing, key });
+        }
+        self.commit(records, step);
+    }
+}

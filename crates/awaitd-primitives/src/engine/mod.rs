@@ -1,0 +1,290 @@
+//! The glue between [`crate::judge()`] and [`State::apply`], plus the waiting lines.
+
+mod delivery;
+mod keys;
+mod rest;
+mod settle;
+mod time;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::engine::delivery::Deliveries;
+use crate::engine::keys::Seat;
+use crate::engine::rest::Rests;
+use crate::judge::{At, Verdict, judge, turned_away};
+use crate::limits::Limits;
+use crate::messages::answer::{Answer, LockView, QueueView, QueueWaiters, Refusal};
+use crate::messages::command::{Ask, Command, Ticket};
+use crate::messages::name::{Name, Thing};
+use crate::messages::record::{Entry, Record};
+use crate::messages::time::Time;
+use crate::state::remembered::KeyOf;
+use crate::state::{State, Trash, lock, queue};
+use crate::waiters::{Line, Parked, Waiters};
+
+/// A command that has arrived.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who asked.
+    pub ticket: Ticket,
+    /// When it arrived.
+    pub arrived: Time,
+    /// Until when it waits; `arrived` if it does not.
+    pub until: Time,
+    /// What is asked.
+    pub ask: Ask,
+}
+
+/// What is told to one who asked.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// Who asked.
+    pub ticket: Ticket,
+    /// What was asked.
+    pub command: Command,
+    /// The answer or the refusal.
+    pub told: Result<Answer, Refusal>,
+    /// For how long it had waited.
+    pub waited: Duration,
+    /// It would have waited, had it been necessary.
+    pub waits: bool,
+}
+
+/// What one turn of the loop has to do outside. A new one begins a new turn.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be made durable in one append, before any of the replies leaves.
+    pub entries: Vec<Entry>,
+    /// To be delivered after that, see [`Engine::deliver`].
+    pub replies: Vec<Reply>,
+    /// Due jobs, ended leases and judged waits so far; [`crate::limits::TURN_MAX`] bounds it.
+    pub work: usize,
+}
+
+/// What there is at one moment, for gauges.
+#[derive(Clone, Debug, Default)]
+pub struct Census {
+    /// Every queue, and whether it was configured.
+    pub queues: Vec<(QueueView, bool)>,
+    /// Every event, and whether it is set.
+    pub events: Vec<(Name, bool)>,
+    /// Every lock.
+    pub locks: Vec<LockView>,
+    /// Who waits and is there: at what, for what (`put`, `get`, `join`, `wait`, `acquire`), how many.
+    /// No row where nobody waits.
+    pub waiters: Vec<(Thing, &'static str, u64)>,
+    /// All who wait, watchers of leases too.
+    pub waits: usize,
+    /// Answers that grant something and have not been handed over yet, see [`Engine::handed`].
+    pub undelivered: usize,
+}
+
+/// State, lines and timers; owned by one loop.
+#[derive(Debug)]
+pub struct Engine {
+    state: State,
+    limits: Limits,
+    at: At,
+    waiters: Waiters,
+    deliveries: Deliveries,
+    rests: Rests,
+    /// Lines that are to be judged again, and from which place on.
+    stirred: VecDeque<(Line, u64)>,
+    closing: bool,
+}
+
+impl Engine {
+    /// An engine that goes on from `state`.
+    pub fn new(state: State, limits: Limits) -> Self {
+        let mut rests = Rests::default();
+        for thing in state.unconfigured() {
+            rests.watch(thing, Time::ZERO);
+        }
+        Self {
+            state,
+            limits,
+            at: At::default(),
+            waiters: Waiters::default(),
+            deliveries: Deliveries::default(),
+            rests,
+            stirred: VecDeque::new(),
+            closing: false,
+        }
+    }
+
+    /// Judges a request; it is answered in `step`, now or in a later one. Time must have been
+    /// advanced to `request.arrived`.
+    pub fn submit(&mut self, request: Request, step: &mut Step) {
+        self.take(request, step);
+        self.settle(step);
+    }
+
+    /// One who waits has hung up. Nothing if it has been answered already.
+    pub fn withdraw(&mut self, ticket: Ticket, step: &mut Step) {
+        if let Some(parked) = self.leave(ticket) {
+            self.keep_place(parked);
+        }
+        self.settle(step);
+    }
+
+    /// The server is going: all who wait are told so, and nobody waits from now on.
+    pub fn close(&mut self, step: &mut Step) {
+        self.closing = true;
+        for ticket in self.waiters.everybody() {
+            self.dismiss(ticket, Err(Refusal::ShuttingDown), step);
+        }
+    }
+
+    /// Large tables of things that went, to be dropped where that holds nobody up.
+    pub fn take_trash(&mut self) -> Trash {
+        self.state.take_trash()
+    }
+
+    /// What there is.
+    pub fn census(&self) -> Census {
+        let state = &self.state;
+        let queues = state.queues.iter().filter_map(|(name, known)| {
+            Some((self.with_waiters(queue::view(state, name)?), known.configured))
+        });
+        let locks = state.locks.keys().filter_map(|name| {
+            let view = lock::view(state, name)?;
+            Some(LockView { waiters: self.waiters.count(&Line::Acquire(name.clone())), ..view })
+        });
+        let waiters = self.waiters.lines().filter_map(|(line, count)| {
+            let (thing, op) = line.label()?;
+            Some((thing, op, count as u64))
+        });
+        Census {
+            queues: queues.collect(),
+            events: state.events.iter().map(|(name, event)| (name.clone(), event.set)).collect(),
+            locks: locks.collect(),
+            waiters: waiters.collect(),
+            waits: self.waiters.len(),
+            undelivered: self.deliveries.outstanding(),
+        }
+    }
+
+    /// What survives.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Answers a request that has come, or parks it.
+    fn take(&mut self, request: Request, step: &mut Step) {
+        let Request { ticket, arrived, until, mut ask } = request;
+        let (waits, waited) = (until > arrived, Duration::ZERO);
+        let (seat, told) = match self.seat(&mut ask, step) {
+            Err(refusal) => (Seat::default(), Some(Err(refusal))),
+            Ok(seat) => {
+                let told = self.judge_among(&ask, &seat, step);
+                let told = told.or_else(|| self.turn_away(&ask, &seat, waits));
+                (seat, told)
+            }
+        };
+        if let Some(told) = told {
+            return self.reply(Reply { ticket, command: ask.command, told, waited, waits }, step);
+        }
+        self.note_moment(&mut ask.command, step);
+        let number = seat.number.unwrap_or_else(|| self.waiters.new_number());
+        let line = Line::of(&ask.command).expect("only what has a line is told to wait");
+        self.waiters.park(ticket, Parked { arrived, until, number, line, ask, key: seat.key });
+    }
+
+    /// What is told to a newcomer who has to wait, but will not or may not.
+    fn turn_away(
+        &mut self,
+        ask: &Ask,
+        seat: &Seat,
+        waits: bool,
+    ) -> Option<Result<Answer, Refusal>> {
+        let told = if waits {
+            Err(self.may_park(&ask.command).err()?)
+        } else {
+            turned_away(&self.state, &ask.command, false)
+        };
+        if let (Some(of), Some(key), Some(number)) = (&seat.key, &ask.key, seat.number) {
+            self.waiters.keep(of.clone(), number, key.fingerprint, self.at.now);
+        }
+        Some(told)
+    }
+
+    /// Judges a newcomer among those who are there; `None` if it has to wait.
+    fn judge_among(
+        &mut self,
+        ask: &Ask,
+        seat: &Seat,
+        step: &mut Step,
+    ) -> Option<Result<Answer, Refusal>> {
+        if let Command::Withdraw { thing, key } = &ask.command {
+            let of = KeyOf { thing: thing.clone(), text: key.clone() };
+            return Some(self.take_back(of, ask, step));
+        }
+        match judge(&self.state, &self.limits, self.at, ask) {
+            Verdict::Refuse(refusal) => Some(Err(refusal)),
+            Verdict::Wait => None,
+            Verdict::Grant(records, answer) => {
+                // What would take something parks behind whoever is there; a read or a repeat takes
+                // nothing.
+                let taking = !records.is_empty();
+                let line = Line::of(&ask.command).filter(|line| taking && !line.is_crowd());
+                let place = seat.number.unwrap_or(u64::MAX);
+                if line.is_some_and(|line| self.waiters.somebody_before(&line, place)) {
+                    return None;
+                }
+                self.commit(records, step);
+                Some(Ok(answer))
+            }
+        }
+    }
+
+    fn may_park(&self, command: &Command) -> Result<(), Refusal> {
+        let bytes = command.body_bytes();
+        if self.closing {
+            Err(Refusal::ShuttingDown)
+        } else if self.waiters.len() >= self.limits.waits_max {
+            Err(Refusal::TooManyWaits)
+        } else if bytes > 0 && self.waiters.bytes() + bytes > self.limits.waiting_bytes_max {
+            Err(Refusal::WaitingBytes)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes what is waited for, and notes the generation at which a wait begins: any later one
+    /// answers it, even if the event is cleared or the queue filled again at once.
+    fn note_moment(&mut self, command: &mut Command, step: &mut Step) {
+        if let Some(thing) = command.makes().filter(|thing| !self.state.has(thing)) {
+            self.commit(vec![Record::Made { thing }], step);
+        }
+        if let Command::Join { queue, after } = command {
+            after.get_or_insert(self.state.drained(queue));
+        }
+        if let Command::WaitEvent { event, after } = command {
+            after.get_or_insert(self.state.generation(event));
+        }
+    }
+
+    fn with_waiters(&self, view: QueueView) -> QueueView {
+        let count = |line: fn(Name) -> Line| self.waiters.count(&line(view.name.clone()));
+        let (put, get, join) = (count(Line::Put), count(Line::Get), count(Line::Join));
+        QueueView { waiters: QueueWaiters { put, get, join }, ..view }
+    }
+
+    /// Sends a reply on its way, with what only the lines know.
+    fn reply(&mut self, mut reply: Reply, step: &mut Step) {
+        if let Ok(Answer::Queue(view)) = &mut reply.told {
+            *view = self.with_waiters(view.clone());
+        }
+        if let Ok(Answer::Queues { items, .. }) = &mut reply.told {
+            for view in items {
+                *view = self.with_waiters(view.clone());
+            }
+        }
+        if let Ok(Answer::Lock(view)) = &mut reply.told {
+            view.waiters = self.waiters.count(&Line::Acquire(view.name.clone()));
+        }
+        self.deliveries.told(&reply.told);
+        step.replies.push(reply);
+    }
+}

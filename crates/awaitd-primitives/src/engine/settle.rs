@@ -1,0 +1,148 @@
+//! Facts, and what they stir: whoever waits for the thing that they are about is judged again, by the
+//! same [`judge()`], in the same step.
+
+use crate::engine::{Engine, Reply, Step};
+use crate::judge::{Verdict, judge};
+use crate::limits::TURN_MAX;
+use crate::messages::answer::{Answer, Refusal};
+use crate::messages::command::{LeaseId, Ticket};
+use crate::messages::name::Thing;
+use crate::messages::record::{Entry, Held, Record};
+use crate::waiters::{Line, Parked};
+
+impl Engine {
+    /// Applies the records of a grant and stirs whom they concern.
+    pub(super) fn commit(&mut self, records: Vec<Record>, step: &mut Step) {
+        if records.is_empty() {
+            return;
+        }
+        let entry = Entry { at: self.at.now, records };
+        let gone: Vec<LeaseId> = entry.records.iter().flat_map(|it| self.gone_with(it)).collect();
+        self.state.apply(&entry);
+        for lease in gone {
+            self.deliveries.end(lease, false);
+            self.stir(Line::Watch(lease));
+        }
+        for record in &entry.records {
+            self.deliveries.note(record);
+            self.notice(record, step);
+        }
+        step.entries.push(entry);
+    }
+
+    /// The leases that end by a record without one of their own.
+    fn gone_with(&self, record: &Record) -> Vec<LeaseId> {
+        if let Record::Deleted { thing, .. } = record {
+            self.state.leases_of(thing)
+        } else {
+            Vec::new()
+        }
+    }
+
+    fn notice(&mut self, record: &Record, step: &mut Step) {
+        match record {
+            Record::Made { thing } => self.rests.watch(thing.clone(), self.at.now),
+            Record::Deleted { thing, .. } => self.send_away(thing, step),
+            Record::Forgotten { thing } => self.rests.unwatch(thing),
+            Record::Configured { queue, .. } => self.stir(Line::Put(queue.clone())),
+            Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
+            Record::Leased { held: Held::Job { queue, .. }, .. }
+            | Record::ShutDown { queue, .. }
+            | Record::Emptied { queue, .. } => {
+                self.stir(Line::Put(queue.clone()));
+                self.stir(Line::Get(queue.clone()));
+            }
+            Record::Settled { lease, held, .. } => {
+                self.stir(Line::Watch(*lease));
+                self.stir(match held {
+                    Held::Job { queue, .. } => Line::Get(queue.clone()),
+                    Held::Lock { lock, .. } => Line::Acquire(lock.clone()),
+                });
+            }
+            Record::Drained { queue, .. } => self.stir(Line::Join(queue.clone())),
+            Record::Set { event, .. } => self.stir(Line::Event(event.clone())),
+            Record::Leased { held: Held::Lock { .. }, .. }
+            | Record::Extended { .. }
+            | Record::Cleared { .. }
+            | Record::Remembered { .. }
+            | Record::Unremembered { .. } => {}
+        }
+    }
+
+    /// Those who wait in this line are to be judged again.
+    pub(super) fn stir(&mut self, line: Line) {
+        if self.waiters.count(&line) > 0 && self.stirred.back() != Some(&(line.clone(), 0)) {
+            self.stirred.push_back((line, 0));
+        }
+    }
+
+    /// Judges those who were stirred. In a line the first is judged until one must wait; in a crowd
+    /// each is. `false`: the turn was over before all were judged.
+    pub(super) fn settle(&mut self, step: &mut Step) -> bool {
+        while let Some((line, mut from)) = self.stirred.pop_front() {
+            while let Some((number, ticket)) = self.waiters.next_in(&line, from) {
+                if step.work >= TURN_MAX {
+                    self.stirred.push_front((line, from));
+                    return false;
+                }
+                step.work += 1;
+                from = number + 1;
+                let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
+                match judge(&self.state, &self.limits, self.at, &parked.ask) {
+                    Verdict::Grant(records, answer) => {
+                        let parked = self.waiters.unpark(ticket).expect("it was there just now");
+                        self.commit(records, step);
+                        self.tell(ticket, parked, Ok(answer), step);
+                    }
+                    Verdict::Refuse(refusal) => self.dismiss(ticket, Err(refusal), step),
+                    Verdict::Wait if line.is_crowd() => {}
+                    Verdict::Wait => break,
+                }
+            }
+        }
+        true
+    }
+
+    /// One who waits leaves the line without an answer; whoever stood behind moves up.
+    pub(super) fn leave(&mut self, ticket: Ticket) -> Option<Parked> {
+        let parked = self.waiters.unpark(ticket)?;
+        if !parked.line.is_crowd() {
+            self.stir(parked.line.clone());
+        }
+        Some(parked)
+    }
+
+    /// One who waits leaves the line with this answer.
+    pub(super) fn dismiss(
+        &mut self,
+        ticket: Ticket,
+        told: Result<Answer, Refusal>,
+        step: &mut Step,
+    ) {
+        if let Some(parked) = self.leave(ticket) {
+            self.tell(ticket, parked, told, step);
+        }
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        ticket: Ticket,
+        parked: Parked,
+        told: Result<Answer, Refusal>,
+        step: &mut Step,
+    ) {
+        let waited = self.at.now.since(parked.arrived);
+        self.reply(Reply { ticket, command: parked.ask.command, told, waited, waits: true }, step);
+    }
+
+    /// The thing has gone. Judged again, those who wait for it would make it anew.
+    fn send_away(&mut self, thing: &Thing, step: &mut Step) {
+        self.rests.unwatch(thing);
+        self.waiters.unkeep_all(thing);
+        for line in Line::all_of(thing) {
+            while let Some((_, ticket)) = self.waiters.next_in(&line, 0) {
+                self.dismiss(ticket, Err(Refusal::Deleted), step);
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Time, worked off moment by moment: at each, what was kept for nobody goes back, due jobs become
+//! ready, ended leases become records, lines are settled, and only then those whose wait is over are
+//! turned away, so that nobody is turned away from what is free.
+
+use crate::engine::{Engine, Step};
+use crate::judge::{At, turned_away};
+use crate::limits::TURN_MAX;
+use crate::messages::command::LeaseId;
+use crate::messages::time::Time;
+use crate::state::ending::{Ending, end};
+use crate::waiters::Line;
+
+impl Engine {
+    /// Works off time up to `at.now`. `false`: there was more to do than one turn may take, time
+    /// stopped before `at.now`, and the next turn must go on at once with no command submitted.
+    pub fn advance(&mut self, at: At, step: &mut Step) -> bool {
+        self.at.clock = self.at.clock.max(at.clock);
+        loop {
+            if !self.settle(step) {
+                return false;
+            }
+            let Some(moment) = self.next_moment().filter(|moment| *moment <= at.now) else {
+                break;
+            };
+            self.at.now = self.at.now.max(moment);
+            self.work_off(step);
+            if step.work >= TURN_MAX {
+                return false;
+            }
+        }
+        self.at.now = self.at.now.max(at.now);
+        true
+    }
+
+    /// When [`Engine::advance`] has something to do next.
+    pub fn wake_at(&self) -> Option<Time> {
+        if self.stirred.is_empty() { self.next_moment() } else { Some(self.at.now) }
+    }
+
+    fn next_moment(&self) -> Option<Time> {
+        let moments = [
+            self.deliveries.next_keep().map(|(end, _)| end),
+            self.state.next_due(),
+            self.next_end().map(|(end, _)| end),
+            self.waiters.next_end().map(|(end, _)| end),
+            self.waiters.next_kept_end(),
+            self.rests.next(),
+        ];
+        moments.into_iter().flatten().min()
+    }
+
+    /// The next lease that time may end.
+    fn next_end(&self) -> Option<(Time, LeaseId)> {
+        self.state.leases.ends().find(|(_, lease)| self.deliveries.may_end(*lease))
+    }
+
+    /// What there is to do at this moment, as far as this turn reaches.
+    fn work_off(&mut self, step: &mut Step) {
+        let now = self.at.now;
+        while let Some((_, lease)) = self.deliveries.next_keep().filter(|(end, _)| *end <= now) {
+            self.give_back(lease, step);
+        }
+        let (ripe, queues) = self.state.ripen(now, TURN_MAX.saturating_sub(step.work));
+        step.work += ripe;
+        for queue in queues {
+            self.stir(Line::Get(queue));
+        }
+        step.work += self.state.remembered.forget(now, TURN_MAX.saturating_sub(step.work));
+        while step.work < TURN_MAX
+            && let Some((_, lease)) = self.next_end().filter(|(end, _)| *end <= now)
+        {
+            step.work += 1;
+            self.run_out(lease, step);
+        }
+        if step.work >= TURN_MAX || !self.settle(step) {
+            return;
+        }
+        while step.work < TURN_MAX
+            && let Some((_, ticket)) = self.waiters.next_end().filter(|(end, _)| *end <= now)
+        {
+            step.work += 1;
+            let parked = self.leave(ticket).expect("whose wait is over is parked");
+            let told = turned_away(&self.state, &parked.ask.command, true);
+            let key = parked.key.clone().zip(parked.ask.key.as_ref().map(|key| key.fingerprint));
+            if let Some((of, fingerprint)) = key {
+                self.waiters.keep(of, parked.number, fingerprint, now);
+            }
+            self.tell(ticket, parked, told, step);
+        }
+        step.work += self.waiters.forget(now, TURN_MAX.saturating_sub(step.work));
+        self.let_go(step);
+    }
+
+    /// The time of a lease is over. It counts only if anybody ever heard of it.
+    fn run_out(&mut self, lease: LeaseId, step: &mut Step) {
+        if !self.deliveries.was_taken(lease) {
+            return self.give_back(lease, step);
+        }
+        let known = self.state.leases.get(lease).expect("only a live lease ends");
+        let records = end(&self.state, lease, known, self.at.now, &Ending::Expired);
+        self.commit(records, step);
+    }
+}

@@ -1,0 +1,246 @@
+//! Queues: bounded, in order, with every job finished or given back.
+
+use std::ops::Bound;
+use std::time::Duration;
+
+use crate::judge::{At, Verdict};
+use crate::limits::{self, Limits};
+use crate::messages::answer::{Answer, Got, QueueView, QueueWaiters, Refusal};
+use crate::messages::command::{GetMode, JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::name::{Name, Thing};
+use crate::messages::record::{Held, Record};
+use crate::messages::time::Time;
+use crate::state::State;
+use crate::state::jobs::{Job, Jobs, Place};
+
+/// Whether a queue takes jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gate {
+    Open,
+    /// `shutdown()`: nothing more is put; what comes back is handed out again.
+    ShutDown,
+    /// `shutdown(immediate=True)`: what comes back is dropped.
+    ShutDownAtOnce,
+}
+
+/// A queue.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Queue {
+    pub(crate) config: QueueConfig,
+    /// Somebody said what it shall be; otherwise it may be forgotten.
+    pub(crate) configured: bool,
+    pub(crate) gate: Gate,
+    pub(crate) jobs: Jobs,
+    /// Generation of the last moment when no job was unfinished any more; 0 if there was none.
+    pub(crate) drained: u64,
+    /// When it was made, or last drained.
+    pub(crate) touched: Time,
+    /// Where [`State::due`] has it.
+    pub(crate) due: Option<Time>,
+}
+
+impl Queue {
+    pub(crate) fn new(now: Time) -> Self {
+        Self {
+            config: QueueConfig::default(),
+            configured: false,
+            gate: Gate::Open,
+            jobs: Jobs::default(),
+            drained: 0,
+            touched: now,
+            due: None,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        let waiting = (self.jobs.ready() + self.jobs.delayed()) as u64;
+        self.config.maxsize != 0 && waiting >= self.config.maxsize
+    }
+}
+
+pub(crate) fn judge_configure(
+    state: &State,
+    limits: &Limits,
+    queue: &Name,
+    config: &QueueConfig,
+    only_new: bool,
+) -> Verdict {
+    let known = state.queues.get(queue);
+    match known {
+        Some(known) if only_new => {
+            let config = known.config.clone();
+            return Verdict::Refuse(Refusal::Exists { queue: queue.clone(), config });
+        }
+        None if state.is_full(limits) => return Verdict::Refuse(Refusal::TooManyNames),
+        Some(_) | None => {}
+    }
+    let (queue, config, created) = (queue.clone(), config.clone(), known.is_none());
+    let record = Record::Configured { queue: queue.clone(), config: config.clone() };
+    Verdict::Grant(vec![record], Answer::Configured { queue, config, created })
+}
+
+pub(crate) fn judge_list(
+    state: &State,
+    prefix: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Verdict {
+    let after = cursor.unwrap_or_default();
+    let from = (Bound::Included(prefix.max(after)), Bound::Unbounded);
+    let names = state.queue_names.range::<str, _>(from);
+    let mut page = names
+        .filter(|name| cursor.is_none_or(|cursor| name.as_str() > cursor))
+        .take_while(|name| name.as_str().starts_with(prefix))
+        .filter_map(|name| view(state, name));
+    let items: Vec<QueueView> = page.by_ref().take(limit).collect();
+    let cursor = page.next().and_then(|_| items.last()).map(|last| last.name.clone());
+    Verdict::Grant(Vec::new(), Answer::Queues { items, cursor })
+}
+
+pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
+    let Some(known) = state.queues.get(queue) else {
+        return Verdict::Refuse(Refusal::NotFound);
+    };
+    let (thing, dropped) = (Thing::Queue(queue.clone()), known.jobs.unfinished() as u64);
+    Verdict::Grant(vec![Record::Deleted { thing, dropped }], Answer::Deleted)
+}
+
+pub(crate) fn judge_put(
+    state: &State,
+    limits: &Limits,
+    at: At,
+    queue: &Name,
+    payload: &Payload,
+    delay: Duration,
+) -> Verdict {
+    let mut records = Vec::with_capacity(2);
+    match state.queues.get(queue) {
+        Some(known) if known.gate != Gate::Open => return Verdict::Refuse(Refusal::QueueShutDown),
+        Some(known) if known.is_full() => return Verdict::Wait,
+        Some(_) => {}
+        None => match state.may_make(limits) {
+            Ok(()) => records.push(Record::Made { thing: Thing::Queue(queue.clone()) }),
+            Err(refusal) => return Verdict::Refuse(refusal),
+        },
+    }
+    let (queue, job) = (queue.clone(), JobId(state.last_job + 1));
+    let (ready_at, payload) = (at.now + delay, payload.clone());
+    records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
+    Verdict::Grant(records, Answer::Placed { queue, job })
+}
+
+pub(crate) fn judge_get(
+    state: &State,
+    limits: &Limits,
+    at: At,
+    queue: &Name,
+    mode: GetMode,
+) -> Verdict {
+    let Some(known) = state.queues.get(queue) else {
+        return state.may_make(limits).map_or_else(Verdict::Refuse, |()| Verdict::Wait);
+    };
+    let Some((place, job)) = known.jobs.first() else {
+        let over = known.gate != Gate::Open && known.jobs.delayed() == 0;
+        return if over { Verdict::Refuse(Refusal::QueueShutDown) } else { Verdict::Wait };
+    };
+    if known.jobs.leased() as u64 >= limits::LEASED_MAX {
+        return Verdict::Wait;
+    }
+    let lease = state.leases.next();
+    let (length, until) = match mode {
+        GetMode::Leased(length) => {
+            let length = length.unwrap_or(known.config.lease);
+            (length, Some(at.clock + length))
+        }
+        GetMode::AtMostOnce => (Duration::ZERO, None),
+    };
+    let waited = at.now.since(job.since(place));
+    let held = Held::Job { queue: queue.clone(), job: place.job };
+    let got = got(queue, lease, until, waited, place, job);
+    Verdict::Grant(vec![Record::Leased { lease, held, length, until, waited }], got)
+}
+
+pub(crate) fn judge_join(
+    state: &State,
+    limits: &Limits,
+    queue: &Name,
+    after: Option<u64>,
+) -> Verdict {
+    let known = state.queues.get(queue);
+    if known.is_none()
+        && let Err(refusal) = state.may_make(limits)
+    {
+        return Verdict::Refuse(refusal);
+    }
+    let (unfinished, generation) =
+        known.map_or((0, 0), |known| (known.jobs.unfinished(), known.drained));
+    let holds = match after {
+        Some(after) => generation > after,
+        None => unfinished == 0,
+    };
+    if holds { Verdict::Grant(Vec::new(), Answer::Joined { generation }) } else { Verdict::Wait }
+}
+
+pub(crate) fn judge_shutdown(state: &State, queue: &Name, immediate: bool) -> Verdict {
+    let Some(known) = state.queues.get(queue) else {
+        return Verdict::Refuse(Refusal::NotFound);
+    };
+    let queue = queue.clone();
+    let further = known.gate == Gate::Open || immediate && known.gate == Gate::ShutDown;
+    if !further {
+        return Verdict::Grant(Vec::new(), Answer::ShutDown);
+    }
+    let mut records = vec![Record::ShutDown { queue: queue.clone(), immediate }];
+    let dropped = (known.jobs.ready() + known.jobs.delayed()) as u64;
+    if immediate && dropped > 0 {
+        records.push(Record::Emptied { queue: queue.clone(), dropped });
+        if known.jobs.leased() == 0 {
+            records.push(Record::Drained { queue, generation: state.last_generation + 1 });
+        }
+    }
+    Verdict::Grant(records, Answer::ShutDown)
+}
+
+/// A job, as a get is answered with it.
+pub(crate) fn got(
+    queue: &Name,
+    lease: LeaseId,
+    until: Option<Time>,
+    waited: Duration,
+    place: Place,
+    job: &Job,
+) -> Answer {
+    Answer::Got(Box::new(Got {
+        queue: queue.clone(),
+        job: place.job,
+        lease,
+        until,
+        attempt: job.attempt(),
+        waited,
+        enqueued: job.enqueued,
+        payload: job.payload.clone(),
+    }))
+}
+
+/// For whoever will not wait for the end, or no longer.
+pub(crate) fn not_drained(state: &State, queue: &Name) -> Refusal {
+    let known = state.queues.get(queue);
+    let unfinished = known.map_or(0, |known| known.jobs.unfinished() as u64);
+    Refusal::NotDrained { unfinished, generation: state.drained(queue) }
+}
+
+/// Its state, as far as it is known here: who waits, the engine knows.
+pub(crate) fn view(state: &State, queue: &Name) -> Option<QueueView> {
+    let known = state.queues.get(queue)?;
+    Some(QueueView {
+        name: queue.clone(),
+        config: known.config.clone(),
+        ready: known.jobs.ready() as u64,
+        delayed: known.jobs.delayed() as u64,
+        leased: known.jobs.leased() as u64,
+        unfinished: known.jobs.unfinished() as u64,
+        oldest_ready: known.jobs.oldest_ready(),
+        shut_down: known.gate != Gate::Open,
+        waiters: QueueWaiters::default(),
+    })
+}

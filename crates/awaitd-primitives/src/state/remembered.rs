@@ -1,0 +1,69 @@
+//! What was done under each `Idempotency-Key`, for as long as a repeat may come.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::messages::name::Thing;
+use crate::messages::record::Remembrance;
+use crate::messages::time::Time;
+
+/// A key and the thing in the path, to which it belongs.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct KeyOf {
+    pub(crate) thing: Thing,
+    pub(crate) text: Arc<str>,
+}
+
+/// What is remembered of one request.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Memory {
+    /// Of the request: what makes two of them the same.
+    pub(crate) fingerprint: u128,
+    pub(crate) what: Remembrance,
+    until: Time,
+}
+
+/// What is remembered of all of them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Remembered {
+    by_key: HashMap<KeyOf, Memory>,
+    ends: BTreeSet<(Time, KeyOf)>,
+}
+
+impl Remembered {
+    pub(crate) fn get(&self, key: &KeyOf) -> Option<&Memory> {
+        self.by_key.get(key)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// When the next one is forgotten.
+    pub(crate) fn next_end(&self) -> Option<Time> {
+        self.ends.first().map(|(end, _)| *end)
+    }
+
+    pub(crate) fn insert(&mut self, key: KeyOf, fingerprint: u128, what: Remembrance, until: Time) {
+        self.remove(&key);
+        self.ends.insert((until, key.clone()));
+        self.by_key.insert(key, Memory { fingerprint, what, until });
+    }
+
+    pub(crate) fn remove(&mut self, key: &KeyOf) {
+        if let Some((key, memory)) = self.by_key.remove_entry(key) {
+            self.ends.remove(&(memory.until, key));
+        }
+    }
+
+    /// Forgets what is over, at most `most` of it; says how many there were.
+    pub(crate) fn forget(&mut self, now: Time, most: usize) -> usize {
+        let mut forgotten = 0;
+        while forgotten < most && self.next_end().is_some_and(|end| end <= now) {
+            let (_, key) = self.ends.pop_first().expect("one is over");
+            self.by_key.remove(&key);
+            forgotten += 1;
+        }
+        forgotten
+    }
+}
