@@ -1,0 +1,185 @@
+//! Random histories, on the core and on a naive model side by side: `model.rs` says who waits and what
+//! time does, `things.rs` what is done, `views.rs` what is seen; `script.rs` makes histories up,
+//! `run.rs` plays them, `checks.rs` counts the records. `limits.rs` has what random histories never
+//! reach.
+
+#[path = "histories/checks.rs"]
+mod checks;
+#[path = "histories/leases.rs"]
+mod leases;
+#[path = "histories/limits.rs"]
+mod limits;
+#[path = "histories/model.rs"]
+mod model;
+#[path = "histories/run.rs"]
+mod run;
+#[path = "histories/script.rs"]
+mod script;
+#[path = "histories/takes.rs"]
+mod takes;
+#[path = "histories/things.rs"]
+mod things;
+#[path = "histories/views.rs"]
+mod views;
+
+use std::num::NonZero;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::run::{Run, Tally};
+use crate::script::{Turn, script};
+
+/// So many histories in CI.
+const ALL: u64 = 10_000;
+
+/// In which ways each command can end.
+const WAYS: [(&str, &[&str]); 21] = [
+    ("configure", &["ok", "exists", MISMATCH, "withdrawn"]),
+    ("read queue", &["ok", "not_found"]),
+    ("list", &["ok"]),
+    ("delete queue", &["ok", "not_found", MISMATCH, "withdrawn"]),
+    ("put", &["ok", "queue_full", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
+    ("get", &["ok", "empty", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
+    ("get", &["lease_lost", "not_found"]),
+    ("join", &["ok", "not_drained", "deleted", GOING]),
+    ("shutdown", &["ok", "not_found", MISMATCH, "withdrawn"]),
+    ("set", &["ok", "already_set", MISMATCH, "withdrawn"]),
+    ("clear", &["ok", MISMATCH, "withdrawn"]),
+    ("wait", &["ok", "not_set", GOING]),
+    ("acquire", &["ok", "locked", "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
+    ("acquire", &["lease_lost"]),
+    ("read lock", &["ok", "not_found"]),
+    ("delete lock", &["ok", "held", "not_found", MISMATCH, "withdrawn"]),
+    ("done", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
+    ("nack", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
+    ("extend", &["ok", "lease_lost", "deleted", "not_found"]),
+    ("watch", &["ok", "lease_lost", "deleted", "not_found", GOING]),
+    ("withdraw", &["ok", "not_found", MISMATCH]),
+];
+const MISMATCH: &str = "idempotency_mismatch";
+const SHUT: &str = "queue_shut_down";
+const GOING: &str = "shutting_down";
+
+fn number(name: &str) -> Option<u64> {
+    Some(std::env::var(name).ok()?.parse().expect("a number"))
+}
+
+/// Plays a script; what went wrong, if anything.
+fn play(run: &mut Run, turns: &[Turn]) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(|| run.play(turns))).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Err(format!("panicked: {}", text.unwrap_or_default()))
+    })
+}
+
+/// The script with whatever can be left out left out, so that it still goes wrong.
+fn shrink(mut turns: Vec<Turn>) -> Vec<Turn> {
+    let fails = |turns: &[Turn]| play(&mut Run::default(), turns).is_err();
+    let mut chunk = turns.len();
+    while chunk > 0 {
+        let mut at = 0;
+        while at < turns.len() {
+            let mut fewer = turns.clone();
+            fewer.drain(at..(at + chunk).min(turns.len()));
+            if fails(&fewer) { turns = fewer } else { at += chunk }
+        }
+        chunk /= 2;
+    }
+    for turn in 0..turns.len() {
+        let mut act = 0;
+        while act < turns[turn].acts.len() {
+            let mut fewer = turns.clone();
+            fewer[turn].acts.remove(act);
+            if fails(&fewer) { turns = fewer } else { act += 1 }
+        }
+    }
+    turns
+}
+
+fn add(sum: &mut Tally, tally: Tally) {
+    for (what, count) in tally {
+        *sum.entry(what).or_default() += count;
+    }
+}
+
+/// What a worker has found: how often each command succeeded or was refused, and the broken seeds.
+type Found = (Tally, Vec<u64>);
+
+/// Plays the histories of every seed, each worker those that fall to it.
+fn play_all(seeds: &Range<u64>) -> Found {
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let work = |worker: usize| {
+        let (mut tally, mut broken) = Found::default();
+        for seed in seeds.clone().skip(worker).step_by(workers) {
+            let mut run = Run::default();
+            if play(&mut run, &script(seed)).is_err() {
+                broken.push(seed);
+            }
+            run.tally
+                .into_iter()
+                .for_each(|(what, count)| *tally.entry(what).or_default() += count);
+        }
+        (tally, broken)
+    };
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..workers).map(|worker| scope.spawn(move || work(worker))).collect();
+        let mut found = Found::default();
+        for worker in all {
+            let (tally, broken) = worker.join().expect("a worker catches what panics");
+            add(&mut found.0, tally);
+            found.1.extend(broken);
+        }
+        found.1.sort_unstable();
+        found
+    })
+}
+
+/// Random histories, on the core and on the naive model: the same answers to the same people, the same
+/// views, at every step. `AWAITD_HISTORIES` says how many, `AWAITD_SEED` plays one of them.
+#[test]
+fn histories() {
+    let all = number("AWAITD_HISTORIES").unwrap_or(ALL);
+    let seeds = number("AWAITD_SEED").map_or(0..all, |seed| seed..seed + 1);
+    // What panics in a history is caught and told once, when it is short; other tests speak as ever.
+    let speak = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if std::thread::current().name().is_some_and(|name| name != "histories") {
+            speak(panic);
+        }
+    }));
+    let (tally, broken) = play_all(&seeds);
+    let shrunk = broken.first().map(|seed| {
+        let mut run = Run::default();
+        let why = play(&mut run, &shrink(script(*seed))).expect_err("it broke before");
+        format!("seed {seed}, as short as it gets:\n{}\n{why}", run.story())
+    });
+    let _ = std::panic::take_hook();
+    assert!(
+        broken.is_empty(),
+        "{} of {} histories broke; {}",
+        broken.len(),
+        seeds.end - seeds.start,
+        shrunk.unwrap_or_default()
+    );
+    if seeds.end - seeds.start >= ALL {
+        check_tally(&tally);
+    }
+}
+
+/// Every command succeeded and was refused in every way in which it can be, often enough.
+fn check_tally(tally: &Tally) {
+    let rare: Vec<_> = WAYS
+        .iter()
+        .flat_map(|(op, codes)| codes.iter().map(move |code| (*op, *code)))
+        .filter(|what| tally.get(what).copied().unwrap_or(0) < 100)
+        .map(|what| (what, tally.get(&what).copied().unwrap_or(0)))
+        .collect();
+    let unexpected: Vec<_> = tally
+        .iter()
+        .filter(|((op, code), _)| {
+            !WAYS.iter().any(|(known, codes)| known == op && codes.contains(code))
+        })
+        .collect();
+    assert!(rare.is_empty() && unexpected.is_empty(), "rare: {rare:?}\nunexpected: {unexpected:?}");
+}

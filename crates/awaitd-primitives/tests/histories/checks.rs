@@ -1,0 +1,119 @@
+//! What must hold for the records themselves, whatever the model thinks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use awaitd_primitives::*;
+
+/// Counts jobs and leases by the records alone.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    at: Time,
+    fence: u64,
+    job: u64,
+    generation: u64,
+    /// Of each queue: the jobs that wait, and those that somebody holds.
+    queues: BTreeMap<Name, (BTreeSet<JobId>, BTreeMap<JobId, LeaseId>)>,
+    locks: BTreeMap<Name, LeaseId>,
+}
+
+fn ensure(holds: bool, what: &str, record: &Record) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(format!("{what}: {record:?}")) }
+}
+
+impl Ledger {
+    /// Every job is in one place, each has one winner, and numbers only grow.
+    pub(crate) fn add(&mut self, entry: &Entry) -> Result<(), String> {
+        if entry.at < self.at {
+            return Err(format!("time runs back in {entry:?}"));
+        }
+        self.at = entry.at;
+        entry.records.iter().try_for_each(|record| self.note(record))
+    }
+
+    fn note(&mut self, record: &Record) -> Result<(), String> {
+        match record {
+            Record::Placed { queue, job, .. } => {
+                ensure(job.0 == self.job + 1, "not the next job", record)?;
+                self.job = job.0;
+                self.queues.entry(queue.clone()).or_default().0.insert(*job);
+            }
+            Record::Leased { lease, held, .. } => {
+                ensure(lease.fence() == self.fence + 1, "not the next fence", record)?;
+                self.fence = lease.fence();
+                match held {
+                    Held::Job { queue, job } => {
+                        let (waiting, held) = self.queues.entry(queue.clone()).or_default();
+                        ensure(waiting.remove(job), "a second winner", record)?;
+                        held.insert(*job, *lease);
+                    }
+                    Held::Lock { lock, .. } => {
+                        let before = self.locks.insert(lock.clone(), *lease);
+                        ensure(before.is_none(), "a second holder", record)?;
+                    }
+                }
+            }
+            Record::Settled { lease, held: Held::Job { queue, job }, then, .. } => {
+                let (waiting, held) = self.queues.entry(queue.clone()).or_default();
+                ensure(held.remove(job) == Some(*lease), "not its holder", record)?;
+                if matches!(then, Then::Back { .. }) {
+                    waiting.insert(*job);
+                }
+            }
+            Record::Settled { lease, held: Held::Lock { lock, .. }, .. } => {
+                ensure(self.locks.remove(lock) == Some(*lease), "not its holder", record)?;
+            }
+            Record::Emptied { queue, dropped } => {
+                let (waiting, _) = self.queues.entry(queue.clone()).or_default();
+                ensure(waiting.len() as u64 == *dropped, "a wrong count", record)?;
+                waiting.clear();
+            }
+            Record::Deleted { thing: Thing::Queue(queue), dropped } => {
+                let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
+                ensure((waiting.len() + held.len()) as u64 == *dropped, "a wrong count", record)?;
+            }
+            Record::Forgotten { thing: Thing::Queue(queue) } => {
+                let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
+                ensure(waiting.len() + held.len() == 0, "jobs were forgotten", record)?;
+            }
+            Record::Drained { queue, generation } => {
+                ensure(*generation == self.generation + 1, "not the next generation", record)?;
+                self.generation = *generation;
+                let (waiting, held) = self.queues.entry(queue.clone()).or_default();
+                ensure(waiting.len() + held.len() == 0, "drained with jobs", record)?;
+            }
+            Record::Set { generation, .. } => {
+                ensure(*generation == self.generation + 1, "not the next generation", record)?;
+                self.generation = *generation;
+            }
+            Record::Deleted { thing: Thing::Lock(lock), .. } => {
+                self.locks.remove(lock);
+            }
+            Record::Configured { .. }
+            | Record::Made { .. }
+            | Record::Deleted { thing: Thing::Event(_), .. }
+            | Record::Forgotten { thing: Thing::Event(_) | Thing::Lock(_) }
+            | Record::Extended { .. }
+            | Record::ShutDown { .. }
+            | Record::Cleared { .. }
+            | Record::Remembered { .. }
+            | Record::Unremembered { .. } => {}
+        }
+        Ok(())
+    }
+
+    /// placed = ready + delayed + leased + done + dropped.
+    pub(crate) fn conserves(&self, census: &Census) -> Result<(), String> {
+        for (view, _) in &census.queues {
+            let (waiting, held) = self
+                .queues
+                .get(&view.name)
+                .map_or((0, 0), |(waiting, held)| (waiting.len(), held.len()));
+            if (view.ready + view.delayed, view.leased) != (waiting as u64, held as u64) {
+                return Err(format!(
+                    "records say {waiting} wait and {held} are held, but {view:?}"
+                ));
+            }
+        }
+        Ok(())
+    }
+}

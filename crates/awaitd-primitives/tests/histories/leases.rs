@@ -1,0 +1,122 @@
+//! Leases: who holds what until when, and what becomes of it.
+
+use std::{num::NonZeroU64, sync::Arc, time::Duration};
+
+use awaitd_primitives::*;
+
+use crate::model::{KeyOf, Model, Told, granted};
+use crate::things::Job;
+
+/// The end of a lease that only ends by being delivered.
+pub(crate) const FOR_EVER: Time = Time::from_micros(u64::MAX);
+
+pub(crate) struct Lease {
+    pub(crate) grant: Grant,
+    pub(crate) owner: Option<Arc<str>>,
+    pub(crate) length: Duration,
+    pub(crate) ended: Option<(Outcome, Refusal)>,
+    pub(crate) key: Option<KeyOf>,
+    /// Answers on their way; whether one was looked at, and one taken; until when it is kept.
+    pub(crate) out: usize,
+    pub(crate) looked: bool,
+    pub(crate) taken: bool,
+    pub(crate) kept: Option<Time>,
+}
+
+impl Lease {
+    /// When time ends it: never before an answer was looked at.
+    pub(crate) fn over(&self) -> Option<Time> {
+        let end = Some(self.grant.until).filter(|_| self.looked);
+        end.into_iter().chain(self.kept).min().filter(|_| self.ended.is_none())
+    }
+}
+
+impl Model {
+    /// `task_done`, `release` or nack; a repeat is no error.
+    pub(crate) fn finish(
+        &mut self,
+        id: LeaseId,
+        why: Outcome,
+        delay: Duration,
+        counted: bool,
+    ) -> Told {
+        let lease = self.leases.iter().find(|lease| lease.grant.lease == id);
+        let ended = lease.and_then(|lease| lease.ended.as_ref());
+        if !ended.is_some_and(|(outcome, _)| *outcome == why) {
+            self.live(id)?;
+            self.end(id, why, delay, counted);
+        }
+        Ok(Answer::Settled)
+    }
+
+    /// A lease ends: its job is done, or back in its place, later or as if nothing had been.
+    pub(crate) fn end(&mut self, id: LeaseId, why: Outcome, delay: Duration, counted: bool) {
+        let now = self.now;
+        let lease = self.lease(id);
+        lease.ended = Some((why, Refusal::LeaseLost));
+        let thing = lease.grant.thing.clone();
+        if why == Outcome::Undelivered {
+            let other =
+                |it: &Option<Answer>| it.clone().and_then(|it| granted(&Ok(it))) != Some(id);
+            self.memory.retain(|(.., answer, _)| other(answer));
+        }
+        let known = self.things.iter_mut().find(|it| it.thing == thing).expect("it is there");
+        if matches!(thing, Thing::Lock(_)) {
+            known.touched = now;
+        } else if why == Outcome::Done || known.shut == Some(true) {
+            self.drop_jobs(&thing, |job| job.leased && job.got.lease == id);
+        } else {
+            let mut jobs = self.jobs.iter_mut();
+            let job = jobs.find(|job| job.leased && job.got.lease == id).expect("a job is held");
+            job.leased = false;
+            if why != Outcome::Undelivered {
+                job.since = now + delay;
+                job.got.attempt += u32::from(counted);
+            }
+            if !delay.is_zero() {
+                job.place = job.since;
+            }
+        }
+    }
+
+    /// Jobs go for good; with the last one of a queue, it is drained.
+    pub(crate) fn drop_jobs(&mut self, queue: &Thing, which: impl Fn(&Job) -> bool) {
+        let before = self.jobs.len();
+        self.jobs.retain(|job| job.queue != *queue || !which(job));
+        if self.jobs.len() < before && self.jobs_of(queue).next().is_none() {
+            self.last_generation += 1;
+            let (now, generation) = (self.now, self.last_generation);
+            let known = self.things.iter_mut().find(|it| it.thing == *queue).expect("it is there");
+            (known.generation, known.touched) = (generation, now);
+        }
+    }
+
+    pub(crate) fn grant(
+        &mut self,
+        thing: &Thing,
+        length: Duration,
+        owner: Option<Arc<str>>,
+    ) -> Grant {
+        let number = NonZeroU64::MIN.saturating_add(self.leases.len() as u64);
+        let (thing, lease, until) = (thing.clone(), LeaseId(number), self.clock + length);
+        let grant = Grant { thing, lease, until };
+        let (ended, key, out, looked, taken, kept) = (None, None, 0, false, false, None);
+        let granted = grant.clone();
+        self.leases.push(Lease { grant, owner, length, ended, key, out, looked, taken, kept });
+        granted
+    }
+
+    pub(crate) fn lease(&mut self, id: LeaseId) -> &mut Lease {
+        self.leases.iter_mut().find(|lease| lease.grant.lease == id).expect("it was granted")
+    }
+
+    pub(crate) fn live(&self, id: LeaseId) -> Result<&Lease, Refusal> {
+        let lease = self.leases.iter().find(|lease| lease.grant.lease == id);
+        let lease = lease.ok_or(Refusal::NotFound)?;
+        lease.ended.as_ref().map_or(Ok(lease), |(_, why)| Err(why.clone()))
+    }
+
+    pub(crate) fn holder(&self, lock: &Thing) -> Option<&Lease> {
+        self.leases.iter().find(|lease| lease.grant.thing == *lock && lease.ended.is_none())
+    }
+}

@@ -1,0 +1,134 @@
+//! Bounds that random histories never reach: each refuses what is too much, and nothing else.
+
+use std::time::Duration;
+
+use awaitd_primitives::*;
+
+/// An engine with these limits, and the tickets and replies of those who asked it.
+struct Bounded {
+    engine: Engine,
+    tickets: u64,
+}
+
+impl Bounded {
+    fn new(limits: Limits) -> Self {
+        Self { engine: Engine::new(State::new(), limits), tickets: 0 }
+    }
+
+    /// What is told at once to one who would wait for a minute; `None` if he waits.
+    fn ask(&mut self, command: Command, key: Option<&str>) -> Option<Result<Answer, Refusal>> {
+        self.tickets += 1;
+        let ticket = Ticket(self.tickets);
+        let (arrived, until) = (Time::ZERO, Time::ZERO + Duration::from_mins(1));
+        let key = key.map(|text| Key { text: text.into(), fingerprint: 1 });
+        let mut step = Step::default();
+        self.engine
+            .submit(Request { ticket, arrived, until, ask: Ask { command, key } }, &mut step);
+        let reply = step.replies.into_iter().find(|reply| reply.ticket == ticket);
+        reply.map(|reply| reply.told)
+    }
+
+    fn hang_up(&mut self, ticket: u64) {
+        self.engine.withdraw(Ticket(ticket), &mut Step::default());
+    }
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a good name")
+}
+
+fn get(queue: &str) -> Command {
+    Command::Get { queue: name(queue), mode: GetMode::Leased(None), settle: None }
+}
+
+fn put(queue: &str, bytes: usize) -> Command {
+    let payload = Payload { bytes: vec![0; bytes].into(), content_type: None };
+    Command::Put { queue: name(queue), payload, delay: Duration::ZERO }
+}
+
+fn acquire(lock: &str) -> Command {
+    Command::Acquire { lock: name(lock), lease: None, owner: None }
+}
+
+#[test]
+fn no_more_wait_than_may() {
+    let mut bounded = Bounded::new(Limits { waits_max: 2, ..Limits::default() });
+    assert_eq!(bounded.ask(get("q"), None), None);
+    assert_eq!(bounded.ask(get("q"), None), None);
+    assert_eq!(bounded.ask(get("q"), None), Some(Err(Refusal::TooManyWaits)));
+    // What need not wait is done: here the first of the waiting gets it, which makes room for another.
+    assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+    assert_eq!(bounded.ask(get("q"), None), None);
+    bounded.hang_up(2);
+    assert_eq!(bounded.ask(get("q"), None), None);
+}
+
+#[test]
+fn bodies_of_waiting_puts_have_a_bound() {
+    let mut bounded = Bounded::new(Limits { waiting_bytes_max: 10, ..Limits::default() });
+    let config = QueueConfig { maxsize: 1, ..QueueConfig::default() };
+    let configure = Command::ConfigureQueue { queue: name("q"), config, only_new: false };
+    assert!(matches!(bounded.ask(configure, None), Some(Ok(_))));
+    // A body that need not wait does not count.
+    assert!(matches!(bounded.ask(put("q", 100), None), Some(Ok(_))));
+    assert_eq!(bounded.ask(put("q", 6), None), None);
+    assert_eq!(bounded.ask(put("q", 5), None), Some(Err(Refusal::WaitingBytes)));
+    assert_eq!(bounded.ask(put("q", 4), None), None);
+    assert_eq!(bounded.ask(put("q", 0), None), None);
+    bounded.hang_up(3);
+    assert_eq!(bounded.ask(put("q", 6), None), None);
+}
+
+#[test]
+fn keys_have_a_bound() {
+    let mut bounded = Bounded::new(Limits { keys_max: 2, ..Limits::default() });
+    assert!(matches!(bounded.ask(put("q", 1), Some("done")), Some(Ok(_))));
+    assert_eq!(bounded.ask(get("r"), Some("waits")), None);
+    assert_eq!(bounded.ask(put("q", 1), Some("new")), Some(Err(Refusal::TooManyKeys)));
+    // Known ones are not new, nor is what has none.
+    assert!(matches!(bounded.ask(put("q", 1), Some("done")), Some(Ok(_))));
+    assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+    // One whose place is kept is known for ten seconds more.
+    bounded.hang_up(2);
+    assert_eq!(bounded.ask(put("q", 1), Some("new")), Some(Err(Refusal::TooManyKeys)));
+    let now = Time::ZERO + Duration::from_secs(10);
+    assert!(bounded.engine.advance(At { now, clock: now }, &mut Step::default()));
+    assert!(matches!(bounded.ask(put("q", 1), Some("new")), Some(Ok(_))));
+}
+
+#[test]
+fn names_have_a_bound() {
+    let mut bounded = Bounded::new(Limits { names_max: 2, ..Limits::default() });
+    assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+    assert!(matches!(bounded.ask(acquire("l"), None), Some(Ok(_))));
+    let payload = Payload { bytes: [].into(), content_type: None };
+    let event = name("e");
+    let set = Command::SetEvent { event: event.clone(), value: payload, only_unset: false };
+    let wait = Command::WaitEvent { event, after: None };
+    let (queue, config) = (name("r"), QueueConfig::default());
+    let configure = Command::ConfigureQueue { queue, config, only_new: false };
+    for command in [set, wait, configure, put("r", 1), get("r"), acquire("m")] {
+        assert_eq!(bounded.ask(command, None), Some(Err(Refusal::TooManyNames)));
+    }
+    assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+    assert!(matches!(bounded.ask(Command::DeleteQueue { queue: name("q") }, None), Some(Ok(_))));
+    assert!(matches!(bounded.ask(put("r", 1), None), Some(Ok(_))));
+}
+
+#[test]
+fn without_auto_create_only_configuring_makes() {
+    let mut bounded = Bounded::new(Limits { auto_create: false, ..Limits::default() });
+    let wait = Command::WaitEvent { event: name("e"), after: None };
+    let join = Command::Join { queue: name("q"), after: None };
+    for command in [put("q", 1), get("q"), join, wait.clone()] {
+        assert_eq!(bounded.ask(command, None), Some(Err(Refusal::NotFound)));
+    }
+    let payload = Payload { bytes: [].into(), content_type: None };
+    let set = Command::SetEvent { event: name("e"), value: payload, only_unset: false };
+    assert!(matches!(bounded.ask(set, None), Some(Ok(_))));
+    assert!(matches!(bounded.ask(wait, None), Some(Ok(_))));
+    let (queue, config) = (name("q"), QueueConfig::default());
+    let configure = Command::ConfigureQueue { queue, config, only_new: false };
+    assert!(matches!(bounded.ask(configure, None), Some(Ok(_))));
+    assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+}

@@ -1,0 +1,313 @@
+//! The semantics once more, in the most obvious way: lists, scans, and everything tried again after
+//! each step. Nothing here is fast, and nothing is shared with the core but its vocabulary.
+
+use std::{mem::discriminant, sync::Arc, time::Duration};
+
+use awaitd_primitives::*;
+
+use crate::leases::{FOR_EVER, Lease};
+use crate::things::{Job, Known};
+
+pub(crate) type Told = Result<Answer, Refusal>;
+pub(crate) type KeyOf = (Thing, Arc<str>);
+
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+
+#[derive(Default)]
+pub(crate) struct Model {
+    pub(crate) now: Time,
+    pub(crate) clock: Time,
+    pub(crate) closed: bool,
+    pub(crate) things: Vec<Known>,
+    pub(crate) jobs: Vec<Job>,
+    /// All that were ever granted.
+    pub(crate) leases: Vec<Lease>,
+    /// All who wait, and the absent whose place is kept, in the order of their numbers.
+    pub(crate) line: Vec<Waiter>,
+    pub(crate) memory: Vec<(KeyOf, u128, Option<Answer>, Time)>,
+    pub(crate) last_job: u64,
+    pub(crate) last_generation: u64,
+    last_number: u64,
+    pub(crate) told: Vec<(Ticket, Told, Duration)>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Waiter {
+    number: u64,
+    pub(crate) request: Request,
+    seen: Option<u64>,
+    pub(crate) there: bool,
+    until: Time,
+}
+
+fn key_of(ask: &Ask) -> Option<KeyOf> {
+    Some((ask.command.thing()?, ask.key.as_ref()?.text.clone()))
+}
+
+pub(crate) fn granted(told: &Told) -> Option<LeaseId> {
+    match told {
+        Ok(Answer::Got(got)) => Some(got.lease),
+        Ok(Answer::Acquired(grant)) => Some(grant.lease),
+        _ => None,
+    }
+}
+
+impl Waiter {
+    /// Whether it must be served before the other: both take from one thing, and it came first.
+    fn goes_before(&self, other: &Self) -> bool {
+        let (one, two) = (&self.request.ask.command, &other.request.ask.command);
+        let takes =
+            matches!(one, Command::Put { .. } | Command::Get { .. } | Command::Acquire { .. });
+        let same = discriminant(one) == discriminant(two) && one.thing() == two.thing();
+        takes && same && self.there && self.number < other.number
+    }
+}
+
+impl Model {
+    pub(crate) fn advance(&mut self, to: Time, clock: Time) {
+        self.clock = self.clock.max(clock);
+        while let Some(moment) = self.next_moment().filter(|moment| *moment <= to) {
+            self.now = self.now.max(moment);
+            self.memory.retain(|(.., until)| *until > self.now);
+            let over = |it: &&Lease| it.over().is_some_and(|over| over <= self.now);
+            let over: Vec<_> = self.leases.iter().filter(over).map(|it| it.grant.lease).collect();
+            for lease in over {
+                let unheard_of = !self.lease(lease).taken;
+                let why = if unheard_of { Outcome::Undelivered } else { Outcome::Expired };
+                self.end(lease, why, Duration::ZERO, true);
+            }
+            self.settle();
+            while let Some(at) = self.line.iter().position(|waiter| waiter.until <= self.now) {
+                let waiter = self.line.remove(at);
+                if waiter.there {
+                    let told = self.turned_away(&waiter.request, true);
+                    self.tell(&waiter.request, told);
+                    self.keep(waiter);
+                }
+            }
+        }
+        self.now = self.now.max(to);
+    }
+
+    fn next_moment(&self) -> Option<Time> {
+        let due =
+            self.jobs.iter().filter(|it| !it.leased && it.place > self.now).map(|it| it.place);
+        let ends = self.leases.iter().filter_map(Lease::over);
+        let waits = self.line.iter().map(|waiter| waiter.until);
+        due.chain(ends).chain(waits).chain(self.memory.iter().map(|(.., until)| *until)).min()
+    }
+
+    pub(crate) fn submit(&mut self, request: &Request) {
+        if let Some(told) = self.arrive(request).transpose() {
+            self.tell(request, told);
+        }
+        self.settle();
+    }
+
+    /// What a newcomer is told at once, if anything.
+    fn arrive(&mut self, request: &Request) -> Result<Option<Answer>, Refusal> {
+        let (ask, of, mut place) = (&request.ask, key_of(&request.ask), None);
+        let fingerprint = ask.key.as_ref().map_or(0, |key| key.fingerprint);
+        if let Some((_, print, answer, _)) =
+            self.memory.iter().find(|it| Some(&it.0) == of.as_ref())
+        {
+            return self.recall(answer.as_ref(), *print == fingerprint).map(Some);
+        }
+        let same = |it: &Waiter| of.is_some() && key_of(&it.request.ask) == of;
+        if let Some(at) = self.line.iter().position(same) {
+            if self.line[at]
+                .request
+                .ask
+                .key
+                .as_ref()
+                .is_some_and(|it| it.fingerprint != fingerprint)
+            {
+                return Err(Refusal::KeyMismatch);
+            }
+            let older = self.line.remove(at);
+            place = Some(older.number);
+            if older.there {
+                self.tell(&older.request, Err(Refusal::Superseded));
+            }
+        }
+        if let Command::Get { settle: Some(lease), .. } = &ask.command {
+            self.act(&Command::Done { lease: lease.clone() }, None)?;
+        }
+        let (number, until) = (place.unwrap_or(self.last_number + 1), request.until);
+        let mut waiter =
+            Waiter { number, request: request.clone(), seen: None, there: true, until };
+        let behind = self.line.iter().any(|it| it.goes_before(&waiter));
+        if !behind && let Some(answer) = self.attempt(ask, None)? {
+            return Ok(Some(answer));
+        }
+        if until <= request.arrived || self.closed {
+            if place.is_some() {
+                self.keep(waiter);
+            }
+            let going = self.closed && until > request.arrived;
+            let told = self.turned_away(request, false).map(Some);
+            return if going { Err(Refusal::ShuttingDown) } else { told };
+        }
+        self.last_number = self.last_number.max(number);
+        waiter.seen = match &ask.command {
+            Command::Get { .. } => Some(self.known(&ask.command).generation),
+            Command::Join { after, .. } | Command::WaitEvent { after, .. } => {
+                Some(after.unwrap_or(self.known(&ask.command).generation))
+            }
+            _ => None,
+        };
+        self.stand(waiter);
+        Ok(None)
+    }
+
+    fn stand(&mut self, waiter: Waiter) {
+        self.line.push(waiter);
+        self.line.sort_by_key(|waiter| waiter.number);
+    }
+
+    /// Keeps the place of one who has gone and had a key.
+    fn keep(&mut self, waiter: Waiter) {
+        if key_of(&waiter.request.ask).is_some() {
+            self.stand(Waiter { there: false, until: self.now + TEN_SECONDS, ..waiter });
+        }
+    }
+
+    pub(crate) fn withdraw(&mut self, ticket: Ticket) {
+        if let Some(at) = self.line.iter().position(|it| it.there && it.request.ticket == ticket) {
+            let waiter = self.line.remove(at);
+            self.keep(waiter);
+        }
+        self.settle();
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+        self.dismiss(|it| it.there, &Refusal::ShuttingDown);
+    }
+
+    pub(crate) fn dismiss(&mut self, whom: impl Fn(&Waiter) -> bool, why: &Refusal) {
+        let (gone, stay): (Vec<_>, _) = self.line.drain(..).partition(whom);
+        self.line = stay;
+        for waiter in gone.iter().filter(|waiter| waiter.there) {
+            self.tell(&waiter.request, Err(why.clone()));
+        }
+    }
+
+    /// Whoever is there and has nobody before him is tried, until nobody moves.
+    fn settle(&mut self) {
+        let mut at = 0;
+        while let Some(waiter) = self.line.get(at).cloned() {
+            at += 1;
+            let free = waiter.there && !self.line.iter().any(|it| it.goes_before(&waiter));
+            if free && let Some(told) = self.attempt(&waiter.request.ask, waiter.seen).transpose() {
+                self.line.remove(at - 1);
+                self.tell(&waiter.request, told);
+                at = 0;
+            }
+        }
+    }
+
+    fn tell(&mut self, request: &Request, told: Told) {
+        if let Some(id) = granted(&told) {
+            let lease = self.lease(id);
+            (lease.out, lease.kept) = (lease.out + 1, None);
+        }
+        self.told.push((request.ticket, told, self.now.since(request.arrived)));
+    }
+
+    /// Does it, and remembers under its key what was done; `None` if it has to wait.
+    fn attempt(&mut self, ask: &Ask, seen: Option<u64>) -> Result<Option<Answer>, Refusal> {
+        let answer = self.act(&ask.command, seen)?;
+        if let (Some(answer), Some(of), Some(key)) = (&answer, key_of(ask), &ask.key) {
+            if let Some(lease) = granted(&Ok(answer.clone())) {
+                self.lease(lease).key = Some(of.clone());
+            }
+            let until = self.now + FIVE_MINUTES;
+            self.memory.push((of, key.fingerprint, Some(answer.clone()), until));
+        }
+        Ok(answer)
+    }
+
+    fn recall(&self, answer: Option<&Answer>, same: bool) -> Told {
+        let mut answer = answer.cloned().ok_or(Refusal::Withdrawn)?;
+        if !same {
+            return Err(Refusal::KeyMismatch);
+        }
+        match &mut answer {
+            Answer::Got(got) => got.until = Some(self.live(got.lease)?.grant.until),
+            Answer::Acquired(grant) => *grant = self.live(grant.lease)?.grant.clone(),
+            _ => {}
+        }
+        Ok(answer)
+    }
+
+    /// Takes back what was asked under a key, or tells what was done; that counts as delivered.
+    pub(crate) fn take_back(&mut self, of: KeyOf) -> Result<Answer, Refusal> {
+        if let Some((.., answer, until)) = self.memory.iter_mut().find(|it| it.0 == of) {
+            let Some(answer) = answer.clone() else {
+                *until = self.now + FIVE_MINUTES;
+                return Ok(Answer::Withdrawn(Withdrawal::Withdrawn));
+            };
+            let granted = match &answer {
+                Answer::Placed { queue, job } => Granted::Job(queue.clone(), *job),
+                Answer::Got(_) | Answer::Acquired(_) => {
+                    let lease = self.lease(granted(&Ok(answer)).expect("a lease was granted"));
+                    (lease.looked, lease.taken, lease.kept) = (true, true, None);
+                    Granted::Lease(lease.grant.thing.clone(), lease.grant.lease)
+                }
+                _ => Granted::Nothing,
+            };
+            return Ok(Answer::Withdrawn(Withdrawal::Granted(granted)));
+        }
+        let waited = self.line.iter().any(|it| key_of(&it.request.ask).as_ref() == Some(&of));
+        self.dismiss(|it| key_of(&it.request.ask).as_ref() == Some(&of), &Refusal::Withdrawn);
+        self.memory.push((of, 0, None, self.now + FIVE_MINUTES));
+        if waited { Ok(Answer::Withdrawn(Withdrawal::Withdrawn)) } else { Err(Refusal::NotFound) }
+    }
+
+    /// Looks at a reply before it leaves: one that grants what is over is replaced.
+    pub(crate) fn deliver(&mut self, request: &Request, told: Told, clock: Time) -> Told {
+        self.clock = self.clock.max(clock);
+        let Some(id) = granted(&told) else { return told };
+        let lease = self.lease(id);
+        let (ended, heard_of) = (lease.ended.clone(), lease.taken);
+        if ended.is_none() && lease.grant.until > clock {
+            lease.looked = true;
+            return told;
+        }
+        self.one_less_out(id);
+        if ended.is_none() && !heard_of && self.lease(id).out == 0 {
+            self.end(id, Outcome::Undelivered, Duration::ZERO, false);
+        }
+        self.settle();
+        match ended {
+            Some((outcome, why)) if outcome != Outcome::Undelivered => Err(why),
+            _ if heard_of => Err(Refusal::LeaseLost),
+            _ => self.turned_away(request, request.until > request.arrived),
+        }
+    }
+
+    pub(crate) fn handed(&mut self, id: LeaseId, taken: bool) {
+        self.one_less_out(id);
+        let now = self.now;
+        let lease = self.lease(id);
+        if lease.ended.is_none() && taken {
+            (lease.taken, lease.kept) = (true, None);
+            if lease.grant.until == FOR_EVER {
+                self.end(id, Outcome::Done, Duration::ZERO, false);
+            }
+        } else if lease.ended.is_none() && lease.out == 0 && !lease.taken {
+            if lease.key.is_some() {
+                lease.kept = Some(now + lease.length.min(TEN_SECONDS));
+            } else {
+                self.end(id, Outcome::Undelivered, Duration::ZERO, false);
+            }
+        }
+        self.settle();
+    }
+
+    fn one_less_out(&mut self, id: LeaseId) {
+        self.lease(id).out -= 1;
+    }
+}

@@ -1,0 +1,238 @@
+//! Scripts of random histories. A script says what is done in words that do not depend on what
+//! happened before ("the lease before the last"), so that any part of it can be left out.
+
+use std::time::Duration;
+
+use awaitd_primitives::*;
+use fastrand::Rng;
+
+/// How the clock moves before a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pass {
+    /// By so much.
+    By(Duration),
+    /// To the next moment at which something is due, less so much.
+    ToNext(Duration),
+}
+
+/// One turn of the loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Turn {
+    pub(crate) pass: Pass,
+    pub(crate) acts: Vec<Act>,
+    /// The disk is stalled: no reply leaves in this turn.
+    pub(crate) stalled: bool,
+    /// How long the append takes, before the replies leave.
+    pub(crate) append: Pass,
+    /// What becomes of the answers that leave, one after the other, again and again.
+    pub(crate) fates: Vec<Fate>,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Fate {
+    Taken,
+    NotTaken,
+    /// It hangs on the connection; a later turn says.
+    Later,
+}
+
+/// What somebody does.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Asks. `late`: the request had arrived when a part of the time since the last turn was over.
+    Ask { what: What, key: Option<&'static str>, wait: Duration, late: u32 },
+    /// Asks the same again that was asked under a key so many requests ago.
+    Again { back: usize, wait: Duration },
+    /// Hangs up on a request, so many requests ago.
+    HangUp { back: usize },
+    /// The server goes.
+    Close,
+}
+
+/// What is asked; leases are named by how many grants ago they were.
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    Plain(Command),
+    GetAfter { queue: Name, back: usize },
+    Done(usize),
+    Nack { back: usize, delay: Option<Duration>, defer: bool },
+    Extend { back: usize, length: Option<Duration> },
+    Watch(usize),
+}
+
+const KEYS: [&str; 3] = ["a", "b", "c"];
+
+/// A script of about 80 turns, the same for the same seed.
+pub(crate) fn script(seed: u64) -> Vec<Turn> {
+    let mut rng = Rng::with_seed(seed);
+    let mut turns = vec![Turn {
+        pass: Pass::By(Duration::ZERO),
+        acts: vec![plain(configure(&mut rng, "q"))],
+        stalled: false,
+        append: Pass::By(Duration::ZERO),
+        fates: vec![Fate::Taken],
+    }];
+    // Some histories are hasty, so that much happens within one wait, some slow.
+    let slow = rng.u64(1..4) * rng.u64(1..6);
+    let sloppy = rng.u32(0..7);
+    turns.extend((0..rng.usize(70..90)).map(|_| turn(&mut rng, slow, sloppy)));
+    if rng.bool() {
+        let turn = turns.last_mut().expect("there is one");
+        turn.acts.insert(0, Act::Close);
+        turns.push(self::turn(&mut rng, slow, sloppy));
+    }
+    turns
+}
+
+fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {
+    let pass = match rng.u32(0..100) {
+        0..20 => Pass::By(Duration::ZERO),
+        20..40 => Pass::ToNext(Duration::ZERO),
+        40..50 => Pass::ToNext(Duration::from_micros(1)),
+        // Long enough for keys to be forgotten, and for what rests to be let go.
+        50 => Pass::By(length(rng, 400)),
+        _ => Pass::By(length(rng, slow)),
+    };
+    let fate = |rng: &mut Rng| match rng.u32(0..20) {
+        it if it < sloppy => Fate::NotTaken,
+        it if it < sloppy * 2 => Fate::Later,
+        _ => Fate::Taken,
+    };
+    Turn {
+        pass,
+        acts: (0..rng.usize(1..5)).map(|_| act(rng)).collect(),
+        stalled: rng.u32(0..20) < sloppy,
+        append: match rng.u32(0..30) {
+            it if it < sloppy => Pass::By(length(rng, slow)),
+            it if it < sloppy * 2 => Pass::ToNext(Duration::ZERO),
+            _ => Pass::By(Duration::ZERO),
+        },
+        fates: (0..5).map(|_| fate(rng)).collect(),
+    }
+}
+
+/// Some seconds in odd steps; whole ones often, so that moments meet.
+fn length(rng: &mut Rng, most: u64) -> Duration {
+    let whole = Duration::from_secs(rng.u64(0..=most));
+    if rng.bool() { whole } else { whole + Duration::from_micros(rng.u64(0..3_000_000)) }
+}
+
+fn plain(command: Command) -> Act {
+    Act::Ask { what: What::Plain(command), key: None, wait: Duration::ZERO, late: 0 }
+}
+
+fn wait(rng: &mut Rng) -> Duration {
+    match rng.u32(0..10) {
+        0..3 => Duration::ZERO,
+        3..7 => length(rng, 12),
+        _ => Duration::from_secs(50),
+    }
+}
+
+fn act(rng: &mut Rng) -> Act {
+    match rng.u32(0..20) {
+        0..2 => Act::HangUp { back: rng.usize(0..12) },
+        2..4 => Act::Again { back: rng.usize(0..6), wait: wait(rng) },
+        _ => ask(rng),
+    }
+}
+
+fn ask(rng: &mut Rng) -> Act {
+    let what = what(rng);
+    // What is only read has no key, nor has a get without a lease.
+    let keyless = match &what {
+        What::Plain(command) => matches!(
+            command,
+            Command::ReadQueue { .. }
+                | Command::ReadLock { .. }
+                | Command::ListQueues { .. }
+                | Command::Join { .. }
+                | Command::WaitEvent { .. }
+                | Command::Get { mode: GetMode::AtMostOnce, .. }
+        ),
+        What::Extend { .. } | What::Watch(_) => true,
+        What::GetAfter { .. } | What::Done(_) | What::Nack { .. } => false,
+    };
+    let key = (!keyless && rng.u32(0..4) == 0).then(|| KEYS[rng.usize(0..KEYS.len())]);
+    // A withdrawal under a key has one of its own.
+    let withdraws = matches!(what, What::Plain(Command::Withdraw { .. }));
+    let key = if withdraws { key.map(|_| "w") } else { key };
+    let late = if rng.u32(0..4) == 0 { rng.u32(0..=100) } else { 100 };
+    Act::Ask { what, key, wait: wait(rng), late }
+}
+
+fn what(rng: &mut Rng) -> What {
+    let queue = name(if rng.u32(0..3) == 0 { "r" } else { "q" });
+    let event = name("e");
+    let lock = name(if rng.u32(0..3) == 0 { "m" } else { "l" });
+    let back = rng.usize(0..rng.clone().usize(1..10));
+    let after = (rng.u32(0..3) == 0).then(|| rng.u64(0..12));
+    What::Plain(match rng.u32(0..140) {
+        0..26 => Command::Put { queue, payload: payload(rng), delay: delay(rng) },
+        26..46 => Command::Get { queue, mode: mode(rng), settle: None },
+        46..50 => return What::GetAfter { queue, back },
+        50..56 => Command::Join { queue, after },
+        56..63 => Command::SetEvent { event, value: payload(rng), only_unset: rng.u32(0..3) == 0 },
+        63..68 => Command::ClearEvent { event },
+        68..76 => Command::WaitEvent { event, after },
+        76..90 => {
+            let owner = rng.bool().then(|| "me".into());
+            Command::Acquire { lock, lease: lease(rng), owner }
+        }
+        90..106 => return What::Done(back),
+        106..112 => {
+            let delay = rng.bool().then(|| delay(rng));
+            return What::Nack { back, delay, defer: rng.u32(0..3) == 0 };
+        }
+        112..117 => return What::Extend { back, length: lease(rng) },
+        117..121 => return What::Watch(back),
+        121..124 => configure(rng, queue.as_str()),
+        124..126 => Command::ReadQueue { queue },
+        126 => Command::ListQueues {
+            prefix: ["", "q", "r"][rng.usize(0..3)].into(),
+            cursor: rng.bool().then(|| ["a", "q"][rng.usize(0..2)].into()),
+            limit: rng.usize(1..3),
+        },
+        127..129 => Command::DeleteQueue { queue },
+        129 => Command::Shutdown { queue, immediate: rng.bool() },
+        130..132 => Command::ReadLock { lock },
+        132..134 => Command::DeleteLock { lock, force: rng.u32(0..3) == 0 },
+        _ => {
+            let thing = match rng.u32(0..5) {
+                0..3 => Thing::Queue(queue),
+                3 => Thing::Lock(lock),
+                _ => Thing::Event(event),
+            };
+            Command::Withdraw { thing, key: KEYS[rng.usize(0..KEYS.len())].into() }
+        }
+    })
+}
+
+fn name(text: &str) -> Name {
+    text.parse().expect("a good name")
+}
+
+fn configure(rng: &mut Rng, queue: &str) -> Command {
+    let lease = lease(rng).unwrap_or(Duration::from_secs(30));
+    let config = QueueConfig { maxsize: rng.u64(0..4), order: Order::Fifo, lease };
+    Command::ConfigureQueue { queue: name(queue), config, only_new: rng.u32(0..3) == 0 }
+}
+
+fn payload(rng: &mut Rng) -> Payload {
+    let bytes = [rng.u8(..)];
+    let content_type = rng.bool().then(|| "text/plain".into());
+    Payload { bytes: bytes.as_slice().into(), content_type }
+}
+
+fn delay(rng: &mut Rng) -> Duration {
+    if rng.u32(0..3) == 0 { length(rng, 15) } else { Duration::ZERO }
+}
+
+fn lease(rng: &mut Rng) -> Option<Duration> {
+    rng.bool().then(|| length(rng, 20).max(Duration::from_millis(100)))
+}
+
+fn mode(rng: &mut Rng) -> GetMode {
+    if rng.u32(0..6) == 0 { GetMode::AtMostOnce } else { GetMode::Leased(lease(rng)) }
+}

@@ -1,0 +1,99 @@
+//! The two things that the model takes from the core: in which order things that have nothing to do
+//! with each other were numbered, and when something was forgotten. Both are checked.
+
+use std::time::Duration;
+
+use awaitd_primitives::*;
+
+use crate::model::{Model, Told};
+
+/// Who was told what, and how long they had waited.
+type Answered = (Ticket, Told, Duration);
+
+impl Model {
+    /// The core may let go of what nobody configured and has been at rest for five minutes.
+    pub(crate) fn forget(&mut self, thing: &Thing) -> Result<(), String> {
+        let at = self.things.iter().position(|known| known.thing == *thing);
+        let known = &self.things[at.ok_or("it forgot what is not there")?];
+        let waits =
+            ["put", "get", "join", "wait", "acquire"].iter().any(|op| self.count(thing, op) > 0);
+        let used = known.configured || known.shut.is_some() || known.set || waits;
+        let held = self.holder(thing).is_some() || self.jobs_of(thing).next().is_some();
+        if used || held || self.now.since(known.touched) < Duration::from_mins(5) {
+            return Err(format!("{thing:?} was forgotten while it was in use"));
+        }
+        self.things.retain(|known| known.thing != *thing);
+        Ok(())
+    }
+
+    /// Things that have nothing to do with each other may be numbered in any order within one step.
+    pub(crate) fn renumber(
+        &mut self,
+        mine: &mut [Answered],
+        theirs: &[Answered],
+    ) -> Result<(), String> {
+        let (mut jobs, mut leases) = (Vec::new(), Vec::new());
+        for ((_, mine, _), (_, theirs, _)) in mine.iter().zip(theirs) {
+            let (mut mine, mut theirs) = (mine.clone(), theirs.clone());
+            let ((job, lease), (other_job, other_lease)) =
+                (numbers(&mut mine), numbers(&mut theirs));
+            jobs.extend(job.zip(other_job).map(|(one, other)| (*one, *other)));
+            leases.extend(lease.zip(other_lease).map(|(one, other)| (*one, *other)));
+        }
+        if jobs.iter().all(|(one, other)| one == other)
+            && leases.iter().all(|(one, other)| one == other)
+        {
+            return Ok(());
+        }
+        permutes(&jobs)?;
+        permutes(&leases)?;
+        let job_of = |job: &mut JobId| {
+            if let Some((_, other)) = jobs.iter().find(|(one, _)| one == job) {
+                *job = *other;
+            }
+        };
+        let lease_of = |lease: &mut LeaseId| {
+            if let Some((_, other)) = leases.iter().find(|(one, _)| one == lease) {
+                *lease = *other;
+            }
+        };
+        for job in &mut self.jobs {
+            job_of(&mut job.got.job);
+            lease_of(&mut job.got.lease);
+        }
+        for lease in &mut self.leases {
+            lease_of(&mut lease.grant.lease);
+        }
+        let memories = self.memory.iter_mut().filter_map(|(.., answer, _)| answer.as_mut());
+        for told in mine.iter_mut().map(|(_, told, _)| told) {
+            let (job, lease) = numbers(told);
+            job.into_iter().for_each(job_of);
+            lease.into_iter().for_each(lease_of);
+        }
+        for answer in memories {
+            let mut told = Ok(answer.clone());
+            let (job, lease) = numbers(&mut told);
+            job.into_iter().for_each(job_of);
+            lease.into_iter().for_each(lease_of);
+            *answer = told.expect("it was good");
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of a job and of a lease in an answer.
+fn numbers(told: &mut Told) -> (Option<&mut JobId>, Option<&mut LeaseId>) {
+    match told {
+        Ok(Answer::Placed { job, .. }) => (Some(job), None),
+        Ok(Answer::Got(got)) => (Some(&mut got.job), Some(&mut got.lease)),
+        Ok(Answer::Acquired(grant)) => (None, Some(&mut grant.lease)),
+        _ => (None, None),
+    }
+}
+
+fn permutes<T: Ord + Copy + std::fmt::Debug>(pairs: &[(T, T)]) -> Result<(), String> {
+    let (mut mine, mut theirs): (Vec<T>, Vec<T>) = pairs.iter().copied().unzip();
+    mine.sort();
+    theirs.sort();
+    if mine == theirs { Ok(()) } else { Err(format!("numbered {theirs:?}, expected {mine:?}")) }
+}

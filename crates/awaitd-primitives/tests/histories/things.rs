@@ -1,0 +1,230 @@
+//! What is done to queues, events and locks and to their jobs.
+
+use std::{num::NonZeroU64, time::Duration};
+
+use awaitd_primitives::*;
+
+use crate::leases::FOR_EVER;
+use crate::model::{Model, Told};
+
+/// What an attempt gives: an answer, a refusal, or nothing yet.
+type Tried = Result<Option<Answer>, Refusal>;
+
+/// A queue, an event or a lock; each uses what it has use for.
+pub(crate) struct Known {
+    pub(crate) thing: Thing,
+    pub(crate) config: QueueConfig,
+    pub(crate) configured: bool,
+    /// Whether a shutdown was immediate.
+    pub(crate) shut: Option<bool>,
+    pub(crate) set: bool,
+    pub(crate) generation: u64,
+    pub(crate) value: Option<Payload>,
+    pub(crate) touched: Time,
+}
+
+#[derive(Clone)]
+pub(crate) struct Job {
+    pub(crate) queue: Thing,
+    /// What the next get is told, but for its lease.
+    pub(crate) got: Got,
+    pub(crate) place: Time,
+    pub(crate) since: Time,
+    pub(crate) leased: bool,
+}
+
+impl Model {
+    /// The one place where commands are done; `None` if it has to wait.
+    pub(crate) fn act(&mut self, command: &Command, seen: Option<u64>) -> Tried {
+        let done = match command {
+            Command::ConfigureQueue { config, only_new, .. } => {
+                self.configure(command, config, *only_new)
+            }
+            Command::ReadQueue { queue } => {
+                self.queue_view(queue).map(Answer::Queue).ok_or(Refusal::NotFound)
+            }
+            Command::ReadLock { lock } => {
+                self.lock_view(lock).map(Answer::Lock).ok_or(Refusal::NotFound)
+            }
+            Command::ListQueues { prefix, cursor, limit } => {
+                Ok(self.list(prefix, cursor.as_deref(), *limit))
+            }
+            Command::DeleteQueue { .. } => self.delete(command, true),
+            Command::DeleteLock { force, .. } => self.delete(command, *force),
+            Command::Put { payload, delay, .. } => return self.put(command, payload, *delay),
+            Command::Get { mode, .. } => return self.get(command, *mode),
+            Command::Acquire { lease, owner, .. } => {
+                let thing = self.known(command).thing.clone();
+                if self.holder(&thing).is_some() {
+                    return Ok(None);
+                }
+                let length = lease.unwrap_or(Duration::from_secs(30));
+                Ok(Answer::Acquired(self.grant(&thing, length, owner.clone())))
+            }
+            Command::Join { after, .. } => return Ok(self.join(command, seen.or(*after))),
+            Command::WaitEvent { after, .. } => return Ok(self.wait(command, seen.or(*after))),
+            Command::Shutdown { immediate, .. } => self.shut_down(command, *immediate),
+            Command::SetEvent { value, only_unset, .. } => self.set(command, value, *only_unset),
+            Command::ClearEvent { .. } => {
+                if self.find(command).is_some_and(|known| known.set) {
+                    let now = self.now;
+                    let known = self.known(command);
+                    (known.set, known.touched) = (false, now);
+                }
+                Ok(Answer::Cleared)
+            }
+            Command::Done { lease } => self.finish(lease.id, Outcome::Done, Duration::ZERO, false),
+            Command::Nack { lease, delay, defer, .. } => {
+                let held = self.live(lease.id);
+                if held.is_ok_and(|lease| matches!(lease.grant.thing, Thing::Lock(_))) {
+                    return Err(Refusal::NotFound);
+                }
+                self.finish(lease.id, Outcome::Returned, delay.unwrap_or_default(), !defer)
+            }
+            Command::Extend { lease, length } => {
+                let until = self.clock + length.unwrap_or(self.live(lease.id)?.length);
+                let grant = &mut self.lease(lease.id).grant;
+                grant.until = grant.until.max(until);
+                Ok(Answer::Extended(grant.clone()))
+            }
+            Command::Watch { lease } => return self.live(lease.id).map(|_| None),
+            Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
+        };
+        done.map(Some)
+    }
+
+    fn configure(&mut self, command: &Command, config: &QueueConfig, only_new: bool) -> Told {
+        let created = self.find(command).is_none();
+        let known = self.known(command);
+        let queue = known.thing.name().clone();
+        if !created && only_new {
+            return Err(Refusal::Exists { queue, config: known.config.clone() });
+        }
+        (known.config, known.configured) = (config.clone(), true);
+        Ok(Answer::Configured { queue, config: config.clone(), created })
+    }
+
+    fn delete(&mut self, command: &Command, force: bool) -> Told {
+        let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
+        if !force && self.holder(&thing).is_some() {
+            return Err(Refusal::Held);
+        }
+        for lease in self.leases.iter_mut().filter(|it| it.grant.thing == thing) {
+            lease.ended.get_or_insert((Outcome::Expired, Refusal::Deleted));
+        }
+        self.things.retain(|known| known.thing != thing);
+        self.jobs.retain(|job| job.queue != thing);
+        let at = |command: &Command| command.thing().as_ref() == Some(&thing);
+        self.dismiss(|waiter| at(&waiter.request.ask.command), &Refusal::Deleted);
+        Ok(Answer::Deleted)
+    }
+
+    fn put(&mut self, command: &Command, payload: &Payload, delay: Duration) -> Tried {
+        let thing = self.known(command).thing.clone();
+        let waiting = self.jobs_of(&thing).filter(|job| !job.leased).count() as u64;
+        let known = self.known(command);
+        if known.shut.is_some() {
+            return Err(Refusal::QueueShutDown);
+        } else if known.config.maxsize != 0 && waiting >= known.config.maxsize {
+            return Ok(None);
+        }
+        self.last_job += 1;
+        let (queue, job, payload) = (thing.name().clone(), JobId(self.last_job), payload.clone());
+        let (ready, attempt, payload) = (self.now + delay, 1, payload.clone());
+        let (lease, until, waited) = (LeaseId(NonZeroU64::MIN), None, Duration::ZERO);
+        let enqueued = self.now;
+        let got = Got { queue, job, lease, until, attempt, waited, enqueued, payload };
+        let queue = got.queue.clone();
+        self.jobs.push(Job { queue: thing, got, place: ready, since: ready, leased: false });
+        Ok(Some(Answer::Placed { queue, job }))
+    }
+
+    fn get(&mut self, command: &Command, mode: GetMode) -> Tried {
+        let Some(known) = self.find(command) else { return Ok(None) };
+        let waiting = |job: &&Job| !job.leased;
+        let delayed = self.jobs_of(&known.thing).any(|job| waiting(&job));
+        let ready = self.jobs_of(&known.thing).filter(waiting).filter(|it| it.place <= self.now);
+        let Some(job) = ready.min_by_key(|job| (job.place, job.got.job)).cloned() else {
+            let over = known.shut.is_some() && !delayed;
+            return if over { Err(Refusal::QueueShutDown) } else { Ok(None) };
+        };
+        let length = match mode {
+            GetMode::Leased(length) => length.unwrap_or(known.config.lease),
+            GetMode::AtMostOnce => Duration::MAX,
+        };
+        let Grant { lease, until, .. } = self.grant(&job.queue, length, None);
+        let until = Some(until).filter(|until| *until < FOR_EVER);
+        let waited = self.now.since(job.since);
+        let got = Got { lease, until, waited, ..job.got };
+        let job = self.jobs.iter_mut().find(|it| it.got.job == got.job).expect("it was found");
+        (job.leased, job.got) = (true, got.clone());
+        Ok(Some(Answer::Got(Box::new(got))))
+    }
+
+    fn join(&self, command: &Command, after: Option<u64>) -> Option<Answer> {
+        let known = self.find(command);
+        let unfinished = known.map_or(0, |known| self.jobs_of(&known.thing).count());
+        let generation = known.map_or(0, |known| known.generation);
+        let holds = after.map_or(unfinished == 0, |after| generation > after);
+        holds.then_some(Answer::Joined { generation })
+    }
+
+    fn wait(&self, command: &Command, after: Option<u64>) -> Option<Answer> {
+        let Known { set, generation, value, .. } = self.find(command)?;
+        let holds = after.map_or(*set, |after| *generation > after);
+        let value = value.clone().filter(|_| holds)?;
+        Some(Answer::Happened { generation: *generation, value })
+    }
+
+    fn set(&mut self, command: &Command, value: &Payload, only_unset: bool) -> Told {
+        let (now, generation) = (self.now, self.last_generation + 1);
+        let known = self.known(command);
+        if known.set && only_unset {
+            return Err(Refusal::AlreadySet { generation: known.generation });
+        }
+        (known.set, known.generation, known.touched) = (true, generation, now);
+        known.value = Some(value.clone());
+        self.last_generation = generation;
+        Ok(Answer::Set { generation })
+    }
+
+    fn shut_down(&mut self, command: &Command, immediate: bool) -> Told {
+        let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
+        let known = self.known(command);
+        known.shut = Some(immediate || known.shut == Some(true));
+        if immediate {
+            self.drop_jobs(&thing, |job| !job.leased);
+        }
+        Ok(Answer::ShutDown)
+    }
+
+    pub(crate) fn find(&self, command: &Command) -> Option<&Known> {
+        let thing = command.thing();
+        self.things.iter().find(|known| Some(&known.thing) == thing.as_ref())
+    }
+
+    /// Makes it if it is not there.
+    pub(crate) fn known(&mut self, command: &Command) -> &mut Known {
+        let (thing, touched) = (command.thing().expect("it is about a thing"), self.now);
+        if self.find(command).is_none() {
+            let (config, configured, shut, set) = (QueueConfig::default(), false, None, false);
+            let (generation, value) = (0, None);
+            let thing = thing.clone();
+            self.things.push(Known {
+                thing,
+                config,
+                configured,
+                shut,
+                set,
+                generation,
+                value,
+                touched,
+            });
+        }
+        self.things.iter_mut().find(|known| known.thing == thing).expect("it was made")
+    }
+
+    pub(crate) fn jobs_of<'a>(&'a self, queue: &'a Thing) -> impl Iterator<Item = &'a Job> {
+        self.jobs.iter().filter(move |job| job.queue == *queue)
+    }
+}

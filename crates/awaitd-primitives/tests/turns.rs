@@ -1,0 +1,190 @@
+//! More than one turn may take: what is too much is left for the next turn, in order, and nothing of
+//! it is lost. Each turn is bounded, so that whoever asks meanwhile is not held up.
+
+use std::time::Duration;
+
+use awaitd_primitives::limits::TURN_MAX;
+use awaitd_primitives::{
+    Answer, Ask, At, Command, Engine, Entry, GetMode, LeaseId, Limits, Name, Payload, QueueConfig,
+    Refusal, Reply, Request, State, Step, Ticket, Time,
+};
+
+const MANY: u64 = 2 * TURN_MAX as u64 + 100;
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// An engine, its clock, and everything that it has said.
+struct Play {
+    engine: Engine,
+    now: Time,
+    tickets: u64,
+    entries: Vec<Entry>,
+}
+
+impl Play {
+    fn new() -> Self {
+        let engine = Engine::new(State::new(), Limits::default());
+        Self { engine, now: Time::ZERO, tickets: 0, entries: Vec::new() }
+    }
+
+    /// One call, as a turn of its own; what was told by it.
+    fn turn(&mut self, call: impl FnOnce(&mut Engine, &mut Step)) -> Vec<Reply> {
+        let mut step = Step::default();
+        call(&mut self.engine, &mut step);
+        assert!(step.work <= TURN_MAX, "a turn did {} things", step.work);
+        self.entries.append(&mut step.entries);
+        step.replies
+    }
+
+    fn ask(&mut self, command: Command, wait: Duration) -> Vec<Reply> {
+        self.tickets += 1;
+        let (ticket, arrived, until) = (Ticket(self.tickets), self.now, self.now + wait);
+        let ask = Ask { command, key: None };
+        let request = Request { ticket, arrived, until, ask };
+        self.turn(|engine, step| engine.submit(request, step))
+    }
+
+    /// Turns until time has been worked off; what was told in each.
+    fn pass(&mut self, by: Duration) -> Vec<Vec<Reply>> {
+        self.now = self.now + by;
+        let at = At { now: self.now, clock: self.now };
+        let mut turns = Vec::new();
+        for _ in 0..100 {
+            let mut done = false;
+            turns.push(self.turn(|engine, step| done = engine.advance(at, step)));
+            if done {
+                return turns;
+            }
+            assert!(self.engine.wake_at().is_some_and(|wake| wake <= self.now), "it would sleep");
+        }
+        panic!("time is never worked off");
+    }
+
+    /// Looks at a grant and takes it.
+    fn take(&mut self, mut told: Vec<Reply>) -> LeaseId {
+        let (now, reply) = (self.now, told.remove(0));
+        self.turn(|engine, step| _ = engine.deliver(reply.clone(), now, step));
+        let Ok(Answer::Got(got)) = reply.told else { panic!("no job: {:?}", reply.told) };
+        self.turn(|engine, step| engine.handed(got.lease, true, step));
+        got.lease
+    }
+
+    /// Everything was said in the order of the tickets, in more turns than one, and is on record.
+    fn end(&self, turns: &[Vec<Reply>], tickets: impl Iterator<Item = u64>) {
+        let told: Vec<u64> = turns.iter().flatten().map(|reply| reply.ticket.0).collect();
+        assert!(turns.len() > 2 && told.into_iter().eq(tickets), "not in order, or not all");
+        assert_eq!(self.engine.census().waits, 0);
+        let mut replayed = State::replay(self.entries.clone());
+        let mut lived = self.engine.state().clone();
+        replayed.advance(self.now);
+        lived.advance(self.now);
+        assert_eq!(replayed, lived);
+    }
+}
+
+fn name() -> Name {
+    "q".parse().expect("a name")
+}
+
+fn payload() -> Payload {
+    Payload { bytes: b"job"[..].into(), content_type: None }
+}
+
+fn put(delay: Duration) -> Command {
+    Command::Put { queue: name(), payload: payload(), delay }
+}
+
+fn get() -> Command {
+    Command::Get { queue: name(), mode: GetMode::Leased(Some(MINUTE)), settle: None }
+}
+
+fn configure(maxsize: u64) -> Command {
+    let config = QueueConfig { maxsize, ..QueueConfig::default() };
+    Command::ConfigureQueue { queue: name(), config, only_new: false }
+}
+
+/// A set answers all who wait, even those whom the turn does not reach before the event is cleared.
+#[test]
+fn a_set_answers_more_than_a_turn_may_judge() {
+    let mut play = Play::new();
+    for _ in 0..MANY {
+        play.ask(Command::WaitEvent { event: name(), after: None }, MINUTE);
+    }
+    let set = Command::SetEvent { event: name(), value: payload(), only_unset: false };
+    let first = play.ask(set, Duration::ZERO);
+    let cleared = play.ask(Command::ClearEvent { event: name() }, Duration::ZERO);
+    assert_eq!((first.len(), cleared.len()), (TURN_MAX + 1, TURN_MAX + 1));
+    let mut turns = vec![first[1..].to_vec(), cleared[1..].to_vec()];
+    turns.extend(play.pass(Duration::ZERO));
+    let happened = |reply: &Reply| matches!(reply.told, Ok(Answer::Happened { .. }));
+    assert!(turns.iter().flatten().all(happened));
+    play.end(&turns, 1..=MANY);
+}
+
+/// A shutdown sends home all who wait to put, and a newcomer does not slip in before them.
+#[test]
+fn a_shutdown_refuses_more_than_a_turn_may_judge() {
+    let mut play = Play::new();
+    play.ask(configure(1), Duration::ZERO);
+    play.ask(put(Duration::ZERO), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(Duration::ZERO), MINUTE);
+    }
+    let shutdown = Command::Shutdown { queue: name(), immediate: false };
+    let mut turns = vec![play.ask(shutdown, Duration::ZERO)];
+    assert!(matches!(turns[0].remove(0).told, Ok(Answer::ShutDown)));
+    turns.extend(play.pass(Duration::ZERO));
+    assert!(turns.iter().flatten().all(|reply| reply.told == Err(Refusal::QueueShutDown)));
+    play.end(&turns, 3..3 + MANY);
+}
+
+/// Jobs that are due at one moment go to those who wait, in their order, however many there are.
+#[test]
+fn more_jobs_become_ready_than_a_turn_may_move() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(MINUTE), Duration::ZERO);
+    }
+    for _ in 0..MANY {
+        play.ask(get(), 2 * MINUTE);
+    }
+    let turns = play.pass(MINUTE);
+    let jobs = turns.iter().flatten().map(|reply| match &reply.told {
+        Ok(Answer::Got(got)) => got.job.0,
+        other => panic!("no job: {other:?}"),
+    });
+    assert!(jobs.eq(1..=MANY), "not in order");
+    play.end(&turns, 2 + MANY..2 + 2 * MANY);
+}
+
+/// Leases that end at one moment all give back; those who wait have the jobs, and nobody is turned
+/// away before what is free was handed out.
+#[test]
+fn more_leases_end_than_a_turn_may_settle() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(Duration::ZERO), Duration::ZERO);
+        let told = play.ask(get(), Duration::ZERO);
+        play.take(told);
+    }
+    for _ in 0..MANY {
+        play.ask(get(), MINUTE);
+    }
+    let turns = play.pass(MINUTE);
+    let again = |reply: &Reply| matches!(&reply.told, Ok(Answer::Got(got)) if got.attempt == 2);
+    assert!(turns.iter().flatten().all(again));
+    play.end(&turns, 2 + 2 * MANY..2 + 3 * MANY);
+}
+
+/// A wait that ends for many at one moment ends for all of them.
+#[test]
+fn more_waits_end_than_a_turn_may_turn_away() {
+    let mut play = Play::new();
+    for _ in 0..MANY {
+        play.ask(get(), MINUTE);
+    }
+    let turns = play.pass(MINUTE);
+    assert!(turns.iter().flatten().all(|reply| reply.told == Err(Refusal::Empty)));
+    play.end(&turns, 1..=MANY);
+}
