@@ -1,40 +1,71 @@
 //! The only place that asks what time it is.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use awaitd_primitives::Time;
+use tokio::sync::Notify;
+use tokio::time::Sleep;
+
+/// The longest that one timer of the runtime sleeps; whoever sleeps longer sleeps again.
+const NAP_MAX: Duration = Duration::from_hours(24);
 
 /// The server's axis of time: it runs with the monotonic clock, so that a step of the wall clock
-/// ends no lease. One reading of both ties it to the time of day.
+/// ends no lease. One reading of both ties it to the time of day. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    started: Instant,
     started_wall: SystemTime,
+    hand: Hand,
+}
+
+#[derive(Clone, Debug)]
+enum Hand {
+    Running(Instant),
+    Manual(Arc<Manual>),
+}
+
+#[derive(Debug, Default)]
+struct Manual {
+    micros: AtomicU64,
+    moved: Notify,
 }
 
 impl Clock {
     /// A clock that begins now and runs.
     #[allow(clippy::new_without_default)] // two clocks would disagree; making one is a decision
     pub fn new() -> Self {
-        Self {
-            started: Instant::now(),
-            started_wall: SystemTime::now(),
-        }
+        Self { started_wall: SystemTime::now(), hand: Hand::Running(Instant::now()) }
     }
 
     /// A clock that stands still until it is moved; for tests.
     pub fn manual() -> Self {
-        todo!()
+        Self { started_wall: SystemTime::now(), hand: Hand::Manual(Arc::default()) }
     }
 
-    /// Moves a manual clock, and wakes who sleeps by it.
-    pub fn advance(&self, _by: Duration) {
-        todo!()
+    /// Moves a manual clock, all of its clones with it, and wakes who sleeps by it. A clock that
+    /// runs cannot be moved: that panics.
+    pub fn advance(&self, by: Duration) {
+        match &self.hand {
+            Hand::Running(_) => panic!("only a manual clock is moved"),
+            Hand::Manual(manual) => {
+                let micros =
+                    u64::try_from(by.as_micros()).expect("tests move it by less than ages");
+                manual.micros.fetch_add(micros, Ordering::SeqCst);
+                manual.moved.notify_waiters();
+            }
+        }
     }
 
     /// This moment.
     pub fn now(&self) -> Time {
-        Time::ZERO + self.started.elapsed()
+        match &self.hand {
+            Hand::Running(started) => Time::ZERO + started.elapsed(),
+            Hand::Manual(manual) => Time::from_micros(manual.micros.load(Ordering::SeqCst)),
+        }
     }
 
     /// The time of day at a moment of the axis.
@@ -42,8 +73,133 @@ impl Clock {
         self.started_wall + time.since(Time::ZERO)
     }
 
-    /// Until that moment has come.
-    pub async fn sleep_until(&self, _time: Time) {
-        todo!()
+    /// Until that moment has come. Never ready at its first poll by a clock that stands before it.
+    pub async fn sleep_until(&self, time: Time) {
+        match &self.hand {
+            Hand::Running(_) => {
+                while self.now() < time {
+                    tokio::time::sleep(time.since(self.now()).min(NAP_MAX)).await;
+                }
+            }
+            Hand::Manual(manual) => loop {
+                // Registered before the hand is read, or a move in between would be missed.
+                let moved = manual.moved.notified();
+                if self.now() >= time {
+                    return;
+                }
+                moved.await;
+            },
+        }
+    }
+}
+
+/// Rings at a moment. What is set stays set from turn to turn: a timer that is registered anew each
+/// time makes the runtime wake itself by a system call each time.
+pub(crate) struct Alarm {
+    clock: Clock,
+    set: Option<Sleeper>,
+}
+
+/// A sleep that somebody began and may have left.
+struct Sleeper {
+    until: Time,
+    sleep: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Alarm {
+    /// One that is not set.
+    pub(crate) fn new(clock: Clock) -> Self {
+        Self { clock, set: None }
+    }
+
+    /// Until that moment has come, or for ever if there is none. It may ring too early, if it was set
+    /// to an earlier moment before.
+    pub(crate) async fn ring(&mut self, at: Option<Time>) {
+        let sooner = |at: &Time| self.set.as_ref().is_none_or(|set| *at < set.until);
+        if let Some(until) = at.filter(sooner) {
+            let clock = self.clock.clone();
+            let sleep = Box::pin(async move { clock.sleep_until(until).await });
+            self.set = Some(Sleeper { until, sleep });
+        }
+        match &mut self.set {
+            Some(set) => set.sleep.as_mut().await,
+            None => std::future::pending().await,
+        }
+        self.set = None;
+    }
+}
+
+impl fmt::Debug for Alarm {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let until = self.set.as_ref().map(|set| set.until);
+        out.debug_struct("Alarm").field("until", &until).finish_non_exhaustive()
+    }
+}
+
+/// For what happens on the network, which no manual clock moves.
+pub(crate) fn real_sleep(length: Duration) -> Sleep {
+    tokio::time::sleep(length)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    /// A manual clock stands still, and its sleepers wake by its moves alone.
+    #[test]
+    fn a_manual_clock_moves_only_when_it_is_moved() {
+        let clock = Clock::manual();
+        let seen = clock.clone();
+        let second = Duration::from_secs(1);
+        let due = clock.now() + second + second;
+        let mut sleeper = pin!(seen.sleep_until(due));
+        let mut context = Context::from_waker(Waker::noop());
+
+        assert_eq!(clock.now(), Time::ZERO);
+        assert_eq!(sleeper.as_mut().poll(&mut context), Poll::Pending);
+        clock.advance(second);
+        assert_eq!(sleeper.as_mut().poll(&mut context), Poll::Pending);
+        clock.advance(second);
+        assert_eq!(sleeper.as_mut().poll(&mut context), Poll::Ready(()));
+        assert_eq!(seen.now(), due);
+        assert_eq!(clock.wall(due), clock.wall(Time::ZERO) + second + second);
+    }
+
+    /// What has come is not slept for, and a clock that runs does come there.
+    #[tokio::test]
+    async fn a_running_clock_arrives() {
+        let clock = Clock::new();
+        clock.sleep_until(Time::ZERO).await;
+        let due = clock.now() + Duration::from_millis(2);
+        clock.sleep_until(due).await;
+        assert!(clock.now() >= due);
+    }
+
+    /// An alarm keeps what it was set to, and is set anew only to ring earlier.
+    #[test]
+    fn an_alarm_rings_at_the_earliest_moment_it_was_set_to() {
+        let clock = Clock::manual();
+        let mut alarm = Alarm::new(clock.clone());
+        let mut context = Context::from_waker(Waker::noop());
+        let minutes = |count| Some(Time::ZERO + count * Duration::from_mins(1));
+        let mut rings = |at| pin!(alarm.ring(at)).poll(&mut context).is_ready();
+
+        assert!(!rings(minutes(3)) && !rings(minutes(2)) && !rings(minutes(4)) && !rings(None));
+        clock.advance(Duration::from_mins(2));
+        assert!(rings(minutes(4)));
+        assert!(!rings(minutes(4)) && !rings(None));
+        clock.advance(Duration::from_mins(2));
+        assert!(rings(None));
+        assert!(!rings(None));
+    }
+
+    /// A running clock does not pretend to be moved.
+    #[test]
+    #[should_panic(expected = "only a manual clock is moved")]
+    fn a_running_clock_is_not_moved() {
+        Clock::new().advance(Duration::from_secs(1));
     }
 }

@@ -15,6 +15,8 @@ pub struct Config {
     pub max_connections: usize,
     /// Names with metric series of their own.
     pub metrics_max_names: usize,
+    /// Adds `POST /echo`, which answers its body: what a benchmark measures against.
+    pub echo: bool,
     /// The core's own bounds.
     pub limits: Limits,
 }
@@ -27,6 +29,7 @@ impl Default for Config {
             max_body: 1024 * 1024,
             max_connections: 100_000,
             metrics_max_names: 200,
+            echo: false,
             limits: Limits::default(),
         }
     }

@@ -3,7 +3,9 @@
 pub mod clock;
 pub mod config;
 pub mod desk;
+mod driver;
 pub mod http;
+mod listen;
 pub mod metrics;
 mod serve;
 
@@ -11,7 +13,7 @@ use std::sync::Arc;
 
 pub use clock::Clock;
 pub use config::Config;
-pub use serve::Server;
+pub use serve::{ServeError, Server};
 
 /// What every handler may use.
 #[derive(Clone, Debug)]

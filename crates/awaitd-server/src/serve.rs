@@ -1,21 +1,85 @@
 //! A listener, a router, a loop, and an end.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::{App, Clock, Config};
+use awaitd_journal::{Forgetful, Journal, JournalError};
+use axum_server::Handle;
+use tokio::task::{JoinError, JoinHandle};
+use tracing::{debug, warn};
 
-/// A server that has not begun to listen.
+use crate::desk::Desk;
+use crate::driver::Driver;
+use crate::listen::Door;
+use crate::metrics::Metrics;
+use crate::{App, Clock, Config, http};
+
+/// A head must be complete after so long. Hyper has one knob for this and for how long a connection
+/// may be idle between two requests; most clients close theirs after less.
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// Who connects wants something.
+const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Headers of a request that hyper takes. Fewer are allowed, so that who sends too many is told so.
+const HEADERS_MAX: usize = 256;
+
+/// A request's head in bytes that hyper takes, and what it reads at one time. Less is allowed, so that
+/// who sends too much is told so. A buffer grows to this only on a connection that brings much.
+const HEAD_BYTES_MAX: u32 = 64 * 1024;
+
+/// Requests at one time on an HTTP/2 connection.
+const STREAMS_MAX: u32 = 256;
+
+/// An HTTP/2 connection on which nothing was said for so long is asked whether it is still there…
+const PING_EVERY: Duration = Duration::from_secs(15);
+
+/// … and has so long to say so.
+const PING_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Requests in flight have so long to finish at the end. Those that wait are answered at once; this
+/// is for bodies that arrive slowly and answers that are read slowly.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server that has not begun to listen. Its loop runs already.
 #[derive(Debug)]
 pub struct Server {
     app: App,
+    driver: JoinHandle<Result<(), JournalError>>,
+}
+
+/// Why a server ended that was not told to.
+#[derive(Debug)]
+pub enum ServeError {
+    /// Nothing can be heard.
+    Listener(io::Error),
+    /// Nothing can be kept.
+    Journal(JournalError),
 }
 
 impl Server {
-    /// Everything but the listener.
-    pub fn new(_config: Config, _clock: Clock) -> Self {
-        todo!()
+    /// Everything but the listener. What it is told is forgotten with it. To be called on a runtime,
+    /// on which the loop is started.
+    pub fn new(config: Config, clock: Clock) -> Self {
+        Self::with_journal(config, clock, Forgetful)
+    }
+
+    /// The same, with a journal that may remember.
+    pub fn with_journal(config: Config, clock: Clock, journal: impl Journal) -> Self {
+        let metrics = Arc::new(Metrics::new(&config, clock.wall(clock.now())));
+        let (desk, inbox, back) = Desk::open(clock.clone());
+        let limits = config.limits.clone();
+        let driver =
+            Driver::new(limits, journal, clock.clone(), Arc::clone(&metrics), (inbox, back));
+        Self {
+            app: App { desk, clock, metrics, config: Arc::new(config) },
+            driver: tokio::spawn(driver.run()),
+        }
     }
 
     /// What its handlers use.
@@ -27,9 +91,86 @@ impl Server {
     /// flight and returns.
     pub async fn serve(
         self,
-        _listener: TcpListener,
-        _shutdown: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
-        todo!()
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError> {
+        let Self { app, mut driver } = self;
+        let desk = app.desk.clone();
+        let handle = Handle::new();
+        let end = tokio::spawn(end(shutdown, handle.clone(), desk.clone()));
+        let served = tokio::select! {
+            served = listen(listener, handle, app) => served.map_err(ServeError::Listener),
+            ended = &mut driver => return ended_early(ended),
+        };
+        end.abort();
+        desk.stop();
+        served.and(loop_ended(driver.await))
     }
 }
+
+/// Waits for the end, and brings it about: nobody new is let in, and all who wait are told.
+async fn end(shutdown: impl Future<Output = ()>, handle: Handle<SocketAddr>, desk: Desk) {
+    shutdown.await;
+    handle.graceful_shutdown(Some(GRACE));
+    desk.close();
+}
+
+/// Serves connections until the handle says that this is over.
+async fn listen(listener: TcpListener, handle: Handle<SocketAddr>, app: App) -> io::Result<()> {
+    let door = Door { max: app.config.max_connections, metrics: Arc::clone(&app.metrics) };
+    let mut server = axum_server::from_tcp(listener)?
+        .acceptor(door)
+        .handle(handle)
+        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
+        .accept_error_handler(report);
+    // Not `pipeline_flush`: while anything stands behind a request it holds the answer back, for as
+    // long as the next request waits, and it loses answers that end the connection (400, 431).
+    server
+        .http_builder()
+        .http1()
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_BYTES_MAX as usize)
+        .half_close(false);
+    server
+        .http_builder()
+        .http2()
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(HEAD_BYTES_MAX)
+        .keep_alive_interval(PING_EVERY)
+        .keep_alive_timeout(PING_TIMEOUT);
+    server.serve(http::router(app).into_make_service()).await
+}
+
+/// One that is turned away is counted; that none can be accepted is the operator's affair.
+fn report(peer: Option<&SocketAddr>, error: &io::Error) {
+    if let Some(peer) = peer {
+        debug!(%peer, %error, "turned a connection away");
+    } else {
+        warn!(%error, "failed to accept a connection");
+    }
+}
+
+/// The loop does not end before it is told to, except with an error.
+fn ended_early(ended: Result<Result<(), JournalError>, JoinError>) -> Result<(), ServeError> {
+    loop_ended(ended)?;
+    unreachable!("the loop goes on as long as there is a desk")
+}
+
+fn loop_ended(ended: Result<Result<(), JournalError>, JoinError>) -> Result<(), ServeError> {
+    match ended {
+        Ok(ended) => ended.map_err(ServeError::Journal),
+        Err(error) => resume_unwind(error.into_panic()),
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listener(error) => write!(out, "failed to listen: {error}"),
+            Self::Journal(error) => write!(out, "failed to append to the journal: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}

@@ -1,10 +1,157 @@
-//! The wire: one table of routes, and a handler for each that is one expression.
+//! The wire: what is heard becomes a [`Command`](awaitd_primitives::Command), what is told becomes
+//! an HTTP answer.
+//!
+//! [`routes`] is the table. Behind every route stands the same [`Endpoint`]: it reads the request's
+//! body to its end, lets the route's handler make a command of the request, drops the request, and
+//! asks. So a request that waits is little more than a command and a place in a line, and hyper,
+//! which only looks for a hang-up once a body has been read, sees every one.
+//!
+//! Nothing here decides what is true, and nothing here waits by a timer.
 
+mod answer;
+mod body;
+mod call;
+mod configuration;
+mod delivery;
+pub mod duration;
+mod events;
+mod head;
+mod key;
+mod leases;
+mod locks;
+mod problem;
+mod query;
+mod queues;
+mod routes;
+mod service;
+mod shown;
+mod token;
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use awaitd_primitives::Ask;
 use axum::Router;
+use axum::extract::Request;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+use tower::Service;
 
 use crate::App;
+use answer::Form;
+use call::Call;
+use problem::Problem;
+use routes::{Handler, Route};
+
+pub use routes::routes;
 
 /// The router of the whole service.
-pub fn router(_app: App) -> Router {
-    todo!()
+pub fn router(app: App) -> Router {
+    let echo = app.config.echo;
+    let front = Arc::new(Front { app, tokens: token::Tokens::random() });
+    let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
+    let served = routes::ROUTES.iter().chain(echo.then_some(&routes::ECHO));
+    served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
+        router.route_service(route.template, endpoint(route))
+    })
+}
+
+/// What all endpoints share.
+struct Front {
+    app: App,
+    tokens: token::Tokens,
+}
+
+/// One route, ready to be called.
+#[derive(Clone)]
+struct Endpoint {
+    front: Arc<Front>,
+    route: &'static Route,
+}
+
+impl Service<Request> for Endpoint {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let method = label(request.method());
+        // A box of its own, which is gone before the answer is awaited, and the request with it.
+        let heard = Box::pin(hear(Arc::clone(&self.front), self.route, request));
+        Box::pin(serve(Arc::clone(&self.front), self.route, method, heard))
+    }
+}
+
+/// Answers a request, and counts it. One that hangs up before is not counted: it has no status.
+async fn serve(
+    front: Arc<Front>,
+    route: &'static Route,
+    method: &'static str,
+    heard: Pin<Box<impl Future<Output = Result<Heard, Problem>>>>,
+) -> Result<Response, Infallible> {
+    let began = front.app.clock.now();
+    let mut response = match heard.await {
+        Ok(Heard::Question(ask, wait, form)) => {
+            let told = front.app.desk.ask(ask, wait).await;
+            answer::answer(told, form, &front.tokens, &front.app.clock)
+        }
+        Ok(Heard::Answered(response)) => response,
+        Err(problem) => problem.into_response(),
+    };
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    let took = front.app.clock.now().since(began);
+    let status = response.status().as_u16();
+    front.app.metrics.request(route.template, method, status, took);
+    Ok(response)
+}
+
+/// What became of a request.
+enum Heard {
+    /// It asks something of the loop.
+    Question(Ask, Duration, Form),
+    /// It was answered without.
+    Answered(Response),
+}
+
+/// Reads a request to its end and takes it apart.
+async fn hear(
+    front: Arc<Front>,
+    route: &'static Route,
+    request: Request,
+) -> Result<Heard, Problem> {
+    let (head, body) = request.into_parts();
+    let expects = head.headers.contains_key(axum::http::header::EXPECT);
+    let body = body::read(body, front.app.config.max_body, expects).await?;
+    head::check(&head)?;
+    match route.handler(&head)? {
+        Handler::Asks(parse) => {
+            let mut call = Call::new(&front.app.config, &front.tokens, &head, &body);
+            let asked = parse(&mut call)?;
+            let key = call.finish()?;
+            let ask = Ask { command: asked.command, key };
+            Ok(Heard::Question(ask, asked.wait, Form::new(&head, asked.empty)))
+        }
+        Handler::Tells(tell) => {
+            Call::new(&front.app.config, &front.tokens, &head, &body).finish()?;
+            Ok(Heard::Answered(tell(&front.app, body).await))
+        }
+    }
+}
+
+/// A method's name in the metrics: the known ones, so that no client can invent series.
+fn label(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "CONNECT"];
+    let known = KNOWN.into_iter().find(|known| *known == method.as_str());
+    known.unwrap_or("other")
 }

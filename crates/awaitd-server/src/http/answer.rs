@@ -1,0 +1,249 @@
+//! What is told, as an HTTP answer: the only place that knows statuses and headers of what is granted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awaitd_primitives::{
+    Answer, Got, Grant, Granted, Name, Payload, QueueConfig, Refusal, Thing, Time, Withdrawal,
+};
+use axum::body::Body;
+use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::response::Response;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
+
+use super::call::Empty;
+use super::delivery::Delivered;
+use super::problem::Problem;
+use super::shown;
+use super::token::Tokens;
+use crate::Clock;
+use crate::desk::{Delivery, Told};
+
+pub(super) const EXPIRES_IN: HeaderName = HeaderName::from_static("awaitd-expires-in");
+pub(super) const GENERATION: HeaderName = HeaderName::from_static("awaitd-generation");
+pub(super) const OWNER: HeaderName = HeaderName::from_static("awaitd-owner");
+pub(super) const UNFINISHED: HeaderName = HeaderName::from_static("awaitd-unfinished");
+const ATTEMPT: HeaderName = HeaderName::from_static("awaitd-attempt");
+const ENQUEUED_AT: HeaderName = HeaderName::from_static("awaitd-enqueued-at");
+const FENCE: HeaderName = HeaderName::from_static("awaitd-fence");
+const JOB: HeaderName = HeaderName::from_static("awaitd-job");
+const WAITED: HeaderName = HeaderName::from_static("awaitd-waited");
+
+/// What is left of a request while it waits: how its answer is to look.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Form {
+    /// `Accept` names JSON.
+    json: bool,
+    /// How to say that there is nothing.
+    empty: Empty,
+    /// Of the connection.
+    version: Version,
+}
+
+impl Form {
+    /// As this request wants it.
+    pub(super) fn new(head: &Parts, empty: Empty) -> Self {
+        let accepts = head.headers.get_all(ACCEPT);
+        let named = |value: &HeaderValue| {
+            let mut types = value.as_bytes().split(|byte| b",;".contains(byte));
+            types.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+        };
+        Self { json: accepts.iter().any(named), empty, version: head.version }
+    }
+}
+
+/// The answer to whoever asked.
+pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> Response {
+    let Told { told, now, delivery } = told;
+    let granted = match told {
+        Ok(granted) => granted,
+        Err(refusal) => return refuse(refusal, form, now),
+    };
+    match granted {
+        Answer::Configured { queue, config, created } => configured(&queue, &config, created),
+        Answer::Queue(view) => json(StatusCode::OK, &shown::Queue::of(&view, now)),
+        Answer::Queues { items, cursor } => {
+            json(StatusCode::OK, &shown::Page::of(&items, cursor.as_ref(), now))
+        }
+        Answer::Deleted | Answer::Cleared | Answer::Settled => bare(StatusCode::NO_CONTENT),
+        Answer::ShutDown => bare(StatusCode::OK),
+        Answer::Placed { queue, job } => {
+            let path = format!("/v1/queues/{queue}/jobs/{}", job.0);
+            located(path, form, None)
+        }
+        Answer::Got(job) => got(*job, form, now, delivery, tokens, clock),
+        Answer::Joined { generation } | Answer::Set { generation } => {
+            with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])
+        }
+        Answer::Happened { generation, value } => {
+            let body = Body::from(bytes(value.bytes));
+            let facts = [
+                (CONTENT_TYPE, content_type(value.content_type)),
+                (GENERATION, HeaderValue::from(generation)),
+            ];
+            with(Response::new(body), facts)
+        }
+        Answer::Acquired(grant) => {
+            let path = tokens.path(grant.lease, &grant.thing);
+            with(located(path, form, delivery), lease(&grant, now))
+        }
+        Answer::Lock(view) => json(StatusCode::OK, &shown::Lock::of(&view, now)),
+        Answer::Extended(grant) | Answer::Held(grant) => {
+            with(bare(StatusCode::OK), lease(&grant, now))
+        }
+        Answer::Withdrawn(withdrawal) => withdrawn(withdrawal, tokens),
+    }
+}
+
+/// Seconds with three places, cut: what is left of a lease is never overstated.
+pub(super) fn seconds(length: Duration) -> HeaderValue {
+    let text = format!("{}.{:03}", length.as_secs(), length.subsec_millis());
+    value(text)
+}
+
+/// A text that was found fit for a header when it came in.
+pub(super) fn text(text: Arc<str>) -> HeaderValue {
+    value(Bytes::from_owner(Shared(text)))
+}
+
+fn refuse(refusal: Refusal, form: Form, now: Time) -> Response {
+    let idle = refusal == Refusal::Empty && matches!(form.empty, Empty::NoContent);
+    if idle { bare(StatusCode::NO_CONTENT) } else { Problem::refused(refusal, now).into_response() }
+}
+
+fn configured(queue: &Name, config: &QueueConfig, created: bool) -> Response {
+    let shown = shown::Configuration::of(queue, config);
+    if created {
+        let location = (LOCATION, value(format!("/v1/queues/{queue}")));
+        with(json(StatusCode::CREATED, &shown), [location])
+    } else {
+        json(StatusCode::OK, &shown)
+    }
+}
+
+/// A 201 whose `Location` is its body as well, so that a script needs no header.
+fn located(path: String, form: Form, delivery: Option<Delivery>) -> Response {
+    let length = path.len();
+    let line = Bytes::from(path + "\n");
+    let location = line.slice(..length);
+    let (kind, body) = if form.json {
+        let path = std::str::from_utf8(&location).expect("a path is text");
+        let document = json!({ "location": path }).to_string();
+        ("application/json", Bytes::from(document))
+    } else {
+        ("text/plain; charset=utf-8", line)
+    };
+    let mut response = Response::new(deliver(body, form.version, delivery));
+    *response.status_mut() = StatusCode::CREATED;
+    with(response, [(CONTENT_TYPE, HeaderValue::from_static(kind)), (LOCATION, value(location))])
+}
+
+fn got(
+    got: Got,
+    form: Form,
+    now: Time,
+    delivery: Option<Delivery>,
+    tokens: &Tokens,
+    clock: &Clock,
+) -> Response {
+    let Payload { bytes: body, content_type: kind } = got.payload;
+    let mut response = Response::new(deliver(bytes(body), form.version, delivery));
+    let headers = response.headers_mut();
+    headers.reserve(10);
+    // Done once it is delivered, a job has no lease to come back with.
+    if let Some(until) = got.until {
+        let path = tokens.path(got.lease, &Thing::Queue(got.queue));
+        headers.insert(LOCATION, value(path));
+        headers.insert(EXPIRES_IN, seconds(until.since(now)));
+    }
+    let put_at = Timestamp::try_from(clock.wall(got.enqueued)).expect("the clock is in our era");
+    let facts = [
+        (CONTENT_TYPE, content_type(kind)),
+        (FENCE, HeaderValue::from(got.lease.fence())),
+        (JOB, HeaderValue::from(got.job.0)),
+        (ATTEMPT, HeaderValue::from(got.attempt)),
+        (WAITED, seconds(got.waited)),
+        (ENQUEUED_AT, value(format!("{put_at:.3}"))),
+    ];
+    with(response, facts)
+}
+
+fn withdrawn(withdrawal: Withdrawal, tokens: &Tokens) -> Response {
+    let granted = match withdrawal {
+        Withdrawal::Withdrawn => {
+            return json(StatusCode::OK, &json!({ "outcome": "withdrawn" }));
+        }
+        Withdrawal::Granted(granted) => granted,
+    };
+    let response = json(StatusCode::OK, &json!({ "outcome": "granted" }));
+    let path = match granted {
+        Granted::Job(queue, job) => format!("/v1/queues/{queue}/jobs/{}", job.0),
+        Granted::Lease(thing, lease) => tokens.path(lease, &thing),
+        Granted::Nothing => return response,
+    };
+    with(response, [(LOCATION, value(path))])
+}
+
+fn lease(grant: &Grant, now: Time) -> [(HeaderName, HeaderValue); 2] {
+    [(FENCE, HeaderValue::from(grant.lease.fence())), (EXPIRES_IN, seconds(grant.until.since(now)))]
+}
+
+fn deliver(bytes: Bytes, version: Version, delivery: Option<Delivery>) -> Body {
+    match delivery {
+        Some(delivery) => Body::new(Delivered::new(bytes, version, || delivery.taken())),
+        None => Body::from(bytes),
+    }
+}
+
+fn bare(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+fn json(status: StatusCode, document: &impl Serialize) -> Response {
+    let document = serde_json::to_vec(document).expect("what is shown is JSON");
+    let mut response = Response::new(Body::from(document));
+    *response.status_mut() = status;
+    with(response, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
+}
+
+fn with<const N: usize>(
+    mut response: Response,
+    headers: [(HeaderName, HeaderValue); N],
+) -> Response {
+    response.headers_mut().extend(headers);
+    response
+}
+
+/// A header's value, from what is known to be fit for one. Not copied.
+fn value(text: impl Into<Bytes>) -> HeaderValue {
+    HeaderValue::from_maybe_shared(text.into()).expect("is visible ASCII")
+}
+
+/// The type that a body was put with.
+fn content_type(kind: Option<Arc<str>>) -> HeaderValue {
+    match kind {
+        None => HeaderValue::from_static("application/octet-stream"),
+        Some(kind) => text(kind),
+    }
+}
+
+/// A job's bytes, shared with the state and not copied.
+fn bytes(bytes: Arc<[u8]>) -> Bytes {
+    if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(bytes) }
+}
+
+/// A text as an owner of bytes.
+struct Shared(Arc<str>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+}

@@ -1,0 +1,118 @@
+//! A request's body, read to its end: only then does hyper notice that its client hangs up.
+
+use std::pin::pin;
+
+use axum::body::{Body, HttpBody};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
+
+use super::problem::Problem;
+
+/// What a client may still send of a body that was refused, before it is cut off. A client that is
+/// cut off while it sends never reads why.
+const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The whole body, unless it has more than `limit` bytes. `expects`: its client waits to be told
+/// before it sends.
+pub(super) async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem> {
+    if body.is_end_stream() {
+        return Ok(Bytes::new());
+    }
+    if body.size_hint().lower() > limit as u64 {
+        refuse(body, expects);
+        return Err(Problem::too_large(limit));
+    }
+    let mut body = body;
+    let mut first = Bytes::new();
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::cut_body())?;
+        // Trailers say nothing here.
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if first.len() + all.len() + data.len() > limit {
+            refuse(body, false);
+            return Err(Problem::too_large(limit));
+        }
+        if first.is_empty() && all.is_empty() {
+            first = data;
+        } else {
+            // Small bodies come in one piece, and stay where they are.
+            if all.is_empty() {
+                all.reserve(first.len() + data.len());
+                all.extend_from_slice(&std::mem::take(&mut first));
+            }
+            all.extend_from_slice(&data);
+        }
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+/// Lets the rest of a body run out while its client is told.
+fn refuse(body: Body, expects: bool) {
+    if expects {
+        // Nothing is sent before it is asked for, and dropping the body asks for nothing.
+        return;
+    }
+    tokio::spawn(async move {
+        let mut body = pin!(body);
+        let mut left = DRAINED_BYTES_MAX;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(rest) = left.checked_sub(length) else {
+                return;
+            };
+            left = rest;
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http_body_util::channel::Channel;
+
+    async fn sent(pieces: &[&'static str], limit: usize) -> Result<Bytes, Problem> {
+        let (mut sender, channel) = Channel::<Bytes>::new(8);
+        for piece in pieces {
+            sender.send_data(Bytes::from(*piece)).await.expect("room");
+        }
+        drop(sender);
+        read(Body::new(channel), limit, false).await
+    }
+
+    /// A body is the same in however many pieces it comes.
+    #[tokio::test]
+    async fn joins_pieces() {
+        let table: [(&[&'static str], &str); 5] = [
+            (&[], ""),
+            (&["abc"], "abc"),
+            (&["abc", "def"], "abcdef"),
+            (&["", "abc", "", "d", "ef"], "abcdef"),
+            (&["abcdef", "abcdef"], "abcdefabcdef"),
+        ];
+        for (pieces, whole) in table {
+            assert_eq!(sent(pieces, 12).await.expect("fits"), whole);
+        }
+    }
+
+    /// A body at the limit is taken, one above is not, whether it says its length or not.
+    #[tokio::test]
+    async fn has_a_limit() {
+        assert!(sent(&["abc", "def"], 6).await.is_ok());
+        assert!(sent(&["abc", "defg"], 6).await.is_err());
+        assert!(read(Body::from("abcdef"), 6, false).await.is_ok());
+        assert!(read(Body::from("abcdefg"), 6, false).await.is_err());
+        assert!(read(Body::from("abcdefg"), 6, true).await.is_err());
+    }
+
+    /// A body that breaks off is refused.
+    #[tokio::test]
+    async fn must_be_whole() {
+        let (mut sender, channel) = Channel::<Bytes, std::io::Error>::new(8);
+        sender.send_data(Bytes::from("abc")).await.expect("room");
+        sender.abort(std::io::Error::other("cut"));
+        assert!(read(Body::new(channel), 6, false).await.is_err());
+    }
+}

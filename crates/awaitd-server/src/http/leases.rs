@@ -1,0 +1,37 @@
+//! Leases of jobs and locks, and what was asked under a key: the same for every kind of thing.
+
+use awaitd_primitives::Command;
+
+use super::call::{Asked, Call};
+use super::problem::Problem;
+
+/// `task_done()` and `release()`.
+pub(super) fn done(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Done { lease: call.lease()? }))
+}
+
+/// Keeps a lease.
+pub(super) fn extend(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Extend { lease: call.lease()?, length: call.lease_length()? }))
+}
+
+/// Is it still held?
+pub(super) fn watch(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let command = Command::Watch { lease: call.lease()? };
+    Ok(Asked::waiting(call.wait()?, command))
+}
+
+/// Gives a job back.
+pub(super) fn nack(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Nack {
+        lease: call.lease()?,
+        delay: call.delay()?,
+        defer: call.flag("defer")?,
+        error: call.error_text(),
+    }))
+}
+
+/// Takes back what was asked under a key.
+pub(super) fn withdraw(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Withdraw { thing: call.thing()?, key: call.key_in_path()? }))
+}

@@ -1,0 +1,280 @@
+//! What went wrong, as `application/problem+json` (RFC 9457): clients match `code`, people read
+//! `detail`, which says what was wrong and what would be right.
+
+use std::borrow::Cow;
+
+use awaitd_primitives::{BadName, Refusal, Time};
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::response::Response;
+use serde::Serialize;
+
+use super::answer::{self, EXPIRES_IN, GENERATION, OWNER, UNFINISHED};
+use super::shown::Configuration;
+
+/// An answer that is no.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: Cow<'static, str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    configuration: Option<serde_json::Value>,
+}
+
+/// As it stands in the body.
+#[derive(Serialize)]
+struct Document<'a> {
+    r#type: String,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<serde_json::Value>,
+}
+
+/// What is wrong with a request before anybody is asked.
+impl Problem {
+    /// A parameter, header or body that is bad; the detail names it.
+    pub(super) fn parameter(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(400, "invalid_parameter", "A parameter is wrong", detail)
+    }
+
+    /// A name in the path that is none.
+    pub(super) fn name(given: &str) -> Self {
+        let detail = format!("{} is no name: {BadName}", Self::quote(given));
+        Self::new(400, "invalid_name", "This is no name", detail)
+    }
+
+    /// A body that broke off.
+    pub(super) fn cut_body() -> Self {
+        Self::parameter("the body broke off before its end: send it whole")
+    }
+
+    /// A head of more than so many headers or bytes.
+    pub(super) fn head_too_large(headers: usize, bytes: usize) -> Self {
+        let detail = format!(
+            "a request may have {headers} headers, and {bytes} bytes in them, its path and its \
+             parameters: send less"
+        );
+        Self::new(431, "headers_too_large", "The head is too large", detail)
+    }
+
+    /// Something in the path or a parameter that is not there.
+    pub(super) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(404, "not_found", "There is no such thing", detail)
+    }
+
+    /// A path that no route names.
+    pub(super) fn no_route(path: &str) -> Self {
+        let path = Self::quote(path);
+        Self::not_found(format!("nothing is at {path}: /v1/openapi.json says what there is"))
+    }
+
+    /// A method that the path does not know.
+    pub(super) fn method(given: &Method, allowed: String) -> Self {
+        let given = Self::quote(given.as_str());
+        let detail = format!("{given} means nothing here, but {allowed} would");
+        let title = "This path has no such method";
+        let value = HeaderValue::try_from(allowed).expect("methods are fit for a header");
+        Self::new(405, "method_not_allowed", title, detail).with(ALLOW, value)
+    }
+
+    /// A body of more than `limit` bytes.
+    pub(super) fn too_large(limit: usize) -> Self {
+        let detail = format!(
+            "a body may have {limit} bytes here: send less, or have the server started with a \
+             larger --max-body"
+        );
+        Self::new(413, "too_large", "The body is too large", detail)
+    }
+
+    /// A text of the client's in a message: quoted, escaped and not too long.
+    pub(super) fn quote(text: &str) -> String {
+        const SHOWN_CHARS_MAX: usize = 80;
+        let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
+        format!("{shown:?}{more}")
+    }
+
+    /// What was wrong and what would be right.
+    #[cfg(test)]
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    fn new(
+        status: u16,
+        code: &'static str,
+        title: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            status: StatusCode::from_u16(status).expect("a status has three digits"),
+            code,
+            title,
+            detail: detail.into(),
+            headers: Vec::new(),
+            configuration: None,
+        }
+    }
+
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+}
+
+/// What the loop refuses.
+impl Problem {
+    /// A refusal that was told at `now`.
+    pub(super) fn refused(refusal: Refusal, now: Time) -> Self {
+        let (status, title, detail) = (status(&refusal), title(&refusal), detail(&refusal));
+        let mut problem = Self::new(status, refusal.code(), title, detail);
+        match refusal {
+            Refusal::NotDrained { unfinished, generation } => problem
+                .with(UNFINISHED, HeaderValue::from(unfinished))
+                .with(GENERATION, HeaderValue::from(generation)),
+            Refusal::NotSet { generation } | Refusal::AlreadySet { generation } => {
+                problem.with(GENERATION, HeaderValue::from(generation))
+            }
+            Refusal::Locked { owner, until, waited: _ } => {
+                if let Some(owner) = owner {
+                    problem.headers.push((OWNER, answer::text(owner)));
+                }
+                if let Some(until) = until {
+                    let left = answer::seconds(until.since(now));
+                    problem.headers.push((EXPIRES_IN, left));
+                }
+                problem
+            }
+            Refusal::Exists { queue, config } => {
+                let configuration = serde_json::to_value(Configuration::of(&queue, &config));
+                problem.configuration = Some(configuration.expect("a configuration is JSON"));
+                problem
+            }
+            Refusal::Full
+            | Refusal::WaitingBytes
+            | Refusal::QueueShutDown
+            | Refusal::Empty
+            | Refusal::Held
+            | Refusal::LeaseLost
+            | Refusal::NotFound
+            | Refusal::Deleted
+            | Refusal::KeyMismatch
+            | Refusal::Superseded
+            | Refusal::Withdrawn
+            | Refusal::TooManyWaits
+            | Refusal::TooManyKeys
+            | Refusal::TooManyNames
+            | Refusal::ShuttingDown => problem,
+        }
+    }
+
+    /// As it is sent.
+    pub(super) fn into_response(self) -> Response {
+        let document = Document {
+            r#type: format!("urn:awaitd:problem:{}", self.code),
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            configuration: self.configuration,
+        };
+        let body = serde_json::to_vec(&document).expect("a problem is JSON");
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.extend(self.headers);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        // "Ask again": the only three that mean it.
+        if matches!(self.status.as_u16(), 408 | 429 | 503) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+fn status(refusal: &Refusal) -> u16 {
+    match refusal {
+        Refusal::NotFound => 404,
+        Refusal::Empty
+        | Refusal::NotDrained { .. }
+        | Refusal::NotSet { .. }
+        | Refusal::Locked { waited: true, .. } => 408,
+        Refusal::Held | Refusal::Superseded => 409,
+        Refusal::QueueShutDown | Refusal::LeaseLost | Refusal::Deleted | Refusal::Withdrawn => 410,
+        Refusal::AlreadySet { .. } | Refusal::Exists { .. } => 412,
+        Refusal::KeyMismatch => 422,
+        Refusal::Locked { waited: false, .. } => 423,
+        Refusal::Full | Refusal::WaitingBytes => 429,
+        Refusal::TooManyWaits
+        | Refusal::TooManyKeys
+        | Refusal::TooManyNames
+        | Refusal::ShuttingDown => 503,
+    }
+}
+
+fn title(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Full => "The queue is full",
+        Refusal::WaitingBytes => "The bodies of waiting puts are too many",
+        Refusal::QueueShutDown => "The queue is shut down",
+        Refusal::Empty => "The queue is empty",
+        Refusal::NotDrained { .. } => "Jobs are unfinished",
+        Refusal::NotSet { .. } => "The event is not set",
+        Refusal::AlreadySet { .. } => "The event is set",
+        Refusal::Exists { .. } => "The queue exists",
+        Refusal::Locked { .. } | Refusal::Held => "The lock is held",
+        Refusal::LeaseLost => "The lease is lost",
+        Refusal::NotFound => "There is no such thing",
+        Refusal::Deleted => "It was deleted",
+        Refusal::KeyMismatch => "The key came with another request",
+        Refusal::Superseded => "A newer request took over",
+        Refusal::Withdrawn => "The request was withdrawn",
+        Refusal::TooManyWaits | Refusal::TooManyKeys => "The server is overloaded",
+        Refusal::TooManyNames => "There are too many names",
+        Refusal::ShuttingDown => "The server is shutting down",
+    }
+}
+
+fn detail(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::Full => "the queue is at its maxsize: ask again, or wait for room with wait=30s",
+        Refusal::WaitingBytes => "puts that wait hold --max-waiting-bytes already: ask again later",
+        Refusal::QueueShutDown => {
+            "the queue takes no more jobs and has none to give: DELETE and PUT open it again"
+        }
+        Refusal::Empty => "the queue has no job: ask again, or wait longer with wait=30s",
+        Refusal::NotDrained { .. } => {
+            "Awaitd-Unfinished jobs are not done: ask again, or wait longer with wait=30s"
+        }
+        Refusal::NotSet { .. } => {
+            "the event is not set (since after=): ask again, or wait longer with wait=30s"
+        }
+        Refusal::AlreadySet { .. } => {
+            "If-None-Match: * sets only what is not set: clear it first, or leave the header out"
+        }
+        Refusal::Exists { .. } => {
+            "If-None-Match: * only creates: leave the header out to replace its configuration"
+        }
+        Refusal::Locked { waited: false, .. } => "somebody else has it: wait for it with wait=30s",
+        Refusal::Locked { waited: true, .. } => "somebody else had it all the while: ask again",
+        Refusal::Held => "somebody holds it: delete it when it is free, or with force=true",
+        Refusal::LeaseLost => "it has ended: stop, what it held may be somebody else's by now",
+        Refusal::NotFound => "nothing is known under this path: it was never made, or is gone",
+        Refusal::Deleted => "what the path names was deleted, with all that it held",
+        Refusal::KeyMismatch => {
+            "the same Idempotency-Key needs the same method, path, body and parameters (but wait)"
+        }
+        Refusal::Superseded => "one with the same Idempotency-Key has this one's place in line",
+        Refusal::Withdrawn => "it was taken back: ask under a new Idempotency-Key, if at all",
+        Refusal::TooManyWaits => "all --max-waits are taken: ask again later",
+        Refusal::TooManyKeys => "all --max-keys are taken: ask again later, or without a key",
+        Refusal::TooManyNames => "all --max-names are taken: delete something, or ask again later",
+        Refusal::ShuttingDown => "this was not done: ask again, once the server is back",
+    }
+}

@@ -1,0 +1,131 @@
+//! The table of routes: the one place that says what can be asked where.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use axum::http::request::Parts;
+use axum::response::Response;
+use bytes::Bytes;
+
+use super::call::{Asked, Call};
+use super::problem::Problem;
+use super::{events, leases, locks, queues, service};
+use crate::App;
+
+use Handler::{Asks, Tells};
+
+/// A path and what can be asked there.
+pub(super) struct Route {
+    /// As in `openapi.yaml`, and as the metrics' label.
+    pub(super) template: &'static str,
+    /// What can be asked there.
+    pub(super) methods: &'static [(&'static str, Handler)],
+}
+
+/// What stands behind a method of a route.
+#[derive(Clone, Copy)]
+pub(super) enum Handler {
+    /// Makes a command of the request.
+    Asks(fn(&mut Call<'_>) -> Result<Asked, Problem>),
+    /// Answers by itself. Takes no parameters.
+    Tells(for<'a> fn(&'a App, Bytes) -> Telling<'a>),
+}
+
+/// An answer that is being made.
+pub(super) type Telling<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+/// Everything that `openapi.yaml` describes, in the order of the contract.
+pub(super) const ROUTES: &[Route] = &[
+    Route { template: "/v1/queues", methods: &[("GET", Asks(queues::list))] },
+    Route {
+        template: "/v1/queues/{queue}",
+        methods: &[
+            ("PUT", Asks(queues::configure)),
+            ("GET", Asks(queues::read)),
+            ("DELETE", Asks(queues::delete)),
+        ],
+    },
+    Route { template: "/v1/queues/{queue}/jobs", methods: &[("POST", Asks(queues::put))] },
+    Route { template: "/v1/queues/{queue}/get", methods: &[("POST", Asks(queues::get))] },
+    Route { template: "/v1/queues/{queue}/join", methods: &[("GET", Asks(queues::join))] },
+    Route { template: "/v1/queues/{queue}/shutdown", methods: &[("POST", Asks(queues::shutdown))] },
+    Route { template: "/v1/queues/{queue}/leases/{token}", methods: LEASE },
+    Route {
+        template: "/v1/queues/{queue}/leases/{token}/nack",
+        methods: &[("POST", Asks(leases::nack))],
+    },
+    Route { template: "/v1/queues/{queue}/waiters/{key}", methods: WAITER },
+    Route {
+        template: "/v1/events/{event}",
+        methods: &[
+            ("PUT", Asks(events::set)),
+            ("DELETE", Asks(events::clear)),
+            ("GET", Asks(events::wait)),
+        ],
+    },
+    Route { template: "/v1/events/{event}/waiters/{key}", methods: WAITER },
+    Route {
+        template: "/v1/locks/{lock}",
+        methods: &[("GET", Asks(locks::read)), ("DELETE", Asks(locks::delete))],
+    },
+    Route { template: "/v1/locks/{lock}/acquire", methods: &[("POST", Asks(locks::acquire))] },
+    Route { template: "/v1/locks/{lock}/leases/{token}", methods: LEASE },
+    Route { template: "/v1/locks/{lock}/waiters/{key}", methods: WAITER },
+    Route { template: "/metrics", methods: &[("GET", Tells(service::metrics))] },
+    Route { template: "/healthz", methods: &[("GET", Tells(service::alive))] },
+    Route { template: "/readyz", methods: &[("GET", Tells(service::ready))] },
+    Route { template: "/v1/openapi.json", methods: &[("GET", Tells(service::openapi))] },
+];
+
+/// What can be asked of a lease, whatever it holds.
+const LEASE: &[(&str, Handler)] = &[
+    ("DELETE", Asks(leases::done)),
+    ("PATCH", Asks(leases::extend)),
+    ("GET", Asks(leases::watch)),
+];
+
+/// What can be asked about a request that was made under a key.
+const WAITER: &[(&str, Handler)] = &[("DELETE", Asks(leases::withdraw))];
+
+/// The benchmark's yardstick: there only if the operator asks for it, and no part of the contract.
+pub(super) const ECHO: Route =
+    Route { template: "/echo", methods: &[("POST", Tells(service::echo))] };
+
+/// Every path that no route names. One label in the metrics for all of them.
+pub(super) const OTHER: Route = Route { template: "other", methods: &[] };
+
+/// The table as (method, template) pairs, to be compared with `openapi.yaml`. `HEAD` is not listed:
+/// it is there wherever `GET` is.
+pub fn routes() -> Vec<(&'static str, &'static str)> {
+    let pairs = |route: &'static Route| {
+        let methods = route.methods.iter();
+        methods.map(|(method, _)| (*method, route.template))
+    };
+    ROUTES.iter().flat_map(pairs).collect()
+}
+
+impl Route {
+    /// What stands behind the request's method. No `GET` here takes anything away, so `HEAD` is
+    /// `GET`, and hyper leaves the body out.
+    pub(super) fn handler(&self, head: &Parts) -> Result<Handler, Problem> {
+        let asked = match head.method.as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        let found = self.methods.iter().find(|(method, _)| *method == asked);
+        match found {
+            Some((_, handler)) => Ok(*handler),
+            None if self.methods.is_empty() => Err(Problem::no_route(head.uri.path())),
+            None => Err(Problem::method(&head.method, self.allowed())),
+        }
+    }
+
+    fn allowed(&self) -> String {
+        let names = |(method, _): &(&'static str, Handler)| match *method {
+            "GET" => "GET, HEAD",
+            other => other,
+        };
+        let names: Vec<&str> = self.methods.iter().map(names).collect();
+        names.join(", ")
+    }
+}

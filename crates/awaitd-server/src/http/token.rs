@@ -1,0 +1,198 @@
+//! Lease tokens: a number that cannot be guessed and is stored nowhere.
+//!
+//! A token is the lease's number, a keyed hash of it, and a shorter one of number and thing. Who
+//! has the path must be right about both; who has the token alone is known by the first.
+
+use std::num::NonZeroU64;
+
+use awaitd_primitives::{LeaseId, LeaseRef, Name, Thing};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const NUMBER: usize = 8;
+const NUMBER_HASH: usize = 16;
+const THING_HASH: usize = 8;
+const BYTES: usize = NUMBER + NUMBER_HASH + THING_HASH;
+/// Of the text: 32 bytes in base64 without padding.
+const CHARS: usize = 43;
+
+/// Makes and knows the tokens of one server.
+pub(super) struct Tokens {
+    key: [u8; 32],
+}
+
+impl Tokens {
+    /// With a new key: tokens that were made by another one mean nothing.
+    pub(super) fn random() -> Self {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the system has random bytes");
+        Self { key }
+    }
+
+    /// The token of a lease.
+    pub(super) fn make(&self, lease: LeaseId, thing: &Thing) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes(lease, thing))
+    }
+
+    /// The path of a lease, its `Location`.
+    pub(super) fn path(&self, lease: LeaseId, thing: &Thing) -> String {
+        let (kinds, name) = (thing.kinds(), thing.name());
+        let token = self.make(lease, thing);
+        format!("/v1/{kinds}/{name}/leases/{token}")
+    }
+
+    /// The lease that a token in the path of a thing names, if it is one of this thing's.
+    pub(super) fn in_path(&self, token: &str, thing: Thing) -> Option<LeaseRef> {
+        let given = decode(token)?;
+        let id = number(&given)?;
+        same(&given, &self.bytes(id, &thing)).then_some(LeaseRef { id, thing: Some(thing) })
+    }
+
+    /// The lease that a token, or the whole path of a lease, names.
+    pub(super) fn anywhere(&self, text: &str) -> Option<LeaseRef> {
+        if text.starts_with('/') {
+            let (thing, token) = split_path(text)?;
+            return self.in_path(token, thing);
+        }
+        let given = decode(text)?;
+        let id = number(&given)?;
+        let proof = &given[NUMBER..NUMBER + NUMBER_HASH];
+        same(proof, &self.number_hash(id)).then_some(LeaseRef { id, thing: None })
+    }
+
+    fn bytes(&self, lease: LeaseId, thing: &Thing) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..NUMBER].copy_from_slice(&lease.fence().to_be_bytes());
+        bytes[NUMBER..NUMBER + NUMBER_HASH].copy_from_slice(&self.number_hash(lease));
+        bytes[NUMBER + NUMBER_HASH..].copy_from_slice(&self.thing_hash(lease, thing));
+        bytes
+    }
+
+    fn number_hash(&self, lease: LeaseId) -> [u8; NUMBER_HASH] {
+        let hash = blake3::keyed_hash(&self.key, &lease.fence().to_be_bytes());
+        *hash.as_bytes().first_chunk().expect("a hash is longer")
+    }
+
+    fn thing_hash(&self, lease: LeaseId, thing: &Thing) -> [u8; THING_HASH] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        hasher.update(&lease.fence().to_be_bytes());
+        hasher.update(thing.kinds().as_bytes());
+        // No name has a slash.
+        hasher.update(b"/");
+        hasher.update(thing.name().as_str().as_bytes());
+        *hasher.finalize().as_bytes().first_chunk().expect("a hash is longer")
+    }
+}
+
+fn decode(token: &str) -> Option<[u8; BYTES]> {
+    if token.len() != CHARS {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()
+}
+
+fn number(bytes: &[u8; BYTES]) -> Option<LeaseId> {
+    let number = bytes.first_chunk().expect("a token begins with its number");
+    NonZeroU64::new(u64::from_be_bytes(*number)).map(LeaseId)
+}
+
+/// Takes as long for a token that is nearly right as for one that is all wrong.
+fn same(one: &[u8], other: &[u8]) -> bool {
+    let differing = one.iter().zip(other).fold(0, |bits, (a, b)| bits | (a ^ b));
+    one.len() == other.len() && std::hint::black_box(differing) == 0
+}
+
+/// The thing and the token in `/v1/{kinds}/{name}/leases/{token}`.
+fn split_path(path: &str) -> Option<(Thing, &str)> {
+    let mut segments = path.split('/').skip(1);
+    let mut next = || segments.next();
+    let (version, kinds, name, leases, token) = (next()?, next()?, next()?, next()?, next()?);
+    let well_formed = version == "v1" && leases == "leases" && next().is_none();
+    let name: Name = well_formed.then(|| name.parse().ok()).flatten()?;
+    match kinds {
+        "queues" => Some((Thing::Queue(name), token)),
+        "locks" => Some((Thing::Lock(name), token)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lease(number: u64) -> LeaseId {
+        LeaseId(NonZeroU64::new(number).expect("not zero"))
+    }
+
+    fn queue(name: &str) -> Thing {
+        Thing::Queue(name.parse().expect("a name"))
+    }
+
+    fn lock(name: &str) -> Thing {
+        Thing::Lock(name.parse().expect("a name"))
+    }
+
+    /// A token names its lease, in its own path, as a path and alone.
+    #[test]
+    fn names_its_lease() {
+        let tokens = Tokens::random();
+        for thing in [queue("emails"), lock("deploy:eu-1")] {
+            let token = tokens.make(lease(7), &thing);
+            let path = tokens.path(lease(7), &thing);
+            let known = Some(LeaseRef { id: lease(7), thing: Some(thing.clone()) });
+            assert_eq!(tokens.in_path(&token, thing.clone()), known);
+            assert_eq!(tokens.anywhere(&path), known);
+            let bare = Some(LeaseRef { id: lease(7), thing: None });
+            assert_eq!(tokens.anywhere(&token), bare);
+            assert!(path.ends_with(&format!("/leases/{token}")));
+        }
+    }
+
+    /// A token opens no other thing's path.
+    #[test]
+    fn names_no_other_things_lease() {
+        let tokens = Tokens::random();
+        let token = tokens.make(lease(7), &queue("emails"));
+        for thing in [queue("email"), queue("emails2"), lock("emails")] {
+            assert_eq!(tokens.in_path(&token, thing), None);
+        }
+        assert_eq!(tokens.anywhere(&format!("/v1/queues/other/leases/{token}")), None);
+        assert_eq!(tokens.anywhere(&format!("/v1/locks/emails/leases/{token}")), None);
+    }
+
+    /// No change of a token leaves it good where that part of it counts.
+    #[test]
+    fn cannot_be_changed() {
+        let tokens = Tokens::random();
+        let good = tokens.bytes(lease(7), &queue("emails"));
+        for bit in 0..BYTES * 8 {
+            let mut bytes = good;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            let token = URL_SAFE_NO_PAD.encode(bytes);
+            assert_eq!(tokens.in_path(&token, queue("emails")), None, "bit {bit}");
+            let counts = bit < (NUMBER + NUMBER_HASH) * 8;
+            assert_eq!(tokens.anywhere(&token).is_none(), counts, "bit {bit}");
+        }
+    }
+
+    /// What is no token at all is known as such.
+    #[test]
+    fn knows_what_is_none() {
+        let tokens = Tokens::random();
+        let foreign = Tokens::random().make(lease(7), &queue("emails"));
+        let zero = URL_SAFE_NO_PAD.encode([0; BYTES]);
+        let long = "a".repeat(1_000);
+        let own = tokens.make(lease(7), &queue("emails"));
+        let padded = format!("{own}=");
+        for text in ["", "/", "//", "a", "é", &foreign, &zero, &long, &padded, "/v1/queues"] {
+            assert_eq!(tokens.anywhere(text), None, "{text}");
+            assert_eq!(tokens.in_path(text, queue("emails")), None, "{text}");
+        }
+        for path in
+            ["/v2/queues/emails/leases/", "/v1/events/emails/leases/", "/v1/queues/emails/x/"]
+        {
+            assert_eq!(tokens.anywhere(&format!("{path}{own}")), None, "{path}");
+        }
+        assert_eq!(tokens.anywhere(&format!("/v1/queues/emails/leases/{own}/nack")), None);
+    }
+}

@@ -1,0 +1,260 @@
+//! What is counted and measured: a fold over the records, and gauges gathered at scrape.
+//!
+//! The loop writes once a turn, a scrape copies what there is and renders the copy, so that neither
+//! waits for the other. At most `metrics_max_names` names of each kind have series of their own; all
+//! others are `_other`.
+
+mod counts;
+mod process;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use awaitd_primitives::{
+    Answer, Census, Command, Entry, Held, Name, Outcome, Record, Reply, Then, Thing, Time,
+};
+use rustc_hash::FxHashMap;
+
+use crate::config::Config;
+use counts::{Event, Histogram, Names, OfLock, OfQueue, Sum};
+use text::Page;
+
+/// Everything that `/metrics` shows.
+#[derive(Debug)]
+pub struct Metrics {
+    by_name: Mutex<ByName>,
+    /// Requests by route, method and status.
+    requests: Mutex<FxHashMap<(&'static str, &'static str, u16), Histogram>>,
+    connections: AtomicUsize,
+    refused: AtomicU64,
+    started: SystemTime,
+}
+
+/// What the records told.
+#[derive(Clone, Debug)]
+struct ByName {
+    queues: Names<OfQueue>,
+    events: Names<Histogram>,
+    locks: Names<OfLock>,
+}
+
+/// One connection's place among those that there may be; it is free again when this is dropped.
+#[derive(Debug)]
+pub struct Connected(Arc<Metrics>);
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet, by a process that started then.
+    pub fn new(config: &Config, started: SystemTime) -> Self {
+        let max = config.metrics_max_names;
+        Self {
+            by_name: Mutex::new(ByName {
+                queues: Names::new(max),
+                events: Names::new(max),
+                locks: Names::new(max),
+            }),
+            requests: Mutex::default(),
+            connections: AtomicUsize::new(0),
+            refused: AtomicU64::new(0),
+            started,
+        }
+    }
+
+    /// Counts what happened in a turn.
+    pub fn fold(&self, entries: &[Entry], replies: &[Reply]) {
+        if entries.is_empty() && replies.is_empty() {
+            return;
+        }
+        let mut by_name = locked(&self.by_name);
+        // Replies first: a thing that goes in this turn takes their counts along.
+        for reply in replies {
+            by_name.told(reply);
+        }
+        for record in entries.iter().flat_map(|entry| &entry.records) {
+            by_name.happened(record);
+        }
+    }
+
+    /// Counts an HTTP request; `route` is the template. Both texts must come from tables, never from
+    /// a client, who could invent series without end.
+    pub fn request(&self, route: &'static str, method: &'static str, status: u16, took: Duration) {
+        locked(&self.requests).entry((route, method, status)).or_default().observe(took);
+    }
+
+    /// Counts a connection as long as what is returned lives. `None`, counted as well, if there are
+    /// `max` already.
+    pub fn connect(self: &Arc<Self>, max: usize) -> Option<Connected> {
+        // Taken first, so that two that come at one time cannot both have the last place.
+        let connected = Connected(Arc::clone(self));
+        if self.connections.fetch_add(1, Ordering::Relaxed) < max {
+            return Some(connected);
+        }
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        None
+    }
+
+    /// The text for Prometheus. With many names it takes some milliseconds.
+    pub fn render(&self, census: &Census, now: Time) -> String {
+        let by_name = self.by_name(census);
+        let mut page = Page::default();
+        page.queues(&by_name.queues, census, now);
+        page.events(&by_name.events, census);
+        page.locks(&by_name.locks);
+        page.waiters(&by_name, census);
+        let requests = locked(&self.requests).clone();
+        page.requests(&requests);
+        page.connections(
+            self.connections.load(Ordering::Relaxed),
+            self.refused.load(Ordering::Relaxed),
+        );
+        page.process(self.started);
+        page.text()
+    }
+
+    /// A copy of what the records told, after everything in the census was given its own series as
+    /// far as there is room.
+    fn by_name(&self, census: &Census) -> ByName {
+        let copy = locked(&self.by_name).clone();
+        let queues = census.queues.iter().map(|(view, configured)| (&view.name, *configured));
+        let events = census.events.iter().map(|(event, _)| (event, false));
+        let locks = census.locks.iter().map(|view| (&view.name, false));
+        let queues = copy.queues.wanting(queues);
+        let events = copy.events.wanting(events);
+        let locks = copy.locks.wanting(locks);
+        if queues.is_empty() && events.is_empty() && locks.is_empty() {
+            return copy;
+        }
+        let mut by_name = locked(&self.by_name);
+        admit(&mut by_name.queues, queues);
+        admit(&mut by_name.events, events);
+        admit(&mut by_name.locks, locks);
+        by_name.clone()
+    }
+}
+
+impl ByName {
+    /// Waits that ended as was hoped; those that did not have to wait took no time.
+    fn told(&mut self, reply: &Reply) {
+        let Ok(answer) = &reply.told else { return };
+        let waits = match answer {
+            Answer::Placed { queue, .. } => &mut self.queues.of(queue).put_blocked,
+            Answer::Got(got) => &mut self.queues.of(&got.queue).get_blocked,
+            Answer::Acquired(grant) => &mut self.locks.of(grant.thing.name()).wait,
+            Answer::Happened { .. } => {
+                let Command::WaitEvent { event, .. } = &reply.command else {
+                    return;
+                };
+                self.events.of(event)
+            }
+            Answer::Configured { .. }
+            | Answer::Queue(_)
+            | Answer::Queues { .. }
+            | Answer::Deleted
+            | Answer::Joined { .. }
+            | Answer::ShutDown
+            | Answer::Set { .. }
+            | Answer::Cleared
+            | Answer::Lock(_)
+            | Answer::Settled
+            | Answer::Extended(_)
+            | Answer::Held(_)
+            | Answer::Withdrawn(_) => return,
+        };
+        waits.observe(reply.waited);
+    }
+
+    /// One fact.
+    fn happened(&mut self, record: &Record) {
+        match record {
+            Record::Configured { queue, .. } => self.queues.configured(queue),
+            Record::Placed { queue, .. } => self.queues.of(queue).count(Event::Put, 1),
+            Record::Leased { held: Held::Job { queue, .. }, waited, .. } => {
+                let queue = self.queues.of(queue);
+                queue.count(Event::Got, 1);
+                queue.job_wait.observe(*waited);
+            }
+            Record::Settled { held, outcome, then, lasted, .. } => {
+                self.settled(held, *outcome, then, *lasted);
+            }
+            Record::Emptied { queue, dropped } => {
+                self.queues.of(queue).count(Event::Dropped, *dropped);
+            }
+            Record::Deleted { thing, dropped } => {
+                if let Thing::Queue(queue) = thing {
+                    self.queues.of(queue).count(Event::Dropped, *dropped);
+                }
+                self.freed(thing);
+            }
+            Record::Forgotten { thing } => self.freed(thing),
+            Record::Leased { held: Held::Lock { .. }, .. }
+            | Record::Made { .. }
+            | Record::Extended { .. }
+            | Record::ShutDown { .. }
+            | Record::Drained { .. }
+            | Record::Set { .. }
+            | Record::Cleared { .. }
+            | Record::Remembered { .. }
+            | Record::Unremembered { .. } => {}
+        }
+    }
+
+    /// A lease ended.
+    fn settled(&mut self, held: &Held, outcome: Outcome, then: &Then, lasted: Duration) {
+        let end = match outcome {
+            Outcome::Done => Event::Done,
+            Outcome::Returned => Event::Returned,
+            Outcome::Undelivered => Event::Undelivered,
+            Outcome::Expired => Event::Expired,
+        };
+        match held {
+            Held::Job { queue, .. } => {
+                let queue = self.queues.of(queue);
+                queue.count(end, 1);
+                queue.job_held[end as usize - counts::ENDS.start].observe(lasted);
+                if *then == Then::Dropped {
+                    queue.count(Event::Dropped, 1);
+                }
+            }
+            Held::Lock { lock, .. } => {
+                // Nobody held what was never delivered.
+                if outcome != Outcome::Undelivered {
+                    self.locks.of(lock).held.observe(lasted);
+                }
+            }
+        }
+    }
+
+    /// A thing is gone.
+    fn freed(&mut self, thing: &Thing) {
+        match thing {
+            Thing::Queue(name) => self.queues.freed(name),
+            Thing::Event(name) => self.events.freed(name),
+            Thing::Lock(name) => self.locks.freed(name),
+        }
+    }
+}
+
+/// Gives names their own, as far as there is room.
+fn admit<S: Sum>(names: &mut Names<S>, wanting: Vec<(&Name, bool)>) {
+    for (name, configured) in wanting {
+        if configured {
+            names.configured(name);
+        } else {
+            names.of(name);
+        }
+    }
+}
+
+/// A count that somebody panicked over is still a count.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

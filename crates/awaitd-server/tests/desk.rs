@@ -1,0 +1,261 @@
+//! The loop behind the desk, without HTTP: who is told what and when, and what becomes of an answer
+//! that nobody takes. Time stands still unless it is moved.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use awaitd_journal::{Journal, JournalError, Kept};
+use awaitd_primitives::{
+    Answer, Ask, Command, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record, Refusal, State,
+};
+use awaitd_server::desk::{Asked, Desk, Told};
+use awaitd_server::{Clock, Config, Server};
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn queue() -> Name {
+    "q".parse().unwrap()
+}
+
+fn ask(command: Command) -> Ask {
+    Ask { command, key: None }
+}
+
+fn put(desk: &Desk, wait: Duration) -> Asked {
+    let payload = Payload { bytes: b"job"[..].into(), content_type: None };
+    desk.ask(ask(Command::Put { queue: queue(), payload, delay: Duration::ZERO }), wait)
+}
+
+fn get(desk: &Desk, wait: Duration) -> Asked {
+    let mode = GetMode::Leased(None);
+    desk.ask(ask(Command::Get { queue: queue(), mode, settle: None }), wait)
+}
+
+fn got(told: &Told) -> &Got {
+    match &told.told {
+        Ok(Answer::Got(got)) => got,
+        other => panic!("no job: {other:?}"),
+    }
+}
+
+fn server(journal: impl Journal) -> (Server, Clock, Desk) {
+    let clock = Clock::manual();
+    let server = Server::with_journal(Config::default(), clock.clone(), journal);
+    let desk = server.app().desk.clone();
+    (server, clock, desk)
+}
+
+/// A get that waits has the job the moment it is put.
+#[tokio::test]
+async fn a_put_answers_who_waits() {
+    let (_server, _clock, desk) = server(Kept::default());
+    let waiting = get(&desk, MINUTE);
+    assert_eq!(desk.census().await.waits, 1);
+    assert!(matches!(put(&desk, Duration::ZERO).await.told, Ok(Answer::Placed { .. })));
+    let told = waiting.await;
+    assert_eq!(&*got(&told).payload.bytes, b"job");
+    told.delivery.expect("a lease is delivered").taken();
+    let census = desk.census().await;
+    assert_eq!((census.waits, census.undelivered, census.queues[0].0.leased), (0, 0, 1));
+}
+
+/// A wait is over when its time is, by the server's clock.
+#[tokio::test]
+async fn a_wait_ends() {
+    let (_server, clock, desk) = server(Kept::default());
+    let waiting = get(&desk, MINUTE);
+    assert_eq!(desk.census().await.waits, 1);
+    clock.advance(MINUTE);
+    assert_eq!(waiting.await.told, Err(Refusal::Empty));
+}
+
+/// Whoever goes away while waiting has never been there.
+#[tokio::test]
+async fn a_wait_that_is_dropped_is_withdrawn() {
+    let (_server, _clock, desk) = server(Kept::default());
+    drop(get(&desk, MINUTE));
+    assert_eq!(desk.census().await.waits, 0);
+    drop(put(&desk, Duration::ZERO).await);
+    assert_eq!(desk.census().await.queues[0].0.ready, 1);
+}
+
+/// A job goes back at once, untried, if its answer was sent and nobody received it, or if it was
+/// received and the connection did not take it.
+#[tokio::test]
+async fn what_nobody_takes_goes_back() {
+    let (_server, _clock, desk) = server(Kept::default());
+    drop(put(&desk, Duration::ZERO).await);
+    let unread = get(&desk, Duration::ZERO);
+    assert_eq!(desk.census().await.undelivered, 1);
+    drop(unread);
+    assert_eq!(desk.census().await.queues[0].0.ready, 1);
+
+    drop(get(&desk, Duration::ZERO).await);
+    let census = desk.census().await;
+    assert_eq!((census.undelivered, census.queues[0].0.ready), (0, 1));
+    assert_eq!(got(&get(&desk, Duration::ZERO).await).attempt, 1);
+}
+
+/// A lease that ends gives its job back, without anybody asking.
+#[tokio::test]
+async fn a_lease_that_ends_wakes_the_loop() {
+    let (_server, clock, desk) = server(Kept::default());
+    drop(put(&desk, Duration::ZERO).await);
+    get(&desk, Duration::ZERO).await.delivery.expect("a lease is delivered").taken();
+    let waiting = get(&desk, 2 * MINUTE);
+    assert_eq!(desk.census().await.waits, 1);
+    clock.advance(MINUTE);
+    assert_eq!(got(&waiting.await).attempt, 2);
+}
+
+/// When the server goes, all who wait are told; who comes later is told as well.
+#[tokio::test]
+async fn the_end_is_told() {
+    let (_server, _clock, desk) = server(Kept::default());
+    let waiting = get(&desk, MINUTE);
+    desk.close();
+    assert_eq!(waiting.await.told, Err(Refusal::ShuttingDown));
+    assert_eq!(get(&desk, MINUTE).await.told, Err(Refusal::ShuttingDown));
+    assert!(matches!(put(&desk, MINUTE).await.told, Ok(Answer::Placed { .. })));
+}
+
+/// A server that is going says that it is not ready, so that nobody sends it more.
+#[tokio::test]
+async fn who_is_going_is_not_ready() {
+    let (server, _clock, desk) = server(Kept::default());
+    let router = awaitd_server::http::router(server.app().clone());
+    let ready = async || {
+        let request = Request::get("/readyz").header("host", "test").body(Body::empty()).unwrap();
+        router.clone().oneshot(request).await.unwrap().status()
+    };
+    assert_eq!(ready().await, StatusCode::OK);
+    desk.close();
+    assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// What was recorded gives what is there.
+#[tokio::test]
+async fn the_journal_has_it_all() {
+    let kept = Kept::default();
+    let (_server, _clock, desk) = server(kept.clone());
+    drop(put(&desk, Duration::ZERO).await);
+    drop(put(&desk, Duration::ZERO).await);
+    get(&desk, Duration::ZERO).await.delivery.expect("a lease is delivered").taken();
+    let entries = kept.entries();
+    let records: Vec<&Record> = entries.iter().flat_map(|entry| &entry.records).collect();
+    let placed = records.iter().filter(|record| matches!(record, Record::Placed { .. })).count();
+    let leased = records.iter().filter(|record| matches!(record, Record::Leased { .. })).count();
+    assert_eq!((placed, leased), (2, 1), "{records:?}");
+    assert_ne!(State::replay(entries), State::new());
+}
+
+/// Appends only when it is allowed to.
+struct Slow(Arc<Semaphore>);
+
+impl Journal for Slow {
+    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+        if !entries.is_empty() {
+            self.0.acquire().await.expect("nobody closes it").forget();
+        }
+        Ok(())
+    }
+}
+
+/// Nobody is told of what is not durable, not even by a read that comes after it.
+#[tokio::test]
+async fn nobody_is_told_before_the_append() {
+    let allowed = Arc::new(Semaphore::new(0));
+    let (_server, _clock, desk) = server(Slow(Arc::clone(&allowed)));
+    let mut putting = put(&desk, Duration::ZERO);
+    let mut reading = desk.ask(ask(Command::ReadQueue { queue: queue() }), Duration::ZERO);
+    // As far as the loop gets: each yield lets everything else on this runtime run.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(is_pending(&mut putting) && is_pending(&mut reading));
+    allowed.add_permits(1);
+    assert!(matches!(putting.await.told, Ok(Answer::Placed { .. })));
+    assert!(matches!(reading.await.told, Ok(Answer::Queue(_))));
+}
+
+/// A loop that was held up by its disk hears a renewal that came in time, whatever lies before it in
+/// the inbox, before time may end the lease.
+#[tokio::test]
+async fn a_renewal_that_lies_in_the_inbox_came_in_time() {
+    let allowed = Arc::new(Semaphore::new(4));
+    let (_server, clock, desk) = server(Slow(Arc::clone(&allowed)));
+    for _ in 0..2 {
+        drop(put(&desk, Duration::ZERO).await);
+    }
+    let mine = get(&desk, Duration::ZERO).await;
+    let lease = LeaseRef { id: got(&mine).lease, thing: None };
+    mine.delivery.expect("a lease is delivered").taken();
+    let unheard = get(&desk, Duration::ZERO).await;
+
+    let held_up = put(&desk, Duration::ZERO);
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    drop(unheard);
+    let renewal = desk.ask(ask(Command::Extend { lease, length: None }), Duration::ZERO);
+    clock.advance(2 * MINUTE);
+    allowed.add_permits(9);
+    drop(held_up.await);
+    assert!(matches!(renewal.await.told, Ok(Answer::Extended(_))));
+}
+
+/// The place of one who hangs up with a key is kept from that moment on, also if the loop had nothing
+/// to do for long.
+#[tokio::test]
+async fn a_place_is_kept_from_the_moment_of_the_hang_up() {
+    let (_server, clock, desk) = server(Kept::default());
+    let keyed = || {
+        let mode = GetMode::Leased(None);
+        let command = Command::Get { queue: queue(), mode, settle: None };
+        let key = Some(Key { text: "k".into(), fingerprint: 1 });
+        desk.ask(Ask { command, key }, MINUTE)
+    };
+    let first = keyed();
+    let second = get(&desk, MINUTE);
+    assert_eq!(desk.census().await.waits, 2);
+    clock.advance(MINUTE / 2);
+    drop(first);
+    assert_eq!(desk.census().await.waits, 1);
+    clock.advance(Duration::from_secs(9));
+    let again = keyed();
+    assert_eq!(desk.census().await.waits, 2);
+    drop(put(&desk, Duration::ZERO).await);
+    tokio::select! {
+        told = again => assert_eq!(got(&told).attempt, 1),
+        _ = second => panic!("the place was lost"),
+    }
+}
+
+/// Fails at once.
+struct Broken;
+
+impl Journal for Broken {
+    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+        if entries.is_empty() { Ok(()) } else { Err(JournalError("the disk is gone".into())) }
+    }
+}
+
+/// A broken journal ends the server, and nobody is told anything about what lay in the append.
+#[tokio::test]
+async fn a_broken_journal_ends_the_server() {
+    let (server, _clock, desk) = server(Broken);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut putting = put(&desk, Duration::ZERO);
+    let ended = server.serve(listener, std::future::pending()).await.unwrap_err();
+    assert_eq!(ended.to_string(), "failed to append to the journal: the disk is gone");
+    assert!(is_pending(&mut putting));
+}
+
+fn is_pending(asked: &mut Asked) -> bool {
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::Pin::new(asked).poll(&mut context).is_pending()
+}
