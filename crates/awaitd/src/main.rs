@@ -1,2 +1,154 @@
-//! Placeholder.
-fn main() {}
+//! The binary: flags and environment in, a server on a socket, an exit code out.
+
+mod flags;
+mod logs;
+mod values;
+
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{self, ExitCode};
+use std::{fmt, io};
+
+use awaitd_server::{Clock, Config, ServeError, Server};
+use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::runtime::{Builder, Runtime};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing::{info, warn};
+
+use flags::{Flags, Serve};
+
+// Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
+// with huge pages, in which all that a parked connection has allocated and never touches is resident.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// What was told cannot be kept (`EX_IOERR`): to start again will hardly help.
+const EXIT_JOURNAL: u8 = 74;
+
+/// Open files besides connections, generously.
+const OTHER_FILES: u64 = 64;
+
+/// Why it ended that was not told to.
+enum Failure {
+    /// There was no listening there.
+    Listen(String, io::Error),
+    /// The system did not give this.
+    Start(&'static str, io::Error),
+    /// The server ended.
+    Serve(ServeError),
+}
+
+fn main() -> ExitCode {
+    let serve = Flags::parse().serve();
+    logs::begin(&serve.log, serve.log_format);
+    match run(&serve) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // For people, whatever form the log has.
+            eprintln!("awaitd: {failure}");
+            failure.code()
+        }
+    }
+}
+
+fn run(flags: &Serve) -> Result<(), Failure> {
+    let listener = TcpListener::bind(&flags.listen)
+        .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
+    let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
+    let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
+    let config = Config { max_connections: connections(flags.max_connections), ..flags.into() };
+    runtime.block_on(async {
+        let shutdown = shutdown().map_err(|error| Failure::Start("signals", error))?;
+        let server = Server::new(config, Clock::new());
+        greet(address, flags);
+        server.serve(listener, shutdown).await.map_err(Failure::Serve)
+    })
+}
+
+/// One worker needs no pool: what is asked and what is told then never changes threads.
+fn runtime(workers: usize) -> io::Result<Runtime> {
+    let mut builder = match workers {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    if workers > 1 {
+        builder.worker_threads(workers);
+    }
+    builder.enable_all().build()
+}
+
+/// Says where it listens, what becomes of what it is told, and what to try.
+fn greet(address: SocketAddr, flags: &Serve) {
+    let version = env!("CARGO_PKG_VERSION");
+    info!(version, %address, "listening on http://{address}");
+    if flags.memory {
+        info!("everything is kept in memory, and gone when this process ends");
+    } else {
+        warn!(
+            data_dir = %flags.data_dir.display(),
+            "everything is kept in memory, and gone when this process ends: \
+             this version does not use --data-dir yet",
+        );
+    }
+    let ip =
+        if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    let here = SocketAddr::new(ip, address.port());
+    info!("try: curl -i -d hello http://{here}/v1/queues/demo/jobs");
+}
+
+/// Comes to its end at the first SIGTERM or SIGINT. A second one ends the process at once.
+fn shutdown() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        let name = next(&mut signals).await;
+        info!("ending on {name}: requests in flight are finished, a second signal ends at once");
+        tokio::spawn(async move {
+            let name = next(&mut signals).await;
+            warn!("ended at once on {name}");
+            process::exit(1);
+        });
+    })
+}
+
+async fn next((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
+    tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    }
+}
+
+/// As many connections as there may be: each is an open file, of which most systems allow few unless
+/// one asks, and one that cannot be opened is refused without a word.
+fn connections(wanted: usize) -> usize {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    // If this fails, what counts is what there is.
+    _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    if room < wanted {
+        info!(files, "{room} connections at one time, as the limit on open files allows");
+    }
+    wanted.min(room)
+}
+
+impl Failure {
+    fn code(&self) -> ExitCode {
+        match self {
+            Self::Listen(..) | Self::Start(..) | Self::Serve(ServeError::Listener(_)) => {
+                ExitCode::FAILURE
+            }
+            Self::Serve(ServeError::Journal(_)) => ExitCode::from(EXIT_JOURNAL),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => write!(out, "failed to listen on {address}: {error}"),
+            Self::Start(what, error) => write!(out, "failed to get {what}: {error}"),
+            Self::Serve(error) => error.fmt(out),
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What can be said on the command line, and in the environment as `AWAITD_…`.
+
+use std::path::PathBuf;
+
+use awaitd_server::Config;
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::logs;
+use crate::values::{Length, Size};
+
+/// Queues, events and locks to await over HTTP.
+#[derive(Debug, Parser)]
+#[command(name = "awaitd", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: Serve,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve. This is what happens if no command is given.
+    Serve(Serve),
+}
+
+/// What `serve` may be told.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Where to listen. Whoever can connect may do everything.
+    #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
+    pub(crate) listen: String,
+
+    /// Where to keep what must survive. Not used yet: everything is kept in memory.
+    #[arg(long, env = "AWAITD_DATA_DIR", default_value = "./awaitd-data", value_name = "FOLDER")]
+    pub(crate) data_dir: PathBuf,
+
+    /// Keep everything in memory, whatever --data-dir says.
+    #[arg(long, env = "AWAITD_MEMORY", value_parser = BoolishValueParser::new())]
+    pub(crate) memory: bool,
+
+    /// The longest that a request may wait; a longer `wait=` is cut to it.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAIT",
+        default_value_t = Length(config().max_wait),
+        value_name = "DURATION"
+    )]
+    max_wait: Length,
+
+    /// The largest body of a request.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_BODY",
+        default_value_t = Size(config().max_body),
+        value_name = "SIZE"
+    )]
+    max_body: Size,
+
+    /// The bodies of all puts that wait, together; above it a put is refused at once.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAITING_BYTES",
+        default_value_t = Size(config().limits.waiting_bytes_max),
+        value_name = "SIZE"
+    )]
+    max_waiting_bytes: Size,
+
+    /// Requests that wait at one time.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAITS",
+        default_value_t = config().limits.waits_max,
+        value_name = "NUMBER"
+    )]
+    max_waits: usize,
+
+    /// Connections at one time, or as many as open files allow.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_CONNECTIONS",
+        default_value_t = config().max_connections,
+        value_name = "NUMBER"
+    )]
+    pub(crate) max_connections: usize,
+
+    /// Idempotency keys that are remembered at one time.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_KEYS",
+        default_value_t = config().limits.keys_max,
+        value_name = "NUMBER"
+    )]
+    max_keys: usize,
+
+    /// Queues, events and locks at one time.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_NAMES",
+        default_value_t = config().limits.names_max,
+        value_name = "NUMBER"
+    )]
+    max_names: usize,
+
+    /// Queues and events are made by PUT alone, not by their first use.
+    #[arg(long, env = "AWAITD_NO_AUTO_CREATE", value_parser = BoolishValueParser::new())]
+    no_auto_create: bool,
+
+    /// Names of each kind that have metrics of their own; the rest is summed.
+    #[arg(
+        long,
+        env = "AWAITD_METRICS_MAX_NAMES",
+        default_value_t = config().metrics_max_names,
+        value_name = "NUMBER"
+    )]
+    metrics_max_names: usize,
+
+    /// Threads that serve connections.
+    #[arg(
+        long,
+        env = "AWAITD_WORKERS",
+        default_value_t = 1,
+        value_name = "NUMBER",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_024)
+    )]
+    pub(crate) workers: usize,
+
+    /// What to log: `error`, `warn`, `info`, `debug`, or so by module.
+    #[arg(
+        long,
+        env = "AWAITD_LOG",
+        default_value = "info",
+        value_name = "FILTER",
+        value_parser = logs::filter
+    )]
+    pub(crate) log: String,
+
+    /// In which form to log.
+    #[arg(long, env = "AWAITD_LOG_FORMAT", default_value = "auto", value_name = "FORM")]
+    pub(crate) log_format: LogFormat,
+
+    /// Answer `POST /echo` with its body, for benchmarks.
+    #[arg(long, env = "AWAITD_ECHO", hide = true, value_parser = BoolishValueParser::new())]
+    echo: bool,
+}
+
+/// In which form to log.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people on a terminal, else JSON.
+    Auto,
+    /// For people.
+    Human,
+    /// One object a line.
+    Json,
+}
+
+impl Flags {
+    /// What to serve with.
+    pub(crate) fn serve(self) -> Serve {
+        match self.command {
+            Some(Command::Serve(serve)) => serve,
+            None => self.serve,
+        }
+    }
+}
+
+impl From<&Serve> for Config {
+    fn from(flags: &Serve) -> Self {
+        let mut config = config();
+        config.max_wait = flags.max_wait.0;
+        config.max_body = flags.max_body.0;
+        config.max_connections = flags.max_connections;
+        config.metrics_max_names = flags.metrics_max_names;
+        config.echo = flags.echo;
+        config.limits.waits_max = flags.max_waits;
+        config.limits.waiting_bytes_max = flags.max_waiting_bytes.0;
+        config.limits.keys_max = flags.max_keys;
+        config.limits.names_max = flags.max_names;
+        config.limits.auto_create = !flags.no_auto_create;
+        config
+    }
+}
+
+/// What holds if nothing is said.
+fn config() -> Config {
+    Config::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Serve, clap::Error> {
+        let arguments = ["awaitd"].iter().chain(arguments);
+        Flags::try_parse_from(arguments).map(Flags::serve)
+    }
+
+    /// Names, defaults and parsers fit each other.
+    #[test]
+    fn flags_are_sound() {
+        Flags::command().debug_assert();
+    }
+
+    /// `serve` may be left out.
+    #[test]
+    fn serve_is_what_happens() {
+        for arguments in [&["serve", "--max-wait", "2m"][..], &["--max-wait", "2m"]] {
+            let serve = parse(arguments).unwrap();
+            assert_eq!(Config::from(&serve).max_wait, Duration::from_mins(2), "{arguments:?}");
+            assert_eq!(serve.listen, "127.0.0.1:29248");
+        }
+    }
+
+    /// If nothing is said, the server's own defaults hold.
+    #[test]
+    fn nothing_said_changes_nothing() {
+        let config = Config::from(&parse(&[]).unwrap());
+        assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
+    }
+
+    /// What is said wrongly is refused by name.
+    #[test]
+    fn nonsense_is_refused() {
+        for (flag, value) in [
+            ("--max-wait", "soon"),
+            ("--max-body", "1MiBs"),
+            ("--workers", "0"),
+            ("--max-names", "-1"),
+            ("--log", "=,="),
+            ("--log-format", "xml"),
+        ] {
+            let error = parse(&[&format!("{flag}={value}")]).unwrap_err().to_string();
+            assert!(error.contains(flag), "{error}");
+        }
+    }
+}
