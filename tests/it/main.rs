@@ -1,2 +1,16 @@
-//! Placeholder.
-fn main() {}
+//! awaitd from outside: the real binary, asked over HTTP.
+
+mod bad_input;
+mod deploy;
+mod hangups;
+mod lifecycle;
+mod metrics;
+mod openapi;
+mod operations;
+mod readme;
+mod schemathesis;
+mod stories;
+mod tidy;
+mod transcripts;
+mod wakeups;
+mod wire;

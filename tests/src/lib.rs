@@ -1,1 +1,31 @@
-//! placeholder
+//! What the black-box tests share: the real binary, asked with real curl, with reqwest and over
+//! bare sockets.
+//!
+//! Nothing here knows how the server works inside; it knows the contract, and holds every single
+//! answer against the rules that hold everywhere (see [`Heard::keeps_the_rules`]).
+
+// `expect(201)` is the whole statement in most tests.
+#![allow(clippy::return_self_not_must_use)]
+
+mod binary;
+mod client;
+mod curl;
+mod heard;
+mod raw;
+mod scrape;
+mod seen;
+mod server;
+mod tool;
+pub mod transcript;
+mod until;
+
+pub use binary::binary;
+pub use client::{Asked, Client};
+pub use curl::{Curled, Ran, bash, curl};
+pub use heard::Heard;
+pub use raw::{HangUp, Raw};
+pub use scrape::Scrape;
+pub use seen::record;
+pub use server::{Failed, Server};
+pub use tool::tool;
+pub use until::until;

@@ -1,0 +1,109 @@
+//! Malformed HTTP: lengths, chunks and heads that two servers may read in two ways, which is how
+//! requests are smuggled.
+
+use awaitd_tests::{Raw, Server};
+
+use super::Furnished;
+
+/// What a smuggler would like to have carried out.
+const SMUGGLED: &str =
+    "POST /v1/queues/smuggled/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx";
+
+/// Heads after `POST /v1/queues/q/jobs HTTP/1.1`, with their bodies.
+const AFTER_THE_REQUEST_LINE: [&str; 27] = [
+    "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
+    "Content-Length: 5, 6\r\n\r\nhello",
+    "Content-Length: +5\r\n\r\nhello",
+    "Content-Length: -5\r\n\r\nhello",
+    "Content-Length: 0x5\r\n\r\nhello",
+    "Content-Length: 5 5\r\n\r\nhello",
+    "Content-Length: five\r\n\r\nhello",
+    "Content-Length:\r\n\r\nhello",
+    "Content-Length: 99999999999999999999\r\n\r\nhello",
+    "Content-Length: 18446744073709551615\r\n\r\nhello",
+    "Content-Length : 5\r\n\r\nhello",
+    "Content-Length: 5\r\n folded\r\n\r\nhello",
+    "Content-Length\r\n\r\nhello",
+    ": 5\r\n\r\nhello",
+    "X: \0\r\nContent-Length: 5\r\n\r\nhello",
+    "Transfer-Encoding: identity\r\n\r\nhello",
+    "Transfer-Encoding: xchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked, identity\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\nz\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\n-5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\n\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\n4\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
+];
+
+/// Whole messages.
+const WHOLE: [&str; 11] = [
+    "POST\r\n\r\n",
+    "POST /v1/queues/q/jobs\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/9.9\r\nHost: x\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/1.1 x\r\nHost: x\r\n\r\n",
+    "POST  /v1/queues/q/jobs  HTTP/1.1\r\nHost: x\r\n\r\n",
+    " POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n\r\n",
+    "PO\0ST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/1.1\r\n Host: x\r\n\r\n",
+    "POST /v1/queues/q/jobs\tHTTP/1.1\r\nHost: x\r\n\r\n",
+    "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\r\n\r\n",
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame at all, is it",
+];
+
+/// Sends it with the smuggled request behind, and hears all that comes back.
+async fn refused(server: &Server, message: &str) {
+    let mut raw = Raw::connect(server.at()).await.expect("the server listens");
+    // The server may hang up while we still talk.
+    let _ = raw.send(message.as_bytes()).await;
+    let _ = raw.send(SMUGGLED.as_bytes()).await;
+    raw.half_close().await;
+    // HTTP/2 answers in frames, of which nothing is to be read here.
+    if message.starts_with("PRI") {
+        raw.ended().await;
+        return;
+    }
+    while let Some(heard) = raw.hear().await {
+        assert!((400..500).contains(&heard.status), "{message:?}: {}", heard.shown());
+    }
+}
+
+#[tokio::test]
+async fn malformed_messages_are_refused_and_nothing_is_smuggled() {
+    let furnished = Furnished::new().await;
+    for rest in AFTER_THE_REQUEST_LINE {
+        let message = format!("POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n{rest}");
+        refused(&furnished.server, &message).await;
+    }
+    for message in WHOLE {
+        refused(&furnished.server, message).await;
+    }
+    let endless = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
+    refused(&furnished.server, &endless).await;
+    let many = "X: y\r\n".repeat(10_000);
+    refused(&furnished.server, &format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n")).await;
+    furnished.is_as_before().await;
+}
+
+/// With both a length and chunks the chunks count, or all of it is refused (RFC 9112, 6.3).
+#[tokio::test]
+async fn of_a_length_and_chunks_the_chunks_count() {
+    let server = Server::start();
+    for length in [4, 5, 6, 100] {
+        let mut raw = Raw::connect(server.at()).await.expect("the server listens");
+        let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
+        let message = format!("{head}Content-Length: {length}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
+        raw.send(message.as_bytes()).await.expect("the server reads");
+        let answer = raw.hear().await.expect("an answer");
+        if answer.status == 201 {
+            let got = server.client().post("/v1/queues/q/get", "").await.expect(200);
+            assert_eq!(got.text(), "hello");
+        } else {
+            answer.expect(400);
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! What is deployed: the image, the compose file, what Prometheus scrapes and what Grafana shows
+//! name things that exist.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+use awaitd_tests::tool;
+use serde_json::Value;
+
+use crate::tidy::{read, root};
+
+fn yaml(path: &str) -> Value {
+    serde_saphyr::from_str(&read(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn texts(value: &Value) -> Vec<&str> {
+    let items = value.as_array().map(Vec::as_slice).unwrap_or_default();
+    items.iter().filter_map(Value::as_str).collect()
+}
+
+/// The metrics that docs/api.md promises.
+pub(crate) fn promised() -> BTreeSet<String> {
+    let page = read("docs/api.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `awaitd_"));
+    let names: BTreeSet<_> =
+        rows.filter_map(|row| row.split('`').next()).map(|rest| format!("awaitd_{rest}")).collect();
+    assert!(names.len() > 10, "docs/api.md promises only {names:?}: is it read rightly?");
+    names
+}
+
+/// The dashboard draws what the server counts.
+#[test]
+fn the_dashboard_shows_metrics_that_exist() {
+    let path = "deploy/grafana/dashboards/awaitd.json";
+    let text = read(path);
+    let board: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
+    let panels = board["panels"].as_array().expect("a dashboard has panels");
+    let promised = promised();
+    let mut shown = BTreeSet::new();
+    for panel in panels {
+        let targets = panel["targets"].as_array().expect("a panel has targets");
+        assert!(!targets.is_empty(), "{} shows nothing", panel["title"]);
+        for target in targets {
+            let query = target["expr"].as_str().expect("a target has a query");
+            let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            shown.extend(words.filter(|word| word.starts_with("awaitd_")).map(str::to_owned));
+        }
+    }
+    let known = |name: &&String| {
+        let parts = ["_bucket", "_sum", "_count"].iter();
+        let whole = parts.copied().find_map(|part| name.strip_suffix(part));
+        !promised.contains(whole.unwrap_or(name))
+    };
+    let unknown: Vec<_> = shown.iter().filter(known).collect();
+    assert!(unknown.is_empty(), "{path} shows what nobody counts: {unknown:?}");
+}
+
+/// The containers find each other, and what they mount is there.
+#[test]
+fn the_compose_file_fits_together() {
+    let compose = yaml("deploy/compose.yaml");
+    let services = compose["services"].as_object().expect("there are services");
+    for (name, service) in services {
+        for volume in texts(&service["volumes"]) {
+            let source = volume.split(':').next().unwrap_or_default();
+            let path = root().join("deploy").join(source);
+            assert!(path.exists(), "{name} mounts {source}, which is not there");
+        }
+        for port in texts(&service["ports"]) {
+            assert!(port.starts_with("127.0.0.1:"), "{name} is published to the world: {port}");
+        }
+        for other in texts(&service["depends_on"]) {
+            assert!(services.contains_key(other), "{name} depends on {other}, which is not there");
+        }
+    }
+
+    let port = "29248";
+    let scraped = &yaml("deploy/prometheus.yml")["scrape_configs"][0]["static_configs"][0];
+    assert_eq!(texts(&scraped["targets"]), [format!("awaitd:{port}")]);
+    let published = texts(&services["awaitd"]["ports"]);
+    assert_eq!(published, [format!("127.0.0.1:{port}:{port}")]);
+    assert!(read("Dockerfile").contains(&format!("\nEXPOSE {port}\n")));
+
+    let sources = yaml("deploy/grafana/provisioning/datasources/prometheus.yml");
+    let source = &sources["datasources"][0];
+    assert_eq!(source["url"], "http://prometheus:9090");
+    let board = read("deploy/grafana/dashboards/awaitd.json");
+    let used = format!("\"uid\": {}", source["uid"]);
+    assert!(board.contains(&used), "the dashboard uses another source than {used}");
+    let boards = yaml("deploy/grafana/provisioning/dashboards/awaitd.yml");
+    let folder = boards["providers"][0]["options"]["path"].as_str().expect("a path");
+    let mounts = texts(&services["grafana"]["volumes"]);
+    assert!(mounts.contains(&&*format!("./grafana/dashboards:{folder}:ro")), "{mounts:?}");
+}
+
+/// The image is built from files that are there and that are let into its context.
+#[test]
+fn the_image_is_built_from_what_is_there() {
+    let dockerfile = read("Dockerfile");
+    let let_in = read(".dockerignore");
+    let let_in: Vec<_> = let_in.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut sources = 0;
+    let steps = dockerfile.lines().filter_map(|line| line.strip_prefix("COPY "));
+    for copy in steps.filter(|copy| !copy.starts_with("--from=")) {
+        let words: Vec<_> = copy.split_whitespace().collect();
+        for source in &words[..words.len() - 1] {
+            sources += 1;
+            assert!(root().join(source).exists(), "Dockerfile copies {source}, which is not there");
+            assert!(let_in.contains(source), ".dockerignore keeps {source} out");
+        }
+    }
+    assert!(sources > 0, "the Dockerfile copies nothing");
+    for member in ["crates", "tests", "xtask"] {
+        assert!(let_in.contains(&member), "cargo cannot read the workspace without {member}");
+    }
+    assert!(dockerfile.contains("--package awaitd "), "the Dockerfile builds another package");
+    assert!(Path::new(&root()).join("crates/awaitd/src/main.rs").exists());
+}
+
+/// Prometheus takes its configuration.
+#[test]
+fn promtool_takes_the_configuration() {
+    let Some(promtool) = tool("promtool") else { return };
+    let config = root().join("deploy/prometheus.yml");
+    let output = Command::new(promtool).args(["check", "config"]).arg(config).output();
+    let output = output.expect("promtool runs");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}{complaints}");
+}

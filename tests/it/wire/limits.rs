@@ -1,0 +1,111 @@
+//! Every bound that an operator may set, reached.
+
+use awaitd_tests::{Raw, Server, until};
+
+use super::{get, put};
+
+#[tokio::test]
+async fn max_waits_bounds_those_who_wait() {
+    let server = Server::with_args(&["--max-waits", "2"]);
+    let client = server.client();
+    let first = client.post("/v1/queues/q/get?wait=30s", "").spawn();
+    let second = client.get("/v1/events/e?wait=30s").spawn();
+    server.until_waiting("queue", "q", "get", 1).await;
+    server.until_waiting("event", "e", "wait", 1).await;
+    client.post("/v1/queues/q/get?wait=30s", "").await.refused(503, "overloaded");
+    client.get("/v1/events/e?wait=30s").await.refused(503, "overloaded");
+    // Who does not wait is served.
+    client.post("/v1/queues/other/get", "").await.expect(204);
+    put(&client, "q", "x").await;
+    first.await.expect("no panic").expect(200);
+    let third = client.post("/v1/queues/q/get?wait=30s", "").spawn();
+    server.until_waiting("queue", "q", "get", 1).await;
+    client.put("/v1/events/e", "").await.expect(200);
+    second.await.expect("no panic").expect(200);
+    put(&client, "q", "y").await;
+    third.await.expect("no panic").expect(200);
+}
+
+#[tokio::test]
+async fn max_waiting_bytes_bounds_the_bodies_of_waiting_puts() {
+    let server = Server::with_args(&["--max-waiting-bytes", "100"]);
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"maxsize": 1}"#).await.expect(201);
+    put(&client, "q", &"x".repeat(1_000)).await;
+    let waits = client.post("/v1/queues/q/jobs?wait=30s", "y".repeat(80)).spawn();
+    server.until_waiting("queue", "q", "put", 1).await;
+    let too_much = client.post("/v1/queues/q/jobs?wait=30s", "z".repeat(21));
+    too_much.await.refused(429, "waiting_bytes");
+    let fits = client.post("/v1/queues/q/jobs?wait=30s", "z".repeat(20)).spawn();
+    server.until_waiting("queue", "q", "put", 2).await;
+    get(&client, "q").await;
+    waits.await.expect("no panic").expect(201);
+    get(&client, "q").await;
+    fits.await.expect("no panic").expect(201);
+}
+
+#[tokio::test]
+async fn max_keys_bounds_the_keys_that_are_remembered() {
+    let server = Server::with_args(&["--max-keys", "2"]);
+    let client = server.client();
+    let put = |key: &str| client.post("/v1/queues/q/jobs", "x").key(key);
+    let first = put("a").await.expect(201).location();
+    put("b").await.expect(201);
+    put("c").await.refused(503, "overloaded");
+    // None is forgotten early, and who brings no key is served.
+    assert_eq!(put("a").await.expect(201).location(), first);
+    client.post("/v1/queues/q/jobs", "x").await.expect(201);
+}
+
+#[tokio::test]
+async fn max_names_bounds_the_things() {
+    let server = Server::with_args(&["--max-names", "3"]);
+    let client = server.client();
+    put(&client, "q", "x").await;
+    client.put("/v1/events/e", "").await.expect(200);
+    client.post("/v1/locks/l/acquire", "").await.expect(201);
+    client.post("/v1/queues/q2/jobs", "x").await.refused(503, "too_many_names");
+    client.put("/v1/queues/q2", "{}").await.refused(503, "too_many_names");
+    client.post("/v1/queues/q2/get?wait=30s", "").await.refused(503, "too_many_names");
+    client.put("/v1/events/e2", "").await.refused(503, "too_many_names");
+    client.get("/v1/events/e2?wait=30s").await.refused(503, "too_many_names");
+    client.post("/v1/locks/l2/acquire", "").await.refused(503, "too_many_names");
+    put(&client, "q", "y").await;
+    client.delete("/v1/queues/q").await.expect(204);
+    put(&client, "q2", "x").await;
+}
+
+/// While two connections are open a third one is not served; once one is gone, there is room.
+#[tokio::test]
+async fn max_connections_bounds_those_that_are_open() {
+    let server = Server::with_args(&["--max-connections", "2"]);
+    let open = async || {
+        let mut raw = Raw::connect(server.at()).await.ok()?;
+        raw.ask("GET", "/healthz", "").await.ok()?;
+        raw.hear().await.filter(|heard| heard.status == 200).map(|_| raw)
+    };
+    let (mut first, mut second) = (None, None);
+    // The harness's own connection may still be on its way out.
+    until("the first connection", async || {
+        first = open().await;
+        first.is_some()
+    })
+    .await;
+    until("the second connection", async || {
+        second = open().await;
+        second.is_some()
+    })
+    .await;
+    let third = Raw::connect(server.at()).await;
+    if let Ok(mut third) = third {
+        // Refused or left in the backlog: in any case its request is not carried out.
+        let _ = third.ask("PUT", "/v1/events/e", "").await;
+        let mut second = second.expect("just opened");
+        for _ in 0..50 {
+            second.ask("GET", "/v1/events/e", "").await.expect("this connection is open");
+            second.answer("GET", "/v1/events/e").await.refused(408, "not_set");
+        }
+    }
+    drop(first);
+    until("room for one more", async || open().await.is_some()).await;
+}

@@ -1,0 +1,184 @@
+//! A real server: the binary as a process of its own on a port of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use crate::binary::binary;
+use crate::client::Client;
+use crate::scrape::Scrape;
+use crate::until::until;
+
+/// A running server; killed when it is dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    at: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+/// A server that ended instead of listening.
+#[derive(Debug)]
+pub struct Failed {
+    /// Its exit code.
+    pub code: Option<i32>,
+    /// All that it said.
+    pub log: String,
+}
+
+impl Server {
+    /// With the defaults.
+    pub fn start() -> Self {
+        Self::with_args(&[])
+    }
+
+    /// With these flags after `awaitd serve --listen 127.0.0.1:0`.
+    pub fn with_args(args: &[&str]) -> Self {
+        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
+        Self::run(&args, &[]).unwrap_or_else(|failed| panic!("no server: {failed:?}"))
+    }
+
+    /// `awaitd` with exactly these arguments and these variables and no other `AWAITD_…`; ready
+    /// for requests, unless it ended before it listened.
+    pub fn run(args: &[&str], variables: &[(&str, &str)]) -> Result<Self, Failed> {
+        // A thousand parked waits are more than the files that some shells allow at first.
+        let all_files = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
+        let mut command = Command::new("sh");
+        command.args(["-c", all_files]).arg(binary()).args(args);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWAITD_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(variables.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("sh runs");
+        let log = Arc::new(Mutex::new(String::new()));
+        let (told, listening) = channel();
+        follow(child.stdout.take().expect("a pipe"), &log, told.clone());
+        follow(child.stderr.take().expect("a pipe"), &log, told);
+        match first_address(&listening) {
+            Some(at) => {
+                let server = Self { child, at, log };
+                server.wait_until_ready();
+                Ok(server)
+            }
+            None => Err(Failed {
+                code: child.wait().expect("a child can be awaited").code(),
+                log: log.lock().expect("a reader does not panic").clone(),
+            }),
+        }
+    }
+
+    /// Its address as a URL without a path.
+    pub fn base(&self) -> String {
+        format!("http://{}", self.at)
+    }
+
+    /// Its address.
+    pub fn at(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// A client with connections of its own.
+    pub fn client(&self) -> Client {
+        Client::new(&self.base())
+    }
+
+    /// All that it has printed so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("a reader does not panic").clone()
+    }
+
+    /// Sends a signal by its name: `TERM`, `INT`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success(), "the server was not there to hear {name}");
+    }
+
+    /// Its exit code, once it has ended; `None` if a signal ended it.
+    pub async fn exit_code(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        let mut code = None;
+        until("the server ends", async || {
+            let ended = child.try_wait().expect("a child can be awaited");
+            code = ended.map(|status| status.code());
+            code.is_some()
+        })
+        .await;
+        code.flatten()
+    }
+
+    /// What `/metrics` says now.
+    pub async fn scrape(&self) -> Scrape {
+        let heard = self.client().get("/metrics").await.expect(200);
+        Scrape::parse(heard.text())
+    }
+
+    /// Goes on once exactly so many wait there. `kind` is `queue`, `event` or `lock`; `op` is
+    /// `put`, `get`, `join`, `wait` or `acquire`.
+    pub async fn until_waiting(&self, kind: &str, name: &str, op: &str, count: u64) {
+        let labels = [("kind", kind), ("name", name), ("op", op)];
+        let what = format!("{count} wait at the {kind} {name} to {op}");
+        until(&what, async || self.scrape().await.count("awaitd_waiters", &labels) == count).await;
+    }
+
+    fn wait_until_ready(&self) {
+        for _ in 0..1_000 {
+            if status_of(self.at, "/readyz") == Some(200) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the server listens and is never ready: {}", self.log());
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself, which some tests are about.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("the server's log:\n{}", self.log());
+        }
+    }
+}
+
+/// Keeps what a stream says, and passes on each line.
+fn follow(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>, told: Sender<String>) {
+    let log = Arc::clone(log);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            log.lock().expect("nobody panics with the log").extend([line.as_str(), "\n"]);
+            // Once the address is known nobody listens any more.
+            let _ = told.send(line);
+        }
+    });
+}
+
+/// The first URL with a port that is printed; `None` if all ends before. Not any address: that a
+/// port is in use is said with its address too.
+fn first_address(lines: &Receiver<String>) -> Option<SocketAddr> {
+    lines.iter().find_map(|line| {
+        let port = line.split("http://127.0.0.1:").nth(1)?;
+        let digits = port.find(|c: char| !c.is_ascii_digit()).unwrap_or(port.len());
+        let port = port[..digits].parse().ok().filter(|port| *port != 0)?;
+        Some(SocketAddr::from(([127, 0, 0, 1], port)))
+    })
+}
+
+/// The status of a `GET`, asked without any runtime.
+fn status_of(at: SocketAddr, path: &str) -> Option<u16> {
+    let mut stream = std::net::TcpStream::connect(at).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: awaitd\r\nConnection: close\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1)?.parse().ok()
+}

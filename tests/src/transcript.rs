@@ -1,0 +1,32 @@
+//! Transcripts: what was asked, line by line, and what was told, in words that anybody who knows
+//! asyncio can read. The same files are played on the core, over HTTP and on asyncio itself.
+//!
+//! ```text
+//! # The first line says what the file protects.
+//! alice: get emails wait=10s
+//! put emails "a"                          -> job 1
+//!   alice                                 -> job 1 "a" lease 1 attempt 1
+//! +30s
+//! ```
+//!
+//! - Whoever waits has a name, and asks for nothing else meanwhile. A line without `->` waits.
+//! - Below a line stands, indented, who was answered by it, in the order in which they began to wait.
+//! - Job ids, leases and generations are numbered as they appear, since only their order is promised.
+//! - `+30s` moves time. `alice hangs up` cuts her connection. `close` tells the server to go.
+//! - `undelivered` after a get or acquire: its answer is never taken. `slowly`: it is on its way until
+//!   `alice takes it` or `alice hangs up`. `journal stalls`, `journal goes on`: nobody is told anything
+//!   in between. These are for the core alone.
+//! - `only core` or `only core and HTTP` says where a file is not played: on asyncio there are no leases
+//!   that end, no keys and no delays. `python 3.13` says which asyncio has what the file needs.
+//! - `limits waits=2` and the like say what the operator set.
+
+mod asking;
+mod play;
+mod said;
+mod script;
+mod words;
+
+pub use asking::{Asking, Hands};
+pub use play::{Played, World, play};
+pub use said::{Facts, Lease, Said, told};
+pub use script::{Places, Script, What};
