@@ -238,3 +238,26 @@ async fn acquires_that_hang_up_hold_no_lock() {
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("awaitd_waiters", &[]), 0);
 }
+
+/// A job whose answer was never taken whole is back at once, not when its lease ends, and untried.
+#[tokio::test]
+async fn what_was_not_delivered_is_back_at_once() {
+    let server = Server::with_args(&["--max-body", "32MiB"]);
+    let client = server.client();
+    let large = vec![b'x'; 24 * 1024 * 1024];
+    client.post("/v1/queues/large/jobs", large).await.expect(201);
+
+    let mut deaf = tokio::net::TcpStream::connect(server.at()).await.expect("the server listens");
+    let ask = b"POST /v1/queues/large/get?lease=1h HTTP/1.1\r\nHost: awaitd\r\n\r\n";
+    tokio::io::AsyncWriteExt::write_all(&mut deaf, ask).await.expect("the server reads");
+    let leased = [("queue", "large"), ("state", "leased")];
+    let got = async || server.scrape().await.count("awaitd_queue_depth", &leased) == 1;
+    until("the job is on its way", got).await;
+    socket2::SockRef::from(&deaf).set_linger(Some(Duration::ZERO)).expect("it is open");
+    drop(deaf);
+
+    let again = client.post("/v1/queues/large/get?wait=40s", "").await.expect(200);
+    assert_eq!(again.number("awaitd-attempt"), 1);
+    let undelivered = [("queue", "large"), ("event", "undelivered")];
+    assert_eq!(server.scrape().await.count("awaitd_jobs_total", &undelivered), 1);
+}

@@ -1,9 +1,10 @@
 //! The process: how it starts, how it refuses to, and how it ends.
 
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use awaitd_tests::{Raw, Server};
+use awaitd_tests::{Raw, Server, binary, until};
 
 /// A thousand requests that wait, of every kind; each on a connection of its own.
 async fn thousand_waits(server: &Server) -> Vec<(&'static str, &'static str, Raw)> {
@@ -159,4 +160,27 @@ async fn healthz_and_readyz_answer() {
     let contract = client.get("/v1/openapi.json").await.expect(200).json();
     assert!(contract["openapi"].as_str().is_some_and(|version| version.starts_with("3.")));
     assert!(contract["paths"]["/v1/queues/{q}"].is_object() || contract["paths"].is_object());
+}
+
+/// Whoever read the log may be gone; the server ends well all the same.
+#[tokio::test]
+async fn a_log_that_nobody_reads_keeps_nobody_from_ending_it() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let at = free.local_addr().expect("it has an address");
+    drop(free);
+    let mut command = Command::new(binary());
+    command.args(["serve", "--listen", &at.to_string()]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the binary runs");
+    drop(child.stderr.take());
+    until("the server listens", async || Raw::connect(at).await.is_ok()).await;
+    let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
+    assert!(kill.expect("kill runs").success());
+    let mut ended = None;
+    until("the server has ended", async || {
+        ended = child.try_wait().expect("it is ours");
+        ended.is_some()
+    })
+    .await;
+    assert_eq!(ended.and_then(|status| status.code()), Some(0));
 }

@@ -109,8 +109,13 @@ impl Server {
 }
 
 /// Waits for the end, and brings it about: nobody new is let in, and all who wait are told.
-async fn end(shutdown: impl Future<Output = ()>, handle: Handle<SocketAddr>, desk: Desk) {
-    shutdown.await;
+async fn end(
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    handle: Handle<SocketAddr>,
+    desk: Desk,
+) {
+    // In a task of its own: should it panic, that is an end as well.
+    _ = tokio::spawn(shutdown).await;
     handle.graceful_shutdown(Some(GRACE));
     desk.close();
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use awaitd_server::Config;
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::logs;
@@ -72,7 +72,8 @@ pub(crate) struct Serve {
         long,
         env = "AWAITD_MAX_WAITS",
         default_value_t = config().limits.waits_max,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
     )]
     max_waits: usize,
 
@@ -81,7 +82,8 @@ pub(crate) struct Serve {
         long,
         env = "AWAITD_MAX_CONNECTIONS",
         default_value_t = config().max_connections,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
     )]
     pub(crate) max_connections: usize,
 
@@ -90,7 +92,8 @@ pub(crate) struct Serve {
         long,
         env = "AWAITD_MAX_KEYS",
         default_value_t = config().limits.keys_max,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = at_most(100_000_000)
     )]
     max_keys: usize,
 
@@ -99,13 +102,14 @@ pub(crate) struct Serve {
         long,
         env = "AWAITD_MAX_NAMES",
         default_value_t = config().limits.names_max,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = at_most(100_000_000)
     )]
     max_names: usize,
 
     /// Queues and events are made by PUT alone, not by their first use.
     #[arg(long, env = "AWAITD_NO_AUTO_CREATE", value_parser = BoolishValueParser::new())]
-    no_auto_create: bool,
+    pub(crate) no_auto_create: bool,
 
     /// Names of each kind that have metrics of their own; the rest is summed.
     #[arg(
@@ -122,7 +126,7 @@ pub(crate) struct Serve {
         env = "AWAITD_WORKERS",
         default_value_t = 1,
         value_name = "NUMBER",
-        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_024)
+        value_parser = at_most(1_024)
     )]
     pub(crate) workers: usize,
 
@@ -164,6 +168,11 @@ impl Flags {
             None => self.serve,
         }
     }
+}
+
+/// A number from 1 to this.
+fn at_most(most: u64) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(1..=most)
 }
 
 impl From<&Serve> for Config {

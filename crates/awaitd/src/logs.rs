@@ -17,6 +17,9 @@ pub(crate) fn begin(filter: &str, format: LogFormat) {
     let terminal = io::stderr().is_terminal();
     let log = tracing_subscriber::fmt()
         .with_writer(io::stderr)
+        // A log that nobody reads any more must not end what it tells of: where a line cannot be
+        // written, the library would complain on stderr, and that panics.
+        .log_internal_errors(false)
         .with_env_filter(EnvFilter::new(filter))
         .with_ansi(terminal)
         .with_target(false);

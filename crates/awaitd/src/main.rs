@@ -93,8 +93,15 @@ fn greet(address: SocketAddr, flags: &Serve) {
     }
     let ip =
         if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    if !address.ip().is_loopback() {
+        warn!("whoever can connect to {address} may do everything: there is no authentication yet");
+    }
     let here = SocketAddr::new(ip, address.port());
-    info!("try: curl -i -d hello http://{here}/v1/queues/demo/jobs");
+    if flags.no_auto_create {
+        info!("try: curl -i -X PUT http://{here}/v1/queues/demo");
+    } else {
+        info!("try: curl -i -d hello http://{here}/v1/queues/demo/jobs");
+    }
 }
 
 /// Comes to its end at the first SIGTERM or SIGINT. A second one ends the process at once.

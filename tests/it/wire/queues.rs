@@ -155,6 +155,21 @@ async fn a_get_says_all_about_its_job() {
     assert!(shape.ends_with('Z') || shape.ends_with("00:00"), "RFC 3339: {}", got.shown());
 }
 
+/// How long a job was ready says nothing of when it was put, and the other way round.
+#[tokio::test]
+async fn a_get_says_since_when_its_job_is_ready() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, "q", "x").await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let first = get(&client, "q").await;
+    client.post(&format!("{}/nack", first.location()), "").await.expect(204);
+    let again = get(&client, "q").await;
+    assert!(first.seconds("awaitd-waited") >= 0.5, "{}", first.shown());
+    assert!(again.seconds("awaitd-waited") < first.seconds("awaitd-waited"), "{}", again.shown());
+    assert_eq!(again.header("awaitd-enqueued-at"), first.header("awaitd-enqueued-at"));
+}
+
 #[tokio::test]
 async fn an_empty_get_is_no_error_unless_wished() {
     let server = Server::start();

@@ -12,7 +12,7 @@ use super::server::Server;
 use super::table::{Column, Table};
 use super::{Plan, median, progress};
 
-/// The aims for a queued job of 200 bytes all told, in bytes.
+/// The aims for a queued job of 200 bytes all told, in bytes.
 const JOB_AIMS: (usize, usize) = (400, 300);
 
 /// As many as keep a server busy without waiting in line for it.

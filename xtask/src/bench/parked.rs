@@ -11,7 +11,7 @@ use super::server::Server;
 use super::table::Table;
 use super::{Plan, progress};
 
-/// The aims for a parked get with its connection, in bytes.
+/// The aims for a parked get with its connection, in bytes.
 const AIMS: (usize, usize) = (20 * 1024, 12 * 1024);
 
 pub(super) async fn measure(plan: &Plan, memory: &mut Table) -> io::Result<()> {

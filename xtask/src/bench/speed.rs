@@ -11,7 +11,7 @@ use super::server::Server;
 use super::table::{Column, Table};
 use super::{Plan, median, percentile, progress};
 
-/// The aim for a cycle against three echoes, and at how many connections it is meant.
+/// The aim for a cycle against three echoes, and at how many connections it is meant.
 const AIM: (f64, usize) = (1.3, 64);
 
 /// Put, get and done against three echoes of the same server.

@@ -184,7 +184,9 @@ impl Problem {
             code: self.code,
             configuration: self.configuration,
         };
-        let body = serde_json::to_vec(&document).expect("a problem is JSON");
+        let mut body = serde_json::to_vec(&document).expect("a problem is JSON");
+        // It is shown on terminals.
+        body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -224,7 +226,7 @@ fn title(refusal: &Refusal) -> &'static str {
         Refusal::WaitingBytes => "The bodies of waiting puts are too many",
         Refusal::QueueShutDown => "The queue is shut down",
         Refusal::Empty => "The queue is empty",
-        Refusal::NotDrained { .. } => "Jobs are unfinished",
+        Refusal::NotDrained { .. } => "The queue was not drained",
         Refusal::NotSet { .. } => "The event is not set",
         Refusal::AlreadySet { .. } => "The event is set",
         Refusal::Exists { .. } => "The queue exists",
@@ -246,14 +248,14 @@ fn detail(refusal: &Refusal) -> &'static str {
         Refusal::Full => "the queue is at its maxsize: ask again, or wait for room with wait=30s",
         Refusal::WaitingBytes => "puts that wait hold --max-waiting-bytes already: ask again later",
         Refusal::QueueShutDown => {
-            "the queue takes no more jobs and has none to give: DELETE and PUT open it again"
+            "the queue was shut down: no job is put into it any more; DELETE and PUT open it again"
         }
         Refusal::Empty => "the queue has no job: ask again, or wait longer with wait=30s",
         Refusal::NotDrained { .. } => {
-            "Awaitd-Unfinished jobs are not done: ask again, or wait longer with wait=30s"
+            "there has been no such moment since: ask again, or wait longer with wait=30s"
         }
         Refusal::NotSet { .. } => {
-            "the event is not set (since after=): ask again, or wait longer with wait=30s"
+            "it was not set, or not after that: ask again, or wait longer with wait=30s"
         }
         Refusal::AlreadySet { .. } => {
             "If-None-Match: * sets only what is not set: clear it first, or leave the header out"
@@ -265,7 +267,10 @@ fn detail(refusal: &Refusal) -> &'static str {
         Refusal::Locked { waited: true, .. } => "somebody else had it all the while: ask again",
         Refusal::Held => "somebody holds it: delete it when it is free, or with force=true",
         Refusal::LeaseLost => "it has ended: stop, what it held may be somebody else's by now",
-        Refusal::NotFound => "nothing is known under this path: it was never made, or is gone",
+        Refusal::NotFound => {
+            "nothing is known under this path: it was never made (here by PUT alone, if the server runs \
+             with --no-auto-create), or is gone"
+        }
         Refusal::Deleted => "what the path names was deleted, with all that it held",
         Refusal::KeyMismatch => {
             "the same Idempotency-Key needs the same method, path, body and parameters (but wait)"

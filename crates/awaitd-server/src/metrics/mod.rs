@@ -18,6 +18,7 @@ use awaitd_primitives::{
     Answer, Census, Command, Entry, Held, Name, Outcome, Record, Reply, Then, Thing, Time,
 };
 use rustc_hash::FxHashMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::Config;
 use counts::{Event, Histogram, Names, OfLock, OfQueue, Sum};
@@ -31,6 +32,7 @@ pub struct Metrics {
     requests: Mutex<FxHashMap<(&'static str, &'static str, u16), Histogram>>,
     connections: AtomicUsize,
     refused: AtomicU64,
+    scrapes: Semaphore,
     started: SystemTime,
 }
 
@@ -63,6 +65,7 @@ impl Metrics {
                 locks: Names::new(max),
             }),
             requests: Mutex::default(),
+            scrapes: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
             started,
@@ -82,6 +85,11 @@ impl Metrics {
         for record in entries.iter().flat_map(|entry| &entry.records) {
             by_name.happened(record);
         }
+    }
+
+    /// A turn at being scraped: one at a time, since each holds a copy of all that there is.
+    pub async fn scrape_turn(&self) -> SemaphorePermit<'_> {
+        self.scrapes.acquire().await.expect("it is never closed")
     }
 
     /// Counts an HTTP request; `route` is the template. Both texts must come from tables, never from
