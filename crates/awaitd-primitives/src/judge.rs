@@ -101,6 +101,11 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
     }
 }
 
+/// What is to be done with a wait for what is not there: whoever parks makes it.
+pub(crate) fn wait_for_unknown(limits: &Limits) -> Verdict {
+    if limits.auto_create { Verdict::Wait } else { Verdict::Refuse(Refusal::NotFound) }
+}
+
 fn read(answer: Option<Answer>) -> Verdict {
     match answer {
         Some(answer) => Verdict::Grant(Vec::new(), answer),

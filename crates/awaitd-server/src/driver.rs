@@ -3,6 +3,7 @@
 
 use std::mem;
 use std::sync::Arc;
+use std::thread;
 
 use awaitd_journal::{Journal, JournalError};
 use awaitd_primitives::{At, Engine, Limits, Reply, State, Step, Ticket, Time};
@@ -42,6 +43,16 @@ pub(crate) struct Driver<J> {
     stopped: bool,
 }
 
+impl<J> Driver<J> {
+    /// Nobody may be told anything now, not even that nothing was done: whoever waits, or asks from
+    /// now on, waits until the process has ended.
+    fn fall_silent(&mut self) {
+        let (_, closed) = mpsc::unbounded_channel();
+        mem::forget(mem::replace(&mut self.inbox, closed));
+        mem::forget((mem::take(&mut self.askers), self.held.take()));
+    }
+}
+
 impl<J: Journal> Driver<J> {
     /// A loop that starts with nothing.
     pub(crate) fn new(
@@ -74,9 +85,7 @@ impl<J: Journal> Driver<J> {
             self.judge();
             let Step { entries, replies, .. } = mem::take(&mut self.step);
             if let Err(error) = self.journal.append(&entries).await {
-                // Nobody may be told anything now, not even that nothing was done: whoever waits
-                // goes on waiting until the process has ended.
-                mem::forget(self);
+                self.fall_silent();
                 return Err(error);
             }
             let replies = self.look_at(replies);
@@ -180,6 +189,15 @@ impl<J: Journal> Driver<J> {
         let trash = self.engine.take_trash();
         if !trash.is_empty() {
             task::spawn_blocking(move || drop(trash));
+        }
+    }
+}
+
+impl<J> Drop for Driver<J> {
+    /// A loop that panicked leaves as one whose journal failed: what lay in its turn may be done.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.fall_silent();
         }
     }
 }

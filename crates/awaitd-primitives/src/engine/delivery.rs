@@ -57,6 +57,10 @@ impl Deliveries {
         {
             delivery.key = Some(KeyOf { thing: thing.clone(), text: key.clone() });
         }
+        // Who keeps it has its token.
+        if let Record::Extended { lease, .. } = record {
+            self.heard_of(*lease);
+        }
         if let Record::Settled { lease, outcome, .. } = record {
             self.end(*lease, *outcome != Outcome::Undelivered);
         }

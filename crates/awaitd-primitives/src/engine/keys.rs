@@ -15,6 +15,8 @@ pub(super) struct Seat {
     pub(super) key: Option<KeyOf>,
     /// The place that an earlier request under that key had.
     pub(super) number: Option<u64>,
+    /// What is asked was done already.
+    pub(super) repeat: bool,
 }
 
 impl Engine {
@@ -26,13 +28,13 @@ impl Engine {
         let mut number = None;
         if let Some((key, of)) = &key {
             if self.state.remembered.get(of).is_some() {
-                return Ok(Seat { key: Some(of.clone()), number });
+                return Ok(Seat { key: Some(of.clone()), number, repeat: true });
             }
             number = self.inherit(of, key.fingerprint, step)?;
         }
         let key = key.map(|(_, of)| of);
         self.settle_first(&mut ask.command, step)?;
-        Ok(Seat { key, number })
+        Ok(Seat { key, number, repeat: false })
     }
 
     /// The place of an earlier request under this key. If that one is still there, it is superseded.

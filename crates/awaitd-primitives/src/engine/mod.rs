@@ -49,6 +49,8 @@ pub struct Reply {
     pub waited: Duration,
     /// It would have waited, had it been necessary.
     pub waits: bool,
+    /// It is told again what was done before under its key: nothing to count.
+    pub repeat: bool,
 }
 
 /// What one turn of the loop has to do outside. A new one begins a new turn.
@@ -183,7 +185,9 @@ impl Engine {
             }
         };
         if let Some(told) = told {
-            return self.reply(Reply { ticket, command: ask.command, told, waited, waits }, step);
+            let repeat = seat.repeat;
+            let command = ask.command;
+            return self.reply(Reply { ticket, command, told, waited, waits, repeat }, step);
         }
         self.note_moment(&mut ask.command, step);
         let number = seat.number.unwrap_or_else(|| self.waiters.new_number());
@@ -246,6 +250,8 @@ impl Engine {
             Err(Refusal::TooManyWaits)
         } else if bytes > 0 && self.waiters.bytes() + bytes > self.limits.waiting_bytes_max {
             Err(Refusal::WaitingBytes)
+        } else if command.makes().is_some_and(|thing| !self.state.has(&thing)) {
+            self.state.may_make(&self.limits)
         } else {
             Ok(())
         }

@@ -132,7 +132,8 @@ impl Engine {
         step: &mut Step,
     ) {
         let waited = self.at.now.since(parked.arrived);
-        self.reply(Reply { ticket, command: parked.ask.command, told, waited, waits: true }, step);
+        let command = parked.ask.command;
+        self.reply(Reply { ticket, command, told, waited, waits: true, repeat: false }, step);
     }
 
     /// The thing has gone. Judged again, those who wait for it would make it anew.

@@ -19,7 +19,7 @@ impl Engine {
             if !self.settle(step) {
                 return false;
             }
-            let Some(moment) = self.next_moment().filter(|moment| *moment <= at.now) else {
+            let Some(moment) = self.next_moment(at.now) else {
                 break;
             };
             self.at.now = self.at.now.max(moment);
@@ -34,30 +34,36 @@ impl Engine {
 
     /// When [`Engine::advance`] has something to do next.
     pub fn wake_at(&self) -> Option<Time> {
-        if self.stirred.is_empty() { self.next_moment() } else { Some(self.at.now) }
+        if self.stirred.is_empty() { self.next_moment(Time::MAX) } else { Some(self.at.now) }
     }
 
-    fn next_moment(&self) -> Option<Time> {
+    /// The next moment with something to do, if it comes by then.
+    fn next_moment(&self, by: Time) -> Option<Time> {
         let moments = [
             self.deliveries.next_keep().map(|(end, _)| end),
             self.state.next_due(),
-            self.next_end().map(|(end, _)| end),
+            self.next_end(by).map(|(end, _)| end),
             self.waiters.next_end().map(|(end, _)| end),
             self.waiters.next_kept_end(),
             self.rests.next(),
         ];
-        moments.into_iter().flatten().min()
+        moments.into_iter().flatten().min().filter(|moment| *moment <= by)
     }
 
-    /// The next lease that time may end.
-    fn next_end(&self) -> Option<(Time, LeaseId)> {
-        self.state.leases.ends().find(|(_, lease)| self.deliveries.may_end(*lease))
+    /// The next lease that time may end, if it ends by then. Not a look further: a turn's own grants
+    /// may not end yet, and are often all that there are.
+    fn next_end(&self, by: Time) -> Option<(Time, LeaseId)> {
+        let mut ended = self.state.leases.ends().take_while(|(end, _)| *end <= by);
+        ended.find(|(_, lease)| self.deliveries.may_end(*lease))
     }
 
     /// What there is to do at this moment, as far as this turn reaches.
     fn work_off(&mut self, step: &mut Step) {
         let now = self.at.now;
-        while let Some((_, lease)) = self.deliveries.next_keep().filter(|(end, _)| *end <= now) {
+        while step.work < TURN_MAX
+            && let Some((_, lease)) = self.deliveries.next_keep().filter(|(end, _)| *end <= now)
+        {
+            step.work += 1;
             self.give_back(lease, step);
         }
         let (ripe, queues) = self.state.ripen(now, TURN_MAX.saturating_sub(step.work));
@@ -67,7 +73,7 @@ impl Engine {
         }
         step.work += self.state.remembered.forget(now, TURN_MAX.saturating_sub(step.work));
         while step.work < TURN_MAX
-            && let Some((_, lease)) = self.next_end().filter(|(end, _)| *end <= now)
+            && let Some((_, lease)) = self.next_end(now)
         {
             step.work += 1;
             self.run_out(lease, step);

@@ -12,6 +12,9 @@ impl Time {
     /// Where the axis begins.
     pub const ZERO: Self = Self(0);
 
+    /// Where it ends.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// The moment that lies `micros` microseconds after the beginning.
     pub const fn from_micros(micros: u64) -> Self {
         Self(micros)

@@ -1,6 +1,6 @@
 //! Events: set until they are cleared, with the value of the last set.
 
-use crate::judge::Verdict;
+use crate::judge::{Verdict, wait_for_unknown};
 use crate::limits::Limits;
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::Payload;
@@ -65,7 +65,7 @@ pub(crate) fn judge_wait(
     after: Option<u64>,
 ) -> Verdict {
     let Some(known) = state.events.get(event) else {
-        return state.may_make(limits).map_or_else(Verdict::Refuse, |()| Verdict::Wait);
+        return wait_for_unknown(limits);
     };
     let holds = match after {
         Some(generation) => known.generation() > generation,

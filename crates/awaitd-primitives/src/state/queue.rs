@@ -3,7 +3,7 @@
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::judge::{At, Verdict};
+use crate::judge::{At, Verdict, wait_for_unknown};
 use crate::limits::{self, Limits};
 use crate::messages::answer::{Answer, Got, QueueView, QueueWaiters, Refusal};
 use crate::messages::command::{GetMode, JobId, LeaseId, Payload, QueueConfig};
@@ -137,7 +137,7 @@ pub(crate) fn judge_get(
     mode: GetMode,
 ) -> Verdict {
     let Some(known) = state.queues.get(queue) else {
-        return state.may_make(limits).map_or_else(Verdict::Refuse, |()| Verdict::Wait);
+        return wait_for_unknown(limits);
     };
     let Some((place, job)) = known.jobs.first() else {
         let over = known.gate != Gate::Open && known.jobs.delayed() == 0;
@@ -167,10 +167,8 @@ pub(crate) fn judge_join(
     after: Option<u64>,
 ) -> Verdict {
     let known = state.queues.get(queue);
-    if known.is_none()
-        && let Err(refusal) = state.may_make(limits)
-    {
-        return Verdict::Refuse(refusal);
+    if known.is_none() && !limits.auto_create {
+        return Verdict::Refuse(Refusal::NotFound);
     }
     let (unfinished, generation) =
         known.map_or((0, 0), |known| (known.jobs.unfinished(), known.drained));

@@ -83,9 +83,13 @@ impl Model {
             }
             Command::Extend { lease, length } => {
                 let until = self.clock + length.unwrap_or(self.live(lease.id)?.length);
-                let grant = &mut self.lease(lease.id).grant;
-                grant.until = grant.until.max(until);
-                Ok(Answer::Extended(grant.clone()))
+                let held = self.lease(lease.id);
+                if until > held.grant.until {
+                    held.grant.until = until;
+                    // Who keeps it has heard of it.
+                    (held.looked, held.taken, held.kept) = (true, true, None);
+                }
+                Ok(Answer::Extended(held.grant.clone()))
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),

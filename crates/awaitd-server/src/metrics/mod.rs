@@ -79,7 +79,7 @@ impl Metrics {
         }
         let mut by_name = locked(&self.by_name);
         // Replies first: a thing that goes in this turn takes their counts along.
-        for reply in replies {
+        for reply in replies.iter().filter(|reply| !reply.repeat) {
             by_name.told(reply);
         }
         for record in entries.iter().flat_map(|entry| &entry.records) {

@@ -153,6 +153,7 @@ fn waits_that_ended_well_are_observed() {
         told,
         waited: 30 * SECOND,
         waits: true,
+        repeat: false,
     };
     let empty = Err(awaitd_primitives::Refusal::Empty);
     metrics.fold(&[], &[reply(&get, Ok(got)), reply(&get, empty), reply(&wait, Ok(set))]);
