@@ -255,6 +255,27 @@ async fn a_broken_journal_ends_the_server() {
     assert!(is_pending(&mut putting));
 }
 
+/// Is done with the append, and then is not.
+struct Panics;
+
+impl Journal for Panics {
+    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
+        assert!(entries.is_empty(), "after all was written");
+        Ok(())
+    }
+}
+
+/// A loop that panics tells nobody that nothing was done: it may have been.
+#[tokio::test]
+async fn a_panic_of_the_loop_tells_nobody_anything() {
+    let (server, _clock, desk) = server(Panics);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut putting = put(&desk, Duration::ZERO);
+    let serving = tokio::spawn(server.serve(listener, std::future::pending()));
+    assert!(serving.await.unwrap_err().is_panic());
+    assert!(is_pending(&mut putting) && is_pending(&mut put(&desk, Duration::ZERO)));
+}
+
 fn is_pending(asked: &mut Asked) -> bool {
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     std::pin::Pin::new(asked).poll(&mut context).is_pending()

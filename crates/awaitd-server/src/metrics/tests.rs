@@ -130,7 +130,8 @@ fn records_are_counted() {
     assert_eq!(value(&page, r#"awaitd_lock_held_seconds_count{lock="l"}"#), "1");
 }
 
-/// What was waited for and had is observed with its length; what was not had is not.
+/// What was waited for and had is observed with its length; what was not had is not, nor is what is
+/// told once more.
 #[test]
 fn waits_that_ended_well_are_observed() {
     let metrics = metrics(10);
@@ -155,8 +156,9 @@ fn waits_that_ended_well_are_observed() {
         waits: true,
         repeat: false,
     };
+    let again = Reply { repeat: true, ..reply(&get, Ok(got.clone())) };
     let empty = Err(awaitd_primitives::Refusal::Empty);
-    metrics.fold(&[], &[reply(&get, Ok(got)), reply(&get, empty), reply(&wait, Ok(set))]);
+    metrics.fold(&[], &[reply(&get, Ok(got)), reply(&get, empty), reply(&wait, Ok(set)), again]);
     let page = metrics.render(&Census::default(), Time::ZERO);
     assert_eq!(value(&page, r#"awaitd_get_blocked_seconds_count{queue="q"}"#), "1");
     assert_eq!(value(&page, r#"awaitd_get_blocked_seconds_sum{queue="q"}"#), "30");
