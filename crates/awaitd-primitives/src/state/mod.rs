@@ -74,6 +74,7 @@ impl State {
         for entry in entries {
             state.advance(entry.at);
             state.apply(&entry);
+            drop(state.take_trash());
         }
         state
     }

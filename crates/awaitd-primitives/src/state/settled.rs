@@ -56,6 +56,10 @@ impl Settled {
             byte.0[byte.1] = byte.0[byte.1] & !(3 << shift) | bits << shift;
             return;
         }
+        // Of what is not noted it is said as well that it is lost.
+        if fate == Fate::Lost {
+            return;
+        }
         self.late.insert(lease, fate);
         if self.late.len() > SETTLED_LATE_MAX {
             self.late.pop_first();

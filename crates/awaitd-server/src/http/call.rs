@@ -279,14 +279,10 @@ impl Call<'_> {
         configuration::parse(self.body).map_err(Problem::parameter)
     }
 
-    /// The body as what went wrong, in a worker's words; cut to what is kept.
+    /// The body as what went wrong, in a worker's words.
     pub(super) fn error_text(&self) -> Option<Box<str>> {
         let text = String::from_utf8_lossy(self.body);
-        let mut end = text.len().min(limits::ERROR_BYTES_MAX);
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        (end > 0).then(|| text[..end].into())
+        (!text.is_empty()).then(|| text.into())
     }
 
     fn duration(
