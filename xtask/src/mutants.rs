@@ -34,10 +34,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "who hung up with a key stays in line",
         rule: "an absent one is passed over",
         file: "engine/mod.rs",
-        text: "if let Some(parked) = self.leave(ticket) {\n            self.keep_place(parked);",
+        text: "if let Some(parked) = self.leave(ticket) {\n            self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);",
         instead: "if self.waiters.get(ticket).is_some_and(|parked| parked.key.is_some()) {\n            \
                   return;\n        }\n        if let Some(parked) = self.leave(ticket) {\n            \
-                  self.keep_place(parked);",
+                  self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);",
     },
     Mutant {
         name: "an undelivered job goes to the tail",

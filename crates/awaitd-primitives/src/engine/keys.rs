@@ -6,7 +6,6 @@ use crate::messages::answer::{Answer, Granted, Refusal, Withdrawal};
 use crate::messages::command::{Ask, Command, Key};
 use crate::messages::record::Remembrance;
 use crate::state::remembered::KeyOf;
-use crate::waiters::Parked;
 
 /// Where a newcomer stands.
 #[derive(Default)]
@@ -83,9 +82,9 @@ impl Engine {
     }
 
     /// Keeps the place of one who had a key and has gone.
-    pub(super) fn keep_place(&mut self, parked: Parked) {
-        if let (Some(of), Some(key)) = (parked.key, parked.ask.key) {
-            self.waiters.keep(of, parked.number, key.fingerprint, self.at.now);
+    pub(super) fn keep_place(&mut self, of: Option<&KeyOf>, ask: &Ask, number: u64) {
+        if let (Some(of), Some(key)) = (of, &ask.key) {
+            self.waiters.keep(of.clone(), number, key.fingerprint, self.at.now);
         }
     }
 

@@ -125,7 +125,7 @@ impl Engine {
     /// One who waits has hung up. Nothing if it has been answered already.
     pub fn withdraw(&mut self, ticket: Ticket, step: &mut Step) {
         if let Some(parked) = self.leave(ticket) {
-            self.keep_place(parked);
+            self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);
         }
         self.settle(step);
     }
@@ -147,7 +147,8 @@ impl Engine {
     pub fn census(&self) -> Census {
         let state = &self.state;
         let queues = state.queues.iter().filter_map(|(name, known)| {
-            Some((self.with_waiters(queue::view(state, name)?), known.configured))
+            let view = queue::view(state, name)?;
+            Some((QueueView { waiters: self.queue_waiters(name), ..view }, known.configured))
         });
         let locks = state.locks.keys().filter_map(|name| {
             let view = lock::view(state, name)?;
@@ -207,8 +208,8 @@ impl Engine {
         } else {
             turned_away(&self.state, &ask.command, false)
         };
-        if let (Some(of), Some(key), Some(number)) = (&seat.key, &ask.key, seat.number) {
-            self.waiters.keep(of.clone(), number, key.fingerprint, self.at.now);
+        if let Some(number) = seat.number {
+            self.keep_place(seat.key.as_ref(), ask, number);
         }
         Some(told)
     }
@@ -271,20 +272,20 @@ impl Engine {
         }
     }
 
-    fn with_waiters(&self, view: QueueView) -> QueueView {
-        let count = |line: fn(Name) -> Line| self.waiters.count(&line(view.name.clone()));
+    fn queue_waiters(&self, queue: &Name) -> QueueWaiters {
+        let count = |line: fn(Name) -> Line| self.waiters.count(&line(queue.clone()));
         let (put, get, join) = (count(Line::Put), count(Line::Get), count(Line::Join));
-        QueueView { waiters: QueueWaiters { put, get, join }, ..view }
+        QueueWaiters { put, get, join }
     }
 
     /// Sends a reply on its way, with what only the lines know.
     fn reply(&mut self, mut reply: Reply, step: &mut Step) {
         if let Ok(Answer::Queue(view)) = &mut reply.told {
-            *view = self.with_waiters(view.clone());
+            view.waiters = self.queue_waiters(&view.name);
         }
         if let Ok(Answer::Queues { items, .. }) = &mut reply.told {
             for view in items {
-                *view = self.with_waiters(view.clone());
+                view.waiters = self.queue_waiters(&view.name);
             }
         }
         if let Ok(Answer::Lock(view)) = &mut reply.told {

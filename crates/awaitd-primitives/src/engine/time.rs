@@ -87,10 +87,7 @@ impl Engine {
             step.work += 1;
             let parked = self.leave(ticket).expect("whose wait is over is parked");
             let told = turned_away(&self.state, &parked.ask.command, true);
-            let key = parked.key.clone().zip(parked.ask.key.as_ref().map(|key| key.fingerprint));
-            if let Some((of, fingerprint)) = key {
-                self.waiters.keep(of, parked.number, fingerprint, now);
-            }
+            self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);
             self.tell(ticket, parked, told, step);
         }
         step.work += self.waiters.forget(now, TURN_MAX.saturating_sub(step.work));
