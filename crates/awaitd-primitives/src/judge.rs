@@ -60,6 +60,9 @@ pub(crate) fn key_of(ask: &Ask, key: &Key) -> Option<KeyOf> {
 }
 
 fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict {
+    if !limits.room.suffices(command) {
+        return Verdict::Refuse(Refusal::DiskFull);
+    }
     match command {
         Command::ConfigureQueue { queue, config, only_new } => {
             queue::judge_configure(state, limits, queue, config, *only_new)

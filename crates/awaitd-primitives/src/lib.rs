@@ -11,11 +11,13 @@ pub mod messages;
 pub mod state;
 mod waiters;
 
-pub use engine::{Census, Engine, Reply, Request, Step};
+pub use engine::{Census, Engine, Position, Reply, Request, Step, Written};
 pub use judge::{At, Verdict, judge, turned_away};
-pub use limits::Limits;
+pub use limits::{Limits, Room};
 pub use messages::{
     answer::{Answer, Got, Grant, Granted, LockView, QueueView, QueueWaiters, Refusal, Withdrawal},
+    body::{Body, Stored},
+    checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tried},
     command::{
         Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig, Ticket,
     },

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::messages::command::Command;
+
 /// Names are shown in metrics, paths and logs; 128 characters hold any sensible one.
 pub const NAME_BYTES_MAX: usize = 128;
 
@@ -44,6 +46,14 @@ pub const REMEMBER_FOR: Duration = Duration::from_mins(5);
 /// A place in line is kept for so long for one who is absent, and so is an undelivered lease.
 pub const KEEP_FOR: Duration = Duration::from_secs(10);
 
+/// Lease numbers are reserved so many at a time, and before half of them are used: at 100,000 gets a
+/// second that is a third of a second before anybody waits for it.
+pub const LEASES_RESERVED: u64 = 65_536;
+
+/// After a start a lease lasts for so long at least, or for as long as it was granted if that is less:
+/// its holder could not keep it while the server was away.
+pub const LEASE_GRACE: Duration = Duration::from_secs(10);
+
 /// What was never configured and is at rest goes after so long.
 pub const REST_FOR: Duration = Duration::from_mins(5);
 
@@ -76,6 +86,46 @@ pub struct Limits {
     /// Whether a queue or an event springs into being by its first use. A lock always does: it has
     /// no configuration that could be forgotten.
     pub auto_create: bool,
+    /// What the journal's disk has left; not set by the operator, but by the journal.
+    pub room: Room,
+}
+
+/// What the journal's disk has left.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Room {
+    /// Enough.
+    #[default]
+    Enough,
+    /// No more than what was set aside: nothing new is taken in, what is there may be worked off.
+    Low,
+    /// Half of what was set aside: only what gives room back, or keeps or ends a lease.
+    Critical,
+}
+
+impl Room {
+    /// Whether a command may be done with what is left.
+    pub(crate) fn suffices(self, command: &Command) -> bool {
+        match command {
+            Command::ConfigureQueue { .. } | Command::Put { .. } | Command::SetEvent { .. } => {
+                self == Self::Enough
+            }
+            Command::Get { .. } | Command::Acquire { .. } => self != Self::Critical,
+            Command::ReadQueue { .. }
+            | Command::ListQueues { .. }
+            | Command::DeleteQueue { .. }
+            | Command::Join { .. }
+            | Command::Shutdown { .. }
+            | Command::ClearEvent { .. }
+            | Command::WaitEvent { .. }
+            | Command::ReadLock { .. }
+            | Command::DeleteLock { .. }
+            | Command::Done { .. }
+            | Command::Nack { .. }
+            | Command::Extend { .. }
+            | Command::Watch { .. }
+            | Command::Withdraw { .. } => true,
+        }
+    }
 }
 
 impl Default for Limits {
@@ -86,6 +136,7 @@ impl Default for Limits {
             keys_max: 1_000_000,
             names_max: 1_000_000,
             auto_create: true,
+            room: Room::Enough,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
 
-use crate::engine::{Engine, Reply, Step};
+use crate::engine::{Engine, Position, Reply, Step};
 use crate::judge::turned_away;
 use crate::limits::KEEP_FOR;
 use crate::messages::answer::{Answer, Refusal};
@@ -21,6 +21,8 @@ use crate::state::settled::Fate;
 #[derive(Debug, Default)]
 struct Delivery {
     key: Option<KeyOf>,
+    /// Where its grant is in the journal.
+    granted: Position,
     /// Answers on their way.
     out: usize,
     /// One of them was looked at while the lease lasted: from then on time may end it.
@@ -48,9 +50,9 @@ impl Deliveries {
     }
 
     /// Takes note of grants and of ends.
-    pub(super) fn note(&mut self, record: &Record) {
+    pub(super) fn note(&mut self, record: &Record, granted: Position) {
         if let Record::Leased { lease, .. } = record {
-            self.by_lease.insert(*lease, Delivery::default());
+            self.by_lease.insert(*lease, Delivery { granted, ..Delivery::default() });
         }
         if let Record::Remembered { thing, key, what: Remembrance::Leased(_, lease), .. } = record
             && let Some(delivery) = self.by_lease.get_mut(lease)
@@ -115,9 +117,10 @@ impl Deliveries {
         }
     }
 
-    /// Whether time may end a lease: not before its answer was looked at.
-    pub(super) fn may_end(&self, lease: LeaseId) -> bool {
-        self.by_lease.get(&lease).is_none_or(|delivery| delivery.looked)
+    /// Whether time may end a lease: not before its grant is durable and its answer was looked at.
+    pub(super) fn may_end(&self, lease: LeaseId, durable: Position) -> bool {
+        let ready = |delivery: &Delivery| delivery.looked && delivery.granted <= durable;
+        self.by_lease.get(&lease).is_none_or(ready)
     }
 
     /// Whether anybody was ever told of a lease.
@@ -154,17 +157,17 @@ fn granted(told: &Result<Answer, Refusal>) -> Option<LeaseId> {
 }
 
 impl Engine {
-    /// Looks at a reply that is durable, before it leaves: a grant that is over becomes the answer
-    /// without it, and what it held goes back.
-    pub fn deliver(&mut self, reply: Reply, clock: Time, step: &mut Step) -> Reply {
+    /// Looks at a reply that is durable, before it leaves. A grant that is over goes back, and its
+    /// reply becomes the answer without it, which comes in `step`: it may tell of what is not durable.
+    pub fn deliver(&mut self, reply: Reply, clock: Time, step: &mut Step) -> Option<Reply> {
         self.at.clock = self.at.clock.max(clock);
-        let Some(lease) = granted(&reply.told) else { return reply };
+        let Some(lease) = granted(&reply.told) else { return Some(reply) };
         let live = self.state.leases.get(lease);
         if live.is_some_and(|lease| lease.until.is_none_or(|until| until > clock)) {
             if let Some(delivery) = self.deliveries.by_lease.get_mut(&lease) {
                 delivery.looked = true;
             }
-            return reply;
+            return Some(reply);
         }
         let gone = live.is_none() && self.state.leases.fate(lease) == Some(Fate::Deleted);
         let heard_of = self.deliveries.was_taken(lease);
@@ -179,7 +182,8 @@ impl Engine {
         } else {
             turned_away(&self.state, &reply.command, reply.waits)
         };
-        Reply { told, ..reply }
+        step.replies.push(Reply { told, after: self.positions.committed(), ..reply });
+        None
     }
 
     /// Of an answer that grants a lease ([`Answer::Got`], [`Answer::Acquired`]): the connection took

@@ -22,7 +22,7 @@ impl Engine {
     /// What has to be done before a newcomer is judged: it takes the place of an earlier request
     /// under its key, and settles the lease that it came to settle, which is never done while it
     /// waits, nor for a request that was done already.
-    pub(super) fn seat(&mut self, ask: &mut Ask, step: &mut Step) -> Result<Seat, Refusal> {
+    pub(super) fn seat(&mut self, ask: &Ask, step: &mut Step) -> Result<Seat, Refusal> {
         let key = ask.key.as_ref().and_then(|key| Some((key, key_of(ask, key)?)));
         let mut number = None;
         if let Some((key, of)) = &key {
@@ -32,7 +32,7 @@ impl Engine {
             number = self.inherit(of, key.fingerprint, step)?;
         }
         let key = key.map(|(_, of)| of);
-        self.settle_first(&mut ask.command, step)?;
+        self.settle_first(&ask.command, step)?;
         Ok(Seat { key, number, repeat: false })
     }
 
@@ -65,14 +65,11 @@ impl Engine {
     }
 
     /// `settle=` with a get is a command of its own.
-    fn settle_first(&mut self, command: &mut Command, step: &mut Step) -> Result<(), Refusal> {
-        let Command::Get { settle, .. } = command else {
+    fn settle_first(&mut self, command: &Command, step: &mut Step) -> Result<(), Refusal> {
+        let Command::Get { settle: Some(lease), .. } = command else {
             return Ok(());
         };
-        let Some(lease) = settle.take() else {
-            return Ok(());
-        };
-        let done = Ask { command: Command::Done { lease }, key: None };
+        let done = Ask { command: Command::Done { lease: lease.clone() }, key: None };
         match judge(&self.state, &self.limits, self.at, &done) {
             Verdict::Grant(records, _) => self.commit(records, step),
             Verdict::Refuse(refusal) => return Err(refusal),

@@ -2,8 +2,10 @@
 
 mod delivery;
 mod keys;
+mod positions;
 mod rest;
 mod settle;
+mod start;
 mod time;
 
 use std::collections::VecDeque;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use crate::engine::delivery::Deliveries;
 use crate::engine::keys::Seat;
+use crate::engine::positions::Positions;
 use crate::engine::rest::Rests;
 use crate::judge::{At, Verdict, judge, turned_away};
 use crate::limits::Limits;
@@ -22,6 +25,9 @@ use crate::messages::time::Time;
 use crate::state::remembered::KeyOf;
 use crate::state::{State, Trash, lock, queue};
 use crate::waiters::{Line, Parked, Waiters};
+
+pub use positions::Position;
+pub use start::Written;
 
 /// A command that has arrived.
 #[derive(Clone, Debug)]
@@ -51,14 +57,17 @@ pub struct Reply {
     pub waits: bool,
     /// It is told again what was done before under its key: nothing to count.
     pub repeat: bool,
+    /// It may leave once the journal is durable up to here.
+    pub after: Position,
 }
 
 /// What one turn of the loop has to do outside. A new one begins a new turn.
 #[derive(Debug, Default)]
 pub struct Step {
-    /// To be made durable in one append, before any of the replies leaves.
+    /// To be made durable, in their order.
     pub entries: Vec<Entry>,
-    /// To be delivered after that, see [`Engine::deliver`].
+    /// To be delivered once what they tell of is durable, see [`Reply::after`] and
+    /// [`Engine::deliver`].
     pub replies: Vec<Reply>,
     /// Due jobs, ended leases and judged waits so far; [`crate::limits::TURN_MAX`] bounds it.
     pub work: usize,
@@ -91,6 +100,7 @@ pub struct Engine {
     waiters: Waiters,
     deliveries: Deliveries,
     rests: Rests,
+    positions: Positions,
     /// Lines that are to be judged again, and from which place on.
     stirred: VecDeque<(Line, u64)>,
     closing: bool,
@@ -104,6 +114,7 @@ impl Engine {
             rests.watch(thing, Time::ZERO);
         }
         Self {
+            positions: Positions::new(state.leases.reserved()),
             state,
             limits,
             at: At::default(),
@@ -177,7 +188,7 @@ impl Engine {
     fn take(&mut self, request: Request, step: &mut Step) {
         let Request { ticket, arrived, until, mut ask } = request;
         let (waits, waited) = (until > arrived, Duration::ZERO);
-        let (seat, told) = match self.seat(&mut ask, step) {
+        let (seat, told) = match self.seat(&ask, step) {
             Err(refusal) => (Seat::default(), Some(Err(refusal))),
             Ok(seat) => {
                 let told = self.judge_among(&ask, &seat, step);
@@ -187,8 +198,9 @@ impl Engine {
         };
         if let Some(told) = told {
             let repeat = seat.repeat;
+            let after = self.positions.after(&ask, told.as_ref().ok());
             let command = ask.command;
-            return self.reply(Reply { ticket, command, told, waited, waits, repeat }, step);
+            return self.reply(Reply { ticket, command, told, waited, waits, repeat, after }, step);
         }
         self.note_moment(&mut ask.command, step);
         let number = seat.number.unwrap_or_else(|| self.waiters.new_number());

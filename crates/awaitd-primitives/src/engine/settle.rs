@@ -5,7 +5,7 @@ use crate::engine::{Engine, Reply, Step};
 use crate::judge::{Verdict, judge};
 use crate::limits::TURN_MAX;
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{LeaseId, Ticket};
+use crate::messages::command::Ticket;
 use crate::messages::name::Thing;
 use crate::messages::record::{Entry, Held, Record};
 use crate::waiters::{Line, Parked};
@@ -17,32 +17,29 @@ impl Engine {
             return;
         }
         let entry = Entry { at: self.at.now, records };
-        let gone: Vec<LeaseId> = entry.records.iter().flat_map(|it| self.gone_with(it)).collect();
         self.state.apply(&entry);
-        for lease in gone {
-            self.deliveries.end(lease, false);
-            self.stir(Line::Watch(lease));
-        }
+        self.positions.commit(&entry);
         for record in &entry.records {
-            self.deliveries.note(record);
+            self.deliveries.note(record, self.positions.committed());
             self.notice(record, step);
         }
+        let leased = entry.records.iter().any(|it| matches!(it, Record::Leased { .. }));
         step.entries.push(entry);
-    }
-
-    /// The leases that end by a record without one of their own.
-    fn gone_with(&self, record: &Record) -> Vec<LeaseId> {
-        if let Record::Deleted { thing, .. } = record {
-            self.state.leases_of(thing)
-        } else {
-            Vec::new()
+        if leased {
+            self.reserve(step);
         }
     }
 
     fn notice(&mut self, record: &Record, step: &mut Step) {
         match record {
             Record::Made { thing } => self.rests.watch(thing.clone(), self.at.now),
-            Record::Deleted { thing, .. } => self.send_away(thing, step),
+            Record::Deleted { thing, leases, .. } => {
+                for lease in leases {
+                    self.deliveries.end(*lease, false);
+                    self.stir(Line::Watch(*lease));
+                }
+                self.send_away(thing, step);
+            }
             Record::Forgotten { thing } => self.rests.unwatch(thing),
             Record::Configured { queue, .. } => self.stir(Line::Put(queue.clone())),
             Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
@@ -65,7 +62,12 @@ impl Engine {
             | Record::Extended { .. }
             | Record::Cleared { .. }
             | Record::Remembered { .. }
-            | Record::Unremembered { .. } => {}
+            | Record::Unremembered { .. }
+            | Record::Reserved { .. }
+            | Record::Tied { .. }
+            | Record::Graced { .. }
+            | Record::Copied(_)
+            | Record::Checkpoint(_) => {}
         }
     }
 
@@ -132,8 +134,12 @@ impl Engine {
         step: &mut Step,
     ) {
         let waited = self.at.now.since(parked.arrived);
+        let after = self.positions.after(&parked.ask, told.as_ref().ok());
         let command = parked.ask.command;
-        self.reply(Reply { ticket, command, told, waited, waits: true, repeat: false }, step);
+        self.reply(
+            Reply { ticket, command, told, waited, waits: true, repeat: false, after },
+            step,
+        );
     }
 
     /// The thing has gone. Judged again, those who wait for it would make it anew.

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
@@ -154,7 +156,7 @@ pub struct LockView {
 }
 
 /// What became of a request under a key that is taken back.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Withdrawal {
     /// It had not been done, and will not be.
     Withdrawn,
@@ -163,7 +165,7 @@ pub enum Withdrawal {
 }
 
 /// What was done under a key and can be named.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Granted {
     /// A job was put.
     Job(Name, JobId),
@@ -237,6 +239,8 @@ pub enum Refusal {
     TooManyKeys,
     /// More things than there is room for.
     TooManyNames,
+    /// The journal's disk has no more room for this.
+    DiskFull,
     /// The server is going.
     ShuttingDown,
 }
@@ -263,6 +267,7 @@ impl Refusal {
             Self::Withdrawn => "withdrawn",
             Self::TooManyWaits | Self::TooManyKeys => "overloaded",
             Self::TooManyNames => "too_many_names",
+            Self::DiskFull => "disk_full",
             Self::ShuttingDown => "shutting_down",
         }
     }

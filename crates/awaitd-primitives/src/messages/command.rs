@@ -4,7 +4,10 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
+use crate::messages::body::Body;
 use crate::messages::name::{Name, Thing};
 
 /// Whoever asked; opaque here.
@@ -12,11 +15,11 @@ use crate::messages::name::{Name, Thing};
 pub struct Ticket(pub u64);
 
 /// A job's number; larger than that of any job before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JobId(pub u64);
 
 /// A lease's number, which is its fence as well: larger than that of any lease before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct LeaseId(pub NonZeroU64);
 
 impl LeaseId {
@@ -45,16 +48,16 @@ pub struct Key {
 }
 
 /// Bytes that somebody put, and what they said these are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// The bytes, never looked into.
-    pub bytes: Arc<[u8]>,
+    pub body: Body,
     /// Their `Content-Type`, if one was given.
     pub content_type: Option<Arc<str>>,
 }
 
 /// Which job is handed out first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
     /// The one that was ready first.
     #[default]
@@ -62,7 +65,7 @@ pub enum Order {
 }
 
 /// What a queue is told to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QueueConfig {
     /// How many jobs may wait in it, ready or delayed; 0 is asyncio's "infinite".
     pub maxsize: u64,
@@ -272,6 +275,6 @@ impl Command {
 
     /// Bytes of its body that are held while it waits.
     pub(crate) fn body_bytes(&self) -> usize {
-        if let Self::Put { payload, .. } = self { payload.bytes.len() } else { 0 }
+        if let Self::Put { payload, .. } = self { payload.body.len() } else { 0 }
     }
 }

@@ -1,6 +1,8 @@
 //! What crosses a boundary: commands in, answers out, records to the journal.
 
 pub mod answer;
+pub mod body;
+pub mod checkpoint;
 pub mod command;
 pub mod name;
 pub mod record;

@@ -5,10 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::limits;
 
 /// A name: 1 to 128 of `A-Z a-z 0-9 . _ : -`, the first one alphanumeric.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Box<str>")]
 pub struct Name(Arc<str>);
 
 /// Why a text is no [`Name`].
@@ -19,6 +22,15 @@ impl Name {
     /// The name as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// What was written down is parsed once more.
+impl TryFrom<Box<str>> for Name {
+    type Error = BadName;
+
+    fn try_from(text: Box<str>) -> Result<Self, BadName> {
+        text.parse()
     }
 }
 
@@ -61,7 +73,7 @@ impl fmt::Display for BadName {
 impl std::error::Error for BadName {}
 
 /// What a path names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Thing {
     /// `/v1/queues/{name}`
     Queue(Name),

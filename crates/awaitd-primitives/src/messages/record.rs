@@ -1,16 +1,21 @@
 //! What happened. Records are outcomes, never wishes: [`crate::State::apply`] folds them without a
 //! clock and without a decision, and whoever counts or shows reads the same facts.
+//!
+//! The order of variants and fields is that of the bytes on disk: what is new goes to the end.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::messages::answer::Withdrawal;
+use crate::messages::checkpoint::{Checkpoint, Copied};
 use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 
 /// All records of one grant: all or nothing.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The moment of it.
     pub at: Time,
@@ -19,7 +24,7 @@ pub struct Entry {
 }
 
 /// What a lease holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Held {
     /// A job.
     Job {
@@ -48,7 +53,7 @@ impl Held {
 }
 
 /// Why a lease ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
     /// Its holder was done with the job or released the lock.
     Done,
@@ -61,7 +66,7 @@ pub enum Outcome {
 }
 
 /// What became of that which a lease held.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Then {
     /// The job is done, the lock is free.
     Finished,
@@ -81,7 +86,7 @@ pub enum Then {
 }
 
 /// What is remembered of a request that was done under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Remembrance {
     /// A queue was configured.
     Configured {
@@ -113,7 +118,7 @@ pub enum Remembrance {
 }
 
 /// One fact.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
     /// A queue was told what to be.
     Configured {
@@ -133,6 +138,8 @@ pub enum Record {
         thing: Thing,
         /// Jobs that went with it, ready, delayed or leased.
         dropped: u64,
+        /// Leases that went with it.
+        leases: Vec<LeaseId>,
     },
     /// A thing at rest that nobody had configured was let go.
     Forgotten {
@@ -162,6 +169,8 @@ pub enum Record {
         until: Option<Time>,
         /// For how long the job had been ready; nothing for a lock.
         waited: Duration,
+        /// The place in which the job waited, see [`Record::Placed`]; the beginning for a lock.
+        ready_at: Time,
     },
     /// A lease was kept.
     Extended {
@@ -238,4 +247,28 @@ pub enum Record {
         /// The key.
         key: Arc<str>,
     },
+    /// The next lease has a number above `from`, and none has one above `upto` before more are
+    /// reserved: so a number that was told is not told again, even if its own record was lost.
+    Reserved {
+        /// The last number that may have been told.
+        from: u64,
+        /// The last number that may be told.
+        upto: u64,
+    },
+    /// What time of day it was.
+    Tied {
+        /// Microseconds since 1970.
+        wall: u64,
+    },
+    /// A lease that would have ended too soon after a start, at which its holder could not keep it.
+    Graced {
+        /// Which one.
+        lease: LeaseId,
+        /// When it ends now.
+        until: Time,
+    },
+    /// A thing, whole, as it is: what came before about it is needed no more.
+    Copied(Box<Copied>),
+    /// The end of a checkpoint.
+    Checkpoint(Box<Checkpoint>),
 }

@@ -1,5 +1,10 @@
 //! The one mutation by facts. Total: it looks at no clock, decides nothing and cannot fail.
+//!
+//! A history may begin late, after a checkpoint: then it tells of things that it has not told of yet,
+//! because they come whole, later, or have gone since. Such records are skipped, but for the numbers
+//! in them. Only a job is never skipped: a queue that it is put into is there.
 
+use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy};
 use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
@@ -9,7 +14,7 @@ use crate::state::event::Event;
 use crate::state::jobs::{Job, Place};
 use crate::state::lease::Lease;
 use crate::state::lock::Lock;
-use crate::state::queue::{Gate, Queue};
+use crate::state::queue::Queue;
 use crate::state::remembered::KeyOf;
 use crate::state::settled::Fate;
 
@@ -25,29 +30,36 @@ impl State {
         match record {
             Record::Configured { queue, config } => self.configure(at, queue, config),
             Record::Made { thing } => self.make(thing, at),
-            Record::Deleted { thing, .. } | Record::Forgotten { thing } => self.remove(thing),
+            Record::Deleted { thing, leases, .. } => {
+                self.remove(thing);
+                for lease in leases {
+                    self.leases.remove(*lease, Fate::Deleted);
+                }
+            }
+            Record::Forgotten { thing } => self.remove(thing),
             Record::Placed { queue, job, ready_at, payload } => {
                 self.place(at, queue, *job, *ready_at, payload);
             }
-            Record::Leased { lease, held, length, until, waited } => {
-                let granted = at;
+            Record::Leased { lease, held, length, until, waited, ready_at } => {
                 let (held, length, until, waited) = (held.clone(), *length, *until, *waited);
-                self.lease(*lease, Lease { held, length, until, granted, waited });
+                let known = Lease { held, length, until, granted: at, waited, graced: false };
+                self.lease(*lease, known, *ready_at);
             }
-            Record::Extended { lease, until } => self.leases.extend(*lease, *until),
+            Record::Extended { lease, until } => self.leases.extend(*lease, *until, false),
+            Record::Graced { lease, until } => self.leases.extend(*lease, *until, true),
             Record::Settled { lease, held, outcome, then, .. } => {
                 self.settle(at, *lease, held, *outcome, then);
             }
             Record::ShutDown { queue, immediate } => {
                 let gate = if *immediate { Gate::ShutDownAtOnce } else { Gate::ShutDown };
-                self.queue(queue).gate = gate;
+                self.with_queue(queue, |queue| queue.gate = gate);
             }
             Record::Emptied { queue, .. } => self.empty(queue),
             Record::Drained { queue, generation } => self.drained_at(at, queue, *generation),
             Record::Set { event, generation, value } => {
-                self.last_generation = *generation;
+                self.last_generation = self.last_generation.max(*generation);
                 let last = Some((*generation, value.clone()));
-                self.events.insert(event.clone(), Event { set: true, last, touched: at });
+                self.put_event(event, Event { set: true, last, touched: at });
             }
             Record::Cleared { event } => self.clear(at, event),
             Record::Remembered { thing, key, fingerprint, what, until } => {
@@ -58,6 +70,10 @@ impl State {
                 let key = KeyOf { thing: thing.clone(), text: key.clone() };
                 self.remembered.remove(&key);
             }
+            Record::Reserved { from, upto } => self.leases.reserve(*from, *upto),
+            Record::Tied { wall } => self.tied = Some((at, *wall)),
+            Record::Copied(copied) => self.restore(at, copied),
+            Record::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
         }
     }
 
@@ -68,26 +84,33 @@ impl State {
     }
 
     fn empty(&mut self, queue: &Name) {
-        let waiting = self.queue(queue).jobs.take_waiting();
-        self.trash.0.push(waiting);
+        let waiting = self.with_queue(queue, |queue| queue.jobs.take_waiting());
+        self.trash.0.extend(waiting);
         self.index_due(queue);
     }
 
     fn drained_at(&mut self, at: Time, queue: &Name, generation: u64) {
-        self.last_generation = generation;
-        let known = self.queue(queue);
-        known.drained = generation;
-        known.touched = at;
+        self.last_generation = self.last_generation.max(generation);
+        self.with_queue(queue, |known| {
+            known.drained = generation;
+            known.touched = at;
+        });
     }
 
     fn clear(&mut self, at: Time, event: &Name) {
-        let known = self.events.get_mut(event).expect("only an event that is there is cleared");
-        known.set = false;
-        known.touched = at;
+        if let Some(known) = self.events.get_mut(event) {
+            known.set = false;
+            known.touched = at;
+        }
     }
 
-    fn queue(&mut self, name: &Name) -> &mut Queue {
-        self.queues.get_mut(name).expect("a record about a queue follows the one that made it")
+    /// Changes a queue, if it is there, and the sums with it.
+    fn with_queue<R>(&mut self, name: &Name, change: impl FnOnce(&mut Queue) -> R) -> Option<R> {
+        let queue = self.queues.get_mut(name)?;
+        self.sums.jobs.sub(queue.load(name));
+        let result = change(queue);
+        self.sums.jobs.add(queue.load(name));
+        Some(result)
     }
 
     fn queue_or_new(&mut self, name: &Name, at: Time) -> &mut Queue {
@@ -97,14 +120,19 @@ impl State {
         })
     }
 
+    fn put_event(&mut self, name: &Name, event: Event) {
+        self.sums.values += event.bytes();
+        if let Some(before) = self.events.insert(name.clone(), event) {
+            self.sums.values -= before.bytes();
+        }
+    }
+
     fn make(&mut self, thing: &Thing, at: Time) {
         match thing {
             Thing::Queue(name) => {
                 self.queue_or_new(name, at);
             }
-            Thing::Event(name) => {
-                self.events.insert(name.clone(), Event::new(at));
-            }
+            Thing::Event(name) => self.put_event(name, Event::new(at)),
             Thing::Lock(name) => {
                 self.locks.insert(name.clone(), Lock::new(at));
             }
@@ -114,26 +142,22 @@ impl State {
     fn remove(&mut self, thing: &Thing) {
         match thing {
             Thing::Queue(name) => {
-                let queue = self.queues.remove(name).expect("only a queue that is there goes");
+                let Some(queue) = self.queues.remove(name) else { return };
+                self.sums.jobs.sub(queue.load(name));
                 self.queue_names.remove(name);
                 if let Some(due) = queue.due {
                     self.due.remove(&(due, name.clone()));
-                }
-                for lease in queue.jobs.leases() {
-                    self.leases.remove(lease, Fate::Deleted);
                 }
                 if queue.jobs.unfinished() > 0 {
                     self.trash.0.push(queue.jobs);
                 }
             }
             Thing::Event(name) => {
-                self.events.remove(name);
+                let gone = self.events.remove(name);
+                self.sums.values -= gone.map_or(0, |event| event.bytes());
             }
             Thing::Lock(name) => {
-                let lock = self.locks.remove(name).expect("only a lock that is there goes");
-                if let Some(lease) = lock.holder {
-                    self.leases.remove(lease, Fate::Deleted);
-                }
+                self.locks.remove(name);
             }
         }
     }
@@ -141,21 +165,32 @@ impl State {
     fn place(&mut self, at: Time, queue: &Name, job: JobId, ready_at: Time, payload: &Payload) {
         self.last_job = self.last_job.max(job.0);
         let what = Job { payload: payload.clone(), enqueued: at, tried: None };
-        self.queue(queue).jobs.insert(at, Place { ready_at, job }, what);
+        if !self.queues.contains_key(queue) {
+            self.queue_or_new(queue, at);
+        }
+        self.with_queue(queue, |queue| queue.jobs.insert(at, Place { ready_at, job }, what));
         if ready_at > at {
             self.index_due(queue);
         }
     }
 
-    fn lease(&mut self, id: LeaseId, lease: Lease) {
-        match &lease.held {
-            Held::Job { queue, job } => self.queue(queue).jobs.lease(*job, id),
-            Held::Lock { lock, .. } => {
-                let lock = self.locks.get_mut(lock).expect("only a lock that is there is acquired");
-                lock.holder = Some(id);
+    fn lease(&mut self, id: LeaseId, lease: Lease, ready_at: Time) {
+        let there = match &lease.held {
+            Held::Job { queue, job } => {
+                let place = Place { ready_at, job: *job };
+                let queue = self.queues.get_mut(queue);
+                queue.is_some_and(|queue| queue.jobs.lease(place, id))
             }
+            Held::Lock { lock, .. } => {
+                let lock = self.locks.get_mut(lock);
+                lock.map(|lock| lock.holder = Some(id)).is_some()
+            }
+        };
+        if there {
+            self.leases.insert(id, lease);
+        } else {
+            self.leases.reach(id);
         }
-        self.leases.insert(id, lease);
     }
 
     fn settle(&mut self, at: Time, id: LeaseId, held: &Held, outcome: Outcome, then: &Then) {
@@ -165,37 +200,81 @@ impl State {
             Outcome::Expired | Outcome::Undelivered => Fate::Lost,
         };
         self.leases.remove(id, fate);
-        let (name, job) = match held {
-            Held::Job { queue, job } => (queue, *job),
+        match held {
+            Held::Job { queue, job } => self.release_job(at, queue, *job, then),
             Held::Lock { lock, .. } => {
-                let lock = self.locks.get_mut(lock).expect("only a lock that is there is released");
-                lock.holder = None;
-                lock.touched = at;
-                return;
-            }
-        };
-        let queue = self.queue(name);
-        let out = queue.jobs.release(job);
-        match then {
-            Then::Finished | Then::Dropped => {}
-            Then::Back { ready_at, since, counted, error } => {
-                let mut tried = out.job.tried.unwrap_or_default();
-                tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
-                tried.since = (since != ready_at).then_some(*since);
-                tried.error = error.clone().or(tried.error);
-                let untried = tried.attempts == 0 && tried.since.is_none() && tried.error.is_none();
-                let tried = if untried { None } else { Some(tried) };
-                queue.jobs.insert(at, Place { ready_at: *ready_at, job }, Job { tried, ..out.job });
-                if *ready_at > at {
-                    self.index_due(name);
+                if let Some(lock) = self.locks.get_mut(lock) {
+                    lock.holder = None;
+                    lock.touched = at;
                 }
             }
         }
     }
 
+    fn release_job(&mut self, at: Time, name: &Name, job: JobId, then: &Then) {
+        let delayed = self.with_queue(name, |queue| {
+            let out = queue.jobs.release(job)?;
+            let Then::Back { ready_at, since, counted, error } = then else { return None };
+            let mut tried = out.job.tried.unwrap_or_default();
+            tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
+            tried.since = (since != ready_at).then_some(*since);
+            tried.error = error.clone().or(tried.error);
+            let untried = tried.attempts == 0 && tried.since.is_none() && tried.error.is_none();
+            let tried = if untried { None } else { Some(tried) };
+            queue.jobs.give_back(at, *ready_at, job, Job { tried, ..out.job });
+            Some(*ready_at > at)
+        });
+        if delayed.flatten() == Some(true) {
+            self.index_due(name);
+        }
+    }
+
+    /// Takes in a copy of what is there, or was told of in a part of the history that has gone.
+    fn restore(&mut self, at: Time, copied: &Copied) {
+        match copied.clone() {
+            Copied::Queue { queue: name, config, configured, gate, drained, touched } => {
+                let known = self.queue_or_new(&name, at);
+                (known.config, known.configured, known.gate) = (config, configured, gate);
+                (known.drained, known.touched) = (drained, touched);
+            }
+            Copied::Job { queue: name, job, ready_at, enqueued, payload, tried, lease } => {
+                self.queue_or_new(&name, at);
+                let id = lease.as_ref().map(|lease| lease.lease);
+                let (place, held) =
+                    (Place { ready_at, job }, Held::Job { queue: name.clone(), job });
+                let what = Job { payload, enqueued, tried };
+                self.with_queue(&name, |queue| queue.jobs.restore(at, place, what, id));
+                self.index_due(&name);
+                self.restore_lease(lease, held);
+            }
+            Copied::Event { event, set, last, touched } => {
+                self.put_event(&event, Event { set, last, touched });
+            }
+            Copied::Lock { lock, touched, owner, lease } => {
+                let holder = lease.as_ref().map(|lease| lease.lease);
+                self.locks.insert(lock.clone(), Lock { holder, touched });
+                self.restore_lease(lease, Held::Lock { lock, owner });
+            }
+            Copied::Fates { chunk, bits } => self.leases.settled().fill(chunk, &bits),
+            Copied::Late { fates } => self.leases.settled().fill_late(&fates),
+        }
+    }
+
+    fn restore_lease(&mut self, lease: Option<Box<LeaseCopy>>, held: Held) {
+        if let Some(lease) = lease {
+            self.leases.insert(lease.lease, Lease::from_copy(held, &lease));
+        }
+    }
+
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) {
+        self.last_job = self.last_job.max(checkpoint.last_job);
+        self.last_generation = self.last_generation.max(checkpoint.last_generation);
+        self.leases.reserve(checkpoint.last_lease, checkpoint.reserved);
+    }
+
     /// Brings the index of due jobs up to date for a queue whose delayed jobs have changed.
     pub(super) fn index_due(&mut self, name: &Name) {
-        let queue = self.queues.get_mut(name).expect("a queue whose jobs changed is there");
+        let Some(queue) = self.queues.get_mut(name) else { return };
         let due = queue.jobs.due();
         let before = std::mem::replace(&mut queue.due, due);
         if before == due {

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::limits::ERROR_BYTES_MAX;
+use crate::messages::checkpoint::Gate;
 use crate::messages::command::LeaseId;
 use crate::messages::record::{Held, Outcome, Record, Then};
 use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::lease::Lease;
-use crate::state::queue::Gate;
 
 /// Why a lease ends.
 pub(crate) enum Ending<'a> {

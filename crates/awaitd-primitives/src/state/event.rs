@@ -23,6 +23,11 @@ impl Event {
         Self { set: false, last: None, touched: now }
     }
 
+    /// Of its value.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.last.as_ref().map_or(0, |(_, value)| value.body.len() as u64)
+    }
+
     /// Of the last set; 0 if there was none.
     pub(crate) fn generation(&self) -> u64 {
         self.last.as_ref().map_or(0, |(generation, _)| *generation)

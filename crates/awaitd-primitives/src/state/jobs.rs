@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 
+use crate::messages::body::{Body, Stored};
+use crate::messages::checkpoint::Tried;
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::time::Time;
 
@@ -22,17 +24,6 @@ pub(crate) struct Job {
     pub(crate) tried: Option<Box<Tried>>,
 }
 
-/// What a job has that was handed out before.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Tried {
-    /// Ends of leases that counted.
-    pub(crate) attempts: u32,
-    /// When it became ready, if that is not what its place says.
-    pub(crate) since: Option<Time>,
-    /// What its last worker said who said something.
-    pub(crate) error: Option<Box<str>>,
-}
-
 impl Job {
     /// Which attempt comes next; 1 at first.
     pub(crate) fn attempt(&self) -> u32 {
@@ -42,6 +33,43 @@ impl Job {
     /// When it became ready, or will.
     pub(crate) fn since(&self, place: Place) -> Time {
         self.tried.as_ref().and_then(|tried| tried.since).unwrap_or(place.ready_at)
+    }
+
+    /// What it adds to its queue's sums.
+    fn load(&self) -> Load {
+        let Payload { body, content_type } = &self.payload;
+        let kind = content_type.as_ref().map_or(0, |kind| kind.len());
+        let error = self.tried.as_ref().and_then(|tried| tried.error.as_ref());
+        let written = RECORD_BYTES + body.len() + kind + error.map_or(0, |error| error.len());
+        Load { jobs: 1, bytes: written as u64, here: body.bytes_here() }
+    }
+}
+
+/// What a job takes in the journal beside body, content type, error and its queue's name, at most.
+const RECORD_BYTES: usize = 96;
+
+/// Sums over jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// How many there are.
+    pub(crate) jobs: u64,
+    /// How many bytes it takes to write them all.
+    pub(crate) bytes: u64,
+    /// How many bytes of their bodies are in memory.
+    pub(crate) here: u64,
+}
+
+impl Load {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.jobs += more.jobs;
+        self.bytes += more.bytes;
+        self.here += more.here;
+    }
+
+    pub(crate) fn sub(&mut self, less: Self) {
+        self.jobs -= less.jobs;
+        self.bytes -= less.bytes;
+        self.here -= less.here;
     }
 }
 
@@ -63,9 +91,37 @@ pub(crate) struct Jobs {
     returned_since: BTreeSet<(Time, JobId)>,
     delayed: BTreeMap<Place, Job>,
     leased: FxHashMap<JobId, Out>,
+    /// The places of those that were given back to another place than the one they had.
+    moved: Index,
+    load: Sums,
+}
+
+/// Follows from the rest, or from how one came to know the rest; equal whatever it says.
+#[derive(Clone, Debug, Default)]
+struct Index(FxHashMap<JobId, Time>);
+
+impl PartialEq for Index {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// Equal if as many jobs of as many bytes are there, wherever the bytes are.
+#[derive(Clone, Debug, Default)]
+struct Sums(Load);
+
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        (self.0.jobs, self.0.bytes) == (other.0.jobs, other.0.bytes)
+    }
 }
 
 impl Jobs {
+    /// Sums over all of them.
+    pub(crate) fn load(&self) -> Load {
+        self.load.0
+    }
+
     pub(crate) fn ready(&self) -> usize {
         self.fresh.len() + self.returned.len()
     }
@@ -114,8 +170,14 @@ impl Jobs {
         self.delayed.first_key_value().map(|(place, _)| place.ready_at)
     }
 
-    /// Puts a job in its place.
+    /// Takes a job in.
     pub(crate) fn insert(&mut self, now: Time, place: Place, job: Job) {
+        self.load.0.add(job.load());
+        self.put(now, place, job);
+    }
+
+    /// Puts a job in its place.
+    fn put(&mut self, now: Time, place: Place, job: Job) {
         if place.ready_at > now {
             self.delayed.insert(place, job);
         } else if job.since(place) == place.ready_at {
@@ -131,45 +193,97 @@ impl Jobs {
         let mut moved = 0;
         while moved < most && self.due().is_some_and(|due| due <= now) {
             let (place, job) = self.delayed.pop_first().expect("one is due");
-            self.insert(now, place, job);
+            self.put(now, place, job);
             moved += 1;
         }
         moved
     }
 
-    /// Hands a job out.
-    pub(crate) fn lease(&mut self, id: JobId, lease: LeaseId) {
-        let first = self.first().map(|(place, _)| place).filter(|place| place.job == id);
-        // It is the first whenever it is handed out; only a replay may look at another moment.
-        let place = first.or_else(|| self.find(id)).expect("only a waiting job is leased");
-        let job = self.take(place);
-        self.leased.insert(id, Out { lease, place, job });
+    /// Hands out the job that waits in this place; `false` if there is none.
+    pub(crate) fn lease(&mut self, place: Place, lease: LeaseId) -> bool {
+        let Some(job) = self.take(place) else { return false };
+        self.leased.insert(place.job, Out { lease, place, job });
+        true
     }
 
     /// Takes a job back from whoever held it.
-    pub(crate) fn release(&mut self, id: JobId) -> Out {
-        self.leased.remove(&id).expect("a lease holds a job")
+    pub(crate) fn release(&mut self, id: JobId) -> Option<Out> {
+        let out = self.leased.remove(&id)?;
+        self.load.0.sub(out.job.load());
+        self.moved.0.remove(&id);
+        Some(out)
+    }
+
+    /// Takes a job back in, from whoever held it, to this place.
+    pub(crate) fn give_back(&mut self, now: Time, ready_at: Time, job: JobId, back: Job) {
+        let place = Place { ready_at, job };
+        // Whether it had this place all the time costs more to know than to note.
+        self.moved.0.insert(job, ready_at);
+        self.insert(now, place, back);
     }
 
     /// Takes out all that waits, whole, so that dropping it holds nobody up.
     pub(crate) fn take_waiting(&mut self) -> Self {
         let leased = std::mem::take(&mut self.leased);
         let waiting = std::mem::take(self);
+        for out in leased.values() {
+            self.load.0.add(out.job.load());
+        }
         self.leased = leased;
         waiting
     }
 
-    fn find(&self, id: JobId) -> Option<Place> {
-        let all = self.fresh.keys().chain(self.returned.keys()).chain(self.delayed.keys());
-        all.copied().find(|place| place.job == id)
+    /// Takes a copy in. One that is there already is the same one.
+    pub(crate) fn restore(&mut self, now: Time, place: Place, job: Job, lease: Option<LeaseId>) {
+        if let Some(before) = self.take(place) {
+            self.load.0.sub(before.load());
+        }
+        _ = self.release(place.job);
+        self.load.0.add(job.load());
+        match lease {
+            Some(lease) => _ = self.leased.insert(place.job, Out { lease, place, job }),
+            None => self.put(now, place, job),
+        }
     }
 
-    fn take(&mut self, place: Place) -> Job {
-        if let Some(job) = self.fresh.remove(&place).or_else(|| self.delayed.remove(&place)) {
+    /// A job that had this place once, and where it is now.
+    pub(crate) fn find(&self, place: Place) -> Option<(Place, &Job, Option<LeaseId>)> {
+        if let Some(out) = self.leased.get(&place.job) {
+            return Some((out.place, &out.job, Some(out.lease)));
+        }
+        let place = self.now_at(place);
+        let maps = [&self.fresh, &self.returned, &self.delayed];
+        maps.into_iter().find_map(|map| map.get(&place)).map(|job| (place, job, None))
+    }
+
+    /// Lets go of the body of a job that had this place once: the journal has it. `keep`: only if it
+    /// is not in memory anyway.
+    pub(crate) fn stow(&mut self, place: Place, stored: Stored, keep: bool) {
+        let now_at = self.now_at(place);
+        let job = match self.leased.get_mut(&place.job) {
+            Some(out) => Some(&mut out.job),
+            None => [&mut self.fresh, &mut self.returned, &mut self.delayed]
+                .into_iter()
+                .find_map(|map| map.get_mut(&now_at)),
+        };
+        if let Some(job) = job.filter(|job| !keep || job.payload.body.here().is_none()) {
+            self.load.0.here -= job.payload.body.bytes_here();
+            job.payload.body = Body::Stored(Box::new(stored));
+        }
+    }
+
+    fn now_at(&self, place: Place) -> Place {
+        let ready_at = self.moved.0.get(&place.job).copied().unwrap_or(place.ready_at);
+        Place { ready_at, ..place }
+    }
+
+    fn take(&mut self, place: Place) -> Option<Job> {
+        let job = self.fresh.remove(&place).or_else(|| self.delayed.remove(&place));
+        if job.is_some() {
             return job;
         }
-        let job = self.returned.remove(&place).expect("a place that was found has a job");
+        let job = self.returned.remove(&place)?;
         self.returned_since.remove(&(job.since(place), place.job));
-        job
+        Some(job)
     }
 }

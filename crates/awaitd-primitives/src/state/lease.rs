@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use crate::messages::answer::Grant;
+use crate::messages::checkpoint::{Copied, LeaseCopy};
 use crate::messages::command::LeaseId;
 use crate::messages::record::{Held, Outcome, Record, Then};
 use crate::messages::time::Time;
@@ -25,12 +26,26 @@ pub(crate) struct Lease {
     pub(crate) granted: Time,
     /// For how long the job had been ready, so that a repeat is told the same.
     pub(crate) waited: Duration,
+    /// It was lengthened at a start and not kept since.
+    pub(crate) graced: bool,
 }
 
 impl Lease {
     /// The lease as its holder is told of it.
     pub(crate) fn grant(&self, lease: LeaseId) -> Option<Grant> {
         Some(Grant { thing: self.held.thing(), lease, until: self.until? })
+    }
+
+    /// The lease of a copy of what it holds.
+    pub(crate) fn from_copy(held: Held, copy: &LeaseCopy) -> Self {
+        let LeaseCopy { length, until, granted, waited, graced, .. } = *copy;
+        Self { held, length, until, granted, waited, graced }
+    }
+
+    /// A copy of it.
+    pub(crate) fn copy(&self, lease: LeaseId) -> LeaseCopy {
+        let Self { length, until, granted, waited, graced, .. } = *self;
+        LeaseCopy { lease, length, until, granted, waited, graced }
     }
 
     /// The record of its end.
@@ -50,6 +65,8 @@ impl Lease {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Leases {
     last: u64,
+    /// No number above this one has been told.
+    reserved: u64,
     live: FxHashMap<LeaseId, Lease>,
     ends: BTreeSet<(Time, LeaseId)>,
     settled: Settled,
@@ -61,9 +78,37 @@ impl Leases {
         LeaseId(NonZeroU64::MIN.saturating_add(self.last))
     }
 
+    /// The largest number so far.
+    pub(crate) fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// The largest number that may be told.
+    pub(crate) fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// Goes on above `from`, and tells no number above `upto`.
+    pub(crate) fn reserve(&mut self, from: u64, upto: u64) {
+        self.last = self.last.max(from);
+        self.reserved = self.reserved.max(upto);
+    }
+
+    /// How many are live.
+    pub(crate) fn len(&self) -> usize {
+        self.live.len()
+    }
+
     /// A live one.
     pub(crate) fn get(&self, lease: LeaseId) -> Option<&Lease> {
         self.live.get(&lease)
+    }
+
+    /// All live ones, in the order of their numbers.
+    pub(crate) fn in_order(&self) -> Vec<(LeaseId, &Lease)> {
+        let mut all: Vec<_> = self.live.iter().map(|(id, lease)| (*id, lease)).collect();
+        all.sort_unstable_by_key(|(id, _)| *id);
+        all
     }
 
     /// What became of one that is not live; `None` if it was never granted.
@@ -71,32 +116,72 @@ impl Leases {
         (lease.fence() <= self.last).then(|| self.settled.fate(lease))
     }
 
+    /// A copy of what became of the leases around this one.
+    pub(crate) fn copy_fates(&self, lease: LeaseId) -> Option<Copied> {
+        self.settled.copy_chunk(lease)
+    }
+
+    /// A copy of what became of those that were settled late, if there are any.
+    pub(crate) fn copy_late(&self) -> Option<Copied> {
+        self.settled.copy_late()
+    }
+
+    /// How many bytes it takes to tell what became of them.
+    pub(crate) fn fates_bytes(&self) -> u64 {
+        self.settled.bytes()
+    }
+
+    /// What became of leases, from a copy.
+    pub(crate) fn settled(&mut self) -> &mut Settled {
+        &mut self.settled
+    }
+
     /// Those that end, in the order of their ends.
     pub(crate) fn ends(&self) -> impl Iterator<Item = (Time, LeaseId)> + '_ {
         self.ends.iter().copied()
     }
 
-    pub(crate) fn insert(&mut self, id: LeaseId, lease: Lease) {
+    /// A number was given out; what it was for is told elsewhere.
+    pub(crate) fn reach(&mut self, id: LeaseId) {
         self.last = self.last.max(id.fence());
         self.settled.reach(id);
+    }
+
+    pub(crate) fn insert(&mut self, id: LeaseId, lease: Lease) {
+        self.reach(id);
         if let Some(until) = lease.until {
             self.ends.insert((until, id));
         }
-        self.live.insert(id, lease);
+        let before = self.live.insert(id, lease);
+        if let Some(until) = before.and_then(|before| before.until) {
+            self.unschedule(until, id);
+        }
     }
 
-    pub(crate) fn extend(&mut self, id: LeaseId, until: Time) {
-        let lease = self.live.get_mut(&id).expect("only a live lease is extended");
-        let before = lease.until.replace(until).expect("only a lease that ends is extended");
-        self.ends.remove(&(before, id));
+    /// Nothing if it is not there.
+    pub(crate) fn extend(&mut self, id: LeaseId, until: Time, graced: bool) {
+        let Some(lease) = self.live.get_mut(&id) else { return };
+        lease.graced = graced;
+        let before = lease.until.replace(until);
+        if let Some(before) = before {
+            self.ends.remove(&(before, id));
+        }
         self.ends.insert((until, id));
     }
 
+    /// What became of it is noted, whether it was there or not.
     pub(crate) fn remove(&mut self, id: LeaseId, fate: Fate) {
-        let lease = self.live.remove(&id).expect("only a live lease ends");
-        if let Some(until) = lease.until {
+        if let Some(until) = self.live.remove(&id).and_then(|lease| lease.until) {
             self.ends.remove(&(until, id));
         }
+        // A history that begins late may not have told of a number before it tells of its end.
+        self.reach(id);
         self.settled.note(id, fate);
+    }
+
+    fn unschedule(&mut self, until: Time, id: LeaseId) {
+        if self.live.get(&id).is_none_or(|lease| lease.until != Some(until)) {
+            self.ends.remove(&(until, id));
+        }
     }
 }

@@ -42,13 +42,14 @@ pub(crate) fn judge_acquire(
         None => records.push(Record::Made { thing: Thing::Lock(lock.clone()) }),
     }
     let length = length.unwrap_or(limits::LEASE_DEFAULT);
-    let (lease, until) = (state.leases.next(), at.clock + length);
+    let (lease, end) = (state.leases.next(), at.clock + length);
     let held = Held::Lock { lock: lock.clone(), owner: owner.cloned() };
     let waited = Duration::ZERO;
-    records.push(Record::Leased { lease, held, length, until: Some(until), waited });
+    let (until, ready_at) = (Some(end), Time::ZERO);
+    records.push(Record::Leased { lease, held, length, until, waited, ready_at });
     Verdict::Grant(
         records,
-        Answer::Acquired(Grant { thing: Thing::Lock(lock.clone()), lease, until }),
+        Answer::Acquired(Grant { thing: Thing::Lock(lock.clone()), lease, until: end }),
     )
 }
 
@@ -56,9 +57,9 @@ pub(crate) fn judge_delete(state: &State, lock: &Name, force: bool) -> Verdict {
     match state.locks.get(lock) {
         None => Verdict::Refuse(Refusal::NotFound),
         Some(known) if known.holder.is_some() && !force => Verdict::Refuse(Refusal::Held),
-        Some(_) => {
-            let thing = Thing::Lock(lock.clone());
-            Verdict::Grant(vec![Record::Deleted { thing, dropped: 0 }], Answer::Deleted)
+        Some(known) => {
+            let (thing, leases) = (Thing::Lock(lock.clone()), known.holder.into_iter().collect());
+            Verdict::Grant(vec![Record::Deleted { thing, dropped: 0, leases }], Answer::Deleted)
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What survives: the state, and the one way to change it.
 
 mod apply;
+mod checkpoint;
 pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod jobs;
@@ -14,15 +15,15 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::limits::Limits;
 use crate::messages::answer::Refusal;
-use crate::messages::command::LeaseId;
+use crate::messages::checkpoint::Gate;
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
 use crate::state::event::Event;
-use crate::state::jobs::Jobs;
+use crate::state::jobs::{Jobs, Load};
 use crate::state::lease::Leases;
 use crate::state::lock::Lock;
-use crate::state::queue::{Gate, Queue};
+use crate::state::queue::Queue;
 use crate::state::remembered::Remembered;
 
 /// What survives. Nothing changes it but [`State::apply`], by facts, and [`State::advance`], by
@@ -41,7 +42,27 @@ pub struct State {
     pub(crate) last_generation: u64,
     /// When the first delayed job of each queue is due.
     due: BTreeSet<(Time, Name)>,
+    /// The newest moment of which the time of day is known, and that.
+    tied: Option<(Time, u64)>,
+    sums: Sums,
     trash: Trash,
+}
+
+/// Sums over what is there. They follow from the rest and are left out when states are compared,
+/// since where a body is makes no difference.
+#[derive(Clone, Debug, Default)]
+struct Sums {
+    /// Of the jobs of all queues.
+    jobs: Load,
+    /// Bytes of the values of all events.
+    values: u64,
+}
+
+impl PartialEq for Sums {
+    fn eq(&self, other: &Self) -> bool {
+        let told = |sums: &Self| (sums.jobs.jobs, sums.jobs.bytes, sums.values);
+        told(self) == told(other)
+    }
 }
 
 /// Large tables of things that went. They are taken out whole and dropped where that holds nobody
@@ -72,11 +93,16 @@ impl State {
     pub fn replay(entries: impl IntoIterator<Item = Entry>) -> Self {
         let mut state = Self::new();
         for entry in entries {
-            state.advance(entry.at);
-            state.apply(&entry);
-            drop(state.take_trash());
+            state.follow(&entry);
         }
         state
+    }
+
+    /// One entry more of a history: time goes on to its moment, and then it holds.
+    pub fn follow(&mut self, entry: &Entry) {
+        self.advance(entry.at);
+        self.apply(entry);
+        drop(self.take_trash());
     }
 
     /// What follows from time alone: delayed jobs become ready, keys are forgotten.
@@ -139,19 +165,6 @@ impl State {
     /// Generation of the last set of an event.
     pub(crate) fn generation(&self, event: &Name) -> u64 {
         self.events.get(event).map_or(0, Event::generation)
-    }
-
-    /// The leases that go with a thing.
-    pub(crate) fn leases_of(&self, thing: &Thing) -> Vec<LeaseId> {
-        match thing {
-            Thing::Queue(name) => {
-                self.queues.get(name).map_or_else(Vec::new, |known| known.jobs.leases().collect())
-            }
-            Thing::Event(_) => Vec::new(),
-            Thing::Lock(name) => {
-                self.locks.get(name).and_then(|known| known.holder).into_iter().collect()
-            }
-        }
     }
 
     /// Since when a thing that nobody configured is at rest; `None` if it is not.

@@ -6,22 +6,13 @@ use std::time::Duration;
 use crate::judge::{At, Verdict, wait_for_unknown};
 use crate::limits::{self, Limits};
 use crate::messages::answer::{Answer, Got, QueueView, QueueWaiters, Refusal};
+use crate::messages::checkpoint::Gate;
 use crate::messages::command::{GetMode, JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::state::State;
-use crate::state::jobs::{Job, Jobs, Place};
-
-/// Whether a queue takes jobs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Gate {
-    Open,
-    /// `shutdown()`: nothing more is put; what comes back is handed out again.
-    ShutDown,
-    /// `shutdown(immediate=True)`: what comes back is dropped.
-    ShutDownAtOnce,
-}
+use crate::state::jobs::{Job, Jobs, Load, Place};
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +41,12 @@ impl Queue {
             touched: now,
             due: None,
         }
+    }
+
+    /// Sums over its jobs, each of which is written with the queue's name.
+    pub(crate) fn load(&self, name: &Name) -> Load {
+        let load = self.jobs.load();
+        Load { bytes: load.bytes + load.jobs * name.as_str().len() as u64, ..load }
     }
 
     fn is_full(&self) -> bool {
@@ -102,7 +99,8 @@ pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
         return Verdict::Refuse(Refusal::NotFound);
     };
     let (thing, dropped) = (Thing::Queue(queue.clone()), known.jobs.unfinished() as u64);
-    Verdict::Grant(vec![Record::Deleted { thing, dropped }], Answer::Deleted)
+    let leases = known.jobs.leases().collect();
+    Verdict::Grant(vec![Record::Deleted { thing, dropped, leases }], Answer::Deleted)
 }
 
 pub(crate) fn judge_put(
@@ -157,7 +155,8 @@ pub(crate) fn judge_get(
     let waited = at.now.since(job.since(place));
     let held = Held::Job { queue: queue.clone(), job: place.job };
     let got = got(queue, lease, until, waited, place, job);
-    Verdict::Grant(vec![Record::Leased { lease, held, length, until, waited }], got)
+    let ready_at = place.ready_at;
+    Verdict::Grant(vec![Record::Leased { lease, held, length, until, waited, ready_at }], got)
 }
 
 pub(crate) fn judge_join(

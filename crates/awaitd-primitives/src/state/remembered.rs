@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::messages::name::Thing;
-use crate::messages::record::Remembrance;
+use crate::messages::record::{Record, Remembrance};
 use crate::messages::time::Time;
 
 /// A key and the thing in the path, to which it belongs.
@@ -21,6 +21,14 @@ pub(crate) struct Memory {
     pub(crate) fingerprint: u128,
     pub(crate) what: Remembrance,
     until: Time,
+}
+
+impl Memory {
+    /// The record of it.
+    pub(crate) fn record(&self, of: KeyOf) -> Record {
+        let (KeyOf { thing, text: key }, what) = (of, self.what.clone());
+        Record::Remembered { thing, key, fingerprint: self.fingerprint, what, until: self.until }
+    }
 }
 
 /// What is remembered of all of them.

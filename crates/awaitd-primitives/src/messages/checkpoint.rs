@@ -1,0 +1,184 @@
+//! What lives, written once more, so that old entries can go.
+//!
+//! An old part of the journal may go once everything that it alone tells has been written anew: things
+//! whole, as [`Copied`] records, and numbers in the [`Checkpoint`] that ends it. A history that begins
+//! after that part tells of things before it tells what they are: such records are skipped, since the
+//! thing comes whole, later, or has gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::name::{Name, Thing};
+use crate::messages::time::Time;
+
+/// What can be written anew, as a part of the journal names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// A queue, an event or a lock, without the jobs.
+    Thing(Thing),
+    /// A job.
+    Job {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// The place that it had then.
+        ready_at: Time,
+    },
+    /// What was done under a key.
+    Key {
+        /// The thing to which the key belongs.
+        thing: Thing,
+        /// The key.
+        key: Arc<str>,
+    },
+    /// What became of a range of leases: that of this one.
+    Fates(LeaseId),
+}
+
+/// A thing, whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Copied {
+    /// A queue, without its jobs.
+    Queue {
+        /// Which one.
+        queue: Name,
+        /// What it was told to be.
+        config: QueueConfig,
+        /// Whether somebody said what it shall be.
+        configured: bool,
+        /// Whether it takes jobs.
+        gate: Gate,
+        /// Generation of the last moment without an unfinished job.
+        drained: u64,
+        /// When it was made, or last drained.
+        touched: Time,
+    },
+    /// A job, with the lease by which it is held.
+    Job {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// Its place.
+        ready_at: Time,
+        /// When it was put.
+        enqueued: Time,
+        /// What was put.
+        payload: Payload,
+        /// What it has been through.
+        tried: Option<Box<Tried>>,
+        /// By which lease it is held.
+        lease: Option<Box<LeaseCopy>>,
+    },
+    /// An event.
+    Event {
+        /// Which one.
+        event: Name,
+        /// Whether it is set.
+        set: bool,
+        /// Generation and value of the last set.
+        last: Option<(u64, Payload)>,
+        /// When it was last set or cleared.
+        touched: Time,
+    },
+    /// A lock, with the lease by which it is held.
+    Lock {
+        /// Which one.
+        lock: Name,
+        /// When it was last released.
+        touched: Time,
+        /// Who has it, as they said.
+        owner: Option<Arc<str>>,
+        /// By which lease it is held.
+        lease: Option<Box<LeaseCopy>>,
+    },
+    /// What became of a range of leases, two bits each.
+    Fates {
+        /// The number of the range.
+        chunk: u64,
+        /// The bits.
+        bits: Box<[u8]>,
+    },
+    /// What became of leases that were settled late.
+    Late {
+        /// Each with its two bits.
+        fates: Vec<(LeaseId, u8)>,
+    },
+}
+
+/// Whether a queue takes jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Gate {
+    /// It does.
+    Open,
+    /// `shutdown()`: nothing more is put; what comes back is handed out again.
+    ShutDown,
+    /// `shutdown(immediate=True)`: what comes back is dropped.
+    ShutDownAtOnce,
+}
+
+/// What a job has that was handed out before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Ends of leases that counted.
+    pub attempts: u32,
+    /// When it became ready, if that is not what its place says.
+    pub since: Option<Time>,
+    /// What its last worker said who said something.
+    pub error: Option<Box<str>>,
+}
+
+/// A lease, beside what it holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseCopy {
+    /// Its number.
+    pub lease: LeaseId,
+    /// For how long it was granted.
+    pub length: Duration,
+    /// When it ends; `None` for a job that is done once it is delivered.
+    pub until: Option<Time>,
+    /// Since when it is held.
+    pub granted: Time,
+    /// For how long the job had been ready.
+    pub waited: Duration,
+    /// It was lengthened at a start and not kept since.
+    pub graced: bool,
+}
+
+/// The end of a checkpoint: the numbers, and how much there is of everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Where in the journal a history may begin from now on; the journal knows what it means.
+    pub from: u64,
+    /// The largest job number.
+    pub last_job: u64,
+    /// The largest generation.
+    pub last_generation: u64,
+    /// The largest lease number.
+    pub last_lease: u64,
+    /// The largest lease number that may be told.
+    pub reserved: u64,
+    /// How much there is.
+    pub counts: Counts,
+}
+
+/// How much there is of everything. Sums over what is there: whoever has lost something has others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Queues.
+    pub queues: u64,
+    /// Events.
+    pub events: u64,
+    /// Locks.
+    pub locks: u64,
+    /// Jobs that are not done.
+    pub jobs: u64,
+    /// Leases that are held.
+    pub leases: u64,
+    /// Keys under which something is remembered.
+    pub keys: u64,
+}
