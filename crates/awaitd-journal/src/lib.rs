@@ -1,27 +1,122 @@
 //! What survives: where the entries go before anybody is told of them.
 //!
-//! The server knows a journal by one promise: when [`Journal::append`] resolves, the entries are as
-//! durable as this journal makes anything. Nothing outside this crate may assume a file.
+//! The server knows a journal by one promise: when what [`Journal::append`] returns resolves, the
+//! entries are as durable as this journal makes anything. Nothing outside this crate may assume a file.
+//!
+//! [`FileJournal`] keeps them on a disk. Below it, from the bottom to the top: [`disk`], [`mod@frame`],
+//! [`segment`], [`log`] (written by one thread), [`read`] and [`recover`] (at a start), [`sweep`] (what lives of
+//! the oldest segment), [`bodies`] (what is not in memory).
+
+pub mod bodies;
+pub mod disk;
+pub mod file;
+pub mod frame;
+mod keeping;
+pub mod log;
+pub mod read;
+pub mod recover;
+pub mod segment;
+pub mod sweep;
+mod writer;
 
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use awaitd_primitives::Entry;
+use awaitd_primitives::{Body, Entry, JobId, Room, Stored, Written};
+
+pub use file::FileJournal;
+pub use keeping::{Forgetful, Kept};
+pub use sweep::{Candidate, Slice};
 
 /// Where entries go.
 pub trait Journal: Send + 'static {
-    /// Appends a step's entries, in their order, all or none. They are durable when this resolves.
+    /// An append on its way.
+    type Appending: Future<Output = Result<Appended, JournalError>> + Send + Unpin + 'static;
+
+    /// Begins to append entries, in their order. One append is on its way at a time. `track`: says
+    /// where the bodies of jobs went.
     ///
     /// An error ends the process: nothing is retried, and nobody is told of anything that lay in the
     /// append, since after a failed sync nobody knows what the disk holds.
-    fn append(
-        &mut self,
-        entries: &[Entry],
-    ) -> impl Future<Output = Result<(), JournalError>> + Send;
+    fn append(&mut self, entries: Vec<Entry>, track: bool) -> Self::Appending;
+
+    /// Says that the journal was closed in order. Nothing is appended after that.
+    fn seal(&mut self) -> Self::Appending;
+
+    /// The secret of this journal: that of the tokens of its leases.
+    fn key(&self) -> frame::Key;
+
+    /// What the disk has left.
+    fn room(&self) -> Room {
+        Room::Enough
+    }
+
+    /// How much of the disk it takes; `None` if it takes none.
+    fn usage(&self) -> Option<Usage> {
+        None
+    }
+
+    /// Reads the oldest part once more, for what lives of it; `None` if there is no old part.
+    fn sweep(&self) -> Option<Box<dyn Sweep>> {
+        None
+    }
+
+    /// A history may begin here from now on; what came before may go. To be called once the checkpoint
+    /// that says so is durable.
+    fn trim(&mut self, _from: u64) {}
+
+    /// How to get a body back that was written. This must be asked while the job is there; the answer
+    /// may be used later, by whoever may wait for a disk.
+    fn fetch(&self, _stored: &Stored, _job: JobId) -> Option<Fetch> {
+        None
+    }
+
+    /// Everything up to here, to be kept elsewhere; `None` if there is nothing to keep.
+    fn backup(&self) -> Option<Backup> {
+        None
+    }
 }
 
-/// The journal cannot promise anything any more. The text fits after "failed to append: ".
+/// Reads an old part of a journal, slice by slice. Each call may wait for a disk.
+pub trait Sweep: Send {
+    /// The next slice.
+    fn read(&mut self) -> Result<Slice, JournalError>;
+}
+
+/// Gets a body back. This may wait for a disk.
+pub type Fetch = Box<dyn FnOnce() -> Result<Body, JournalError> + Send>;
+
+/// A copy of a journal, in pieces. Each may wait for a disk.
+pub type Backup = Box<dyn Iterator<Item = Result<Vec<u8>, JournalError>> + Send>;
+
+/// An append that is durable.
+#[derive(Debug, Default)]
+pub struct Appended {
+    /// What was appended.
+    pub entries: Vec<Entry>,
+    /// Where bodies of jobs went, if that was asked.
+    pub written: Vec<Written>,
+    /// How many bytes it took.
+    pub bytes: u64,
+    /// How long it took to write and sync them.
+    pub took: Duration,
+}
+
+/// How much of the disk a journal takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// All of it.
+    pub bytes: u64,
+    /// What lies in segments that are written no more.
+    pub closed_bytes: u64,
+    /// How many segments there are.
+    pub segments: u64,
+    /// The size of a segment.
+    pub segment_bytes: u64,
+}
+
+/// The journal cannot promise anything any more. The text says what failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JournalError(pub String);
 
@@ -32,58 +127,3 @@ impl fmt::Display for JournalError {
 }
 
 impl std::error::Error for JournalError {}
-
-/// Keeps nothing: whoever runs on it starts empty each time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Forgetful;
-
-impl Journal for Forgetful {
-    async fn append(&mut self, _entries: &[Entry]) -> Result<(), JournalError> {
-        Ok(())
-    }
-}
-
-/// Keeps every entry in memory, without a bound: for tests, which replay them. Clones share what is
-/// kept, so that one can be read while a server writes to another.
-#[derive(Clone, Debug, Default)]
-pub struct Kept(Arc<Mutex<Vec<Entry>>>);
-
-impl Kept {
-    /// All entries so far.
-    pub fn entries(&self) -> Vec<Entry> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-impl Journal for Kept {
-    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend_from_slice(entries);
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::pin::pin;
-    use std::task::{Context, Poll, Waker};
-
-    use awaitd_primitives::Time;
-
-    use super::*;
-
-    /// Entries are kept in the order of the appends, and a clone sees them.
-    #[test]
-    fn what_is_kept_can_be_read_through_a_clone() {
-        let kept = Kept::default();
-        let mut writer = kept.clone();
-        let entries: Vec<Entry> = (1..=3)
-            .map(|micros| Entry { at: Time::from_micros(micros), records: Vec::new() })
-            .collect();
-        for part in [&entries[..2], &entries[2..]] {
-            let appended = pin!(writer.append(part)).poll(&mut Context::from_waker(Waker::noop()));
-            assert_eq!(appended, Poll::Ready(Ok(())));
-        }
-        assert_eq!(kept.entries(), entries);
-    }
-}

@@ -63,6 +63,9 @@ pub const TURN_MAX: usize = 4_096;
 /// What became of the last so many leases is known, at two bits each: two megabytes.
 pub const SETTLED_WINDOW: u64 = 8 * 1024 * 1024;
 
+/// What became of so many leases is copied at one time; at two bits each, 4 KiB.
+pub const FATES_RANGE: u64 = 16 * 1024;
+
 /// Leases older than the window that were settled late; 16 bytes each.
 pub const SETTLED_LATE_MAX: usize = 65_536;
 

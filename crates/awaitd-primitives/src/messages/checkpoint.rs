@@ -166,7 +166,8 @@ pub struct Checkpoint {
     pub counts: Counts,
 }
 
-/// How much there is of everything. Sums over what is there: whoever has lost something has others.
+/// How much there is of what only records end. Sums over what is there: whoever has lost something has
+/// others. Keys are not counted, since time alone ends them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Queues.
@@ -179,6 +180,4 @@ pub struct Counts {
     pub jobs: u64,
     /// Leases that are held.
     pub leases: u64,
-    /// Keys under which something is remembered.
-    pub keys: u64,
 }

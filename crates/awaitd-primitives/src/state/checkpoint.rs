@@ -90,7 +90,7 @@ impl State {
         late.into_iter().chain([Record::Checkpoint(Box::new(checkpoint))]).collect()
     }
 
-    /// How much there is of everything.
+    /// How much there is of what only records end.
     pub fn counts(&self) -> Counts {
         Counts {
             queues: self.queues.len() as u64,
@@ -98,7 +98,6 @@ impl State {
             locks: self.locks.len() as u64,
             jobs: self.sums.jobs.jobs,
             leases: self.leases.len() as u64,
-            keys: self.remembered.len() as u64,
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::limits::{SETTLED_LATE_MAX, SETTLED_WINDOW};
+use crate::limits::{FATES_RANGE, SETTLED_LATE_MAX, SETTLED_WINDOW};
 use crate::messages::checkpoint::Copied;
 use crate::messages::command::LeaseId;
 
@@ -38,8 +38,8 @@ impl Fate {
     }
 }
 
-/// Leases in one chunk; at two bits each, 4 KiB.
-const CHUNK: u64 = 16 * 1024;
+/// Leases in one chunk.
+const CHUNK: u64 = FATES_RANGE;
 
 /// Chunks in the window.
 const CHUNKS: u64 = SETTLED_WINDOW / CHUNK;

@@ -1,0 +1,170 @@
+//! The disk, as far as the journal needs one: a folder with files, behind a small trait, so that tests
+//! can fail each call, lose what was not synced, and flip bits.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+/// A folder. Clones are the same one.
+pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
+    /// A file in it.
+    type File: DiskFile;
+
+    /// The names of all files.
+    fn list(&self) -> io::Result<Vec<String>>;
+
+    /// Makes a file of so many zeros, whose space on the disk is taken from now on. It must not be
+    /// there yet.
+    fn create(&self, name: &str, bytes: u64) -> io::Result<Self::File>;
+
+    /// Opens a file to read and write it.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+
+    /// Gives a file another name.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file. Whoever has it open may go on reading it.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Makes the names durable: what was created, renamed or removed before.
+    fn sync_names(&self) -> io::Result<()>;
+
+    /// The file as people name it, for messages.
+    fn path(&self, name: &str) -> PathBuf;
+}
+
+/// An open file.
+pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
+    /// How long it is.
+    fn len(&self) -> io::Result<u64>;
+
+    /// Whether it has no bytes.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+
+    /// Makes it longer by zeros whose space on the disk is taken from now on.
+    fn grow(&self, bytes: u64) -> io::Result<()>;
+
+    /// Writes all of it there.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Reads as much as there is, until `bytes` is full.
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Makes what was written durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// A real folder.
+#[derive(Clone, Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder, which is made if it is not there. Only its owner may look into it.
+    pub fn at(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let path = path.into();
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
+        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+            File::open(parent)?.sync_all()?;
+        }
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Disk for Folder {
+    type File = File;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        let names = fs::read_dir(&self.0)?.map(|entry| Ok(entry?.file_name()));
+        names.map(|name| name.map(|name| name.to_string_lossy().into_owned())).collect()
+    }
+
+    fn create(&self, name: &str, bytes: u64) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(self.path(name))?;
+        file.grow(bytes)?;
+        Ok(file)
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(self.path(name))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path(from), self.path(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path(name))
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        File::open(&self.0)?.sync_all()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl DiskFile for File {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    fn grow(&self, bytes: u64) -> io::Result<()> {
+        match fallocate(self, FallocateFlags::empty(), 0, bytes) {
+            Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, bytes),
+            done => Ok(done?),
+        }
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.write_all_at(bytes, offset)
+    }
+
+    fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut read = 0;
+        while read < bytes.len() {
+            match FileExt::read_at(self, &mut bytes[read..], offset + read as u64) {
+                Ok(0) => break,
+                Ok(more) => read += more,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(read)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}
+
+/// For file systems that cannot set space aside: writes what is missing.
+fn write_zeros(file: &File, bytes: u64) -> io::Result<()> {
+    let zeros = vec![0; 1 << 16];
+    let mut offset = DiskFile::len(file)?;
+    while offset < bytes {
+        let piece = usize::try_from(bytes - offset).unwrap_or(usize::MAX).min(zeros.len());
+        file.write_all_at(&zeros[..piece], offset)?;
+        offset += piece as u64;
+    }
+    Ok(())
+}
+
+/// Whether an error says that there is no room, which passes.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,225 @@
+//! The journal on a disk: a thread that writes, and one that makes segments in advance and removes old
+//! ones, so that neither holds an append up.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::pin::Pin;
+use std::process;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+
+use awaitd_primitives::{Entry, JobId, Room, State, Stored, Time};
+use tokio::sync::oneshot;
+
+use crate::bodies;
+use crate::disk::{Disk, DiskFile, Folder};
+use crate::frame::Key;
+use crate::log;
+use crate::read::{OpenError, Progress};
+use crate::recover::{self, Cut, Options};
+use crate::sweep;
+use crate::writer::{Order, Outcome, Shared, Writer};
+use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Usage};
+
+/// The file that says who has the journal open.
+const LOCK: &str = "lock";
+
+/// The journal on a disk.
+#[derive(Debug)]
+pub struct FileJournal<D: Disk = Folder> {
+    shared: Arc<Shared<D::File>>,
+    key: Key,
+    /// `None` while it is dropped.
+    orders: Option<Sender<Order>>,
+    writer: Option<JoinHandle<()>>,
+    /// Held as long as the journal is open.
+    lock: Option<File>,
+}
+
+/// What was found when a journal was opened.
+#[derive(Debug)]
+pub struct Opened<D: Disk = Folder> {
+    /// The journal, to go on with.
+    pub journal: FileJournal<D>,
+    /// What lives.
+    pub state: State,
+    /// The moment of its newest entry.
+    pub last: Time,
+    /// How much was read.
+    pub read: Progress,
+    /// An append that was not finished, and so was never acknowledged, was cut off.
+    pub cut: Option<Cut>,
+    /// It was closed in order the last time.
+    pub sealed: bool,
+}
+
+/// An append on its way.
+#[derive(Debug)]
+pub struct Appending(oneshot::Receiver<Outcome>);
+
+impl Future for Appending {
+    type Output = Outcome;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Outcome> {
+        let gone = |_| Err(JournalError("the thread that writes the journal has ended".into()));
+        Pin::new(&mut self.0).poll(context).map(|done| done.unwrap_or_else(gone))
+    }
+}
+
+impl FileJournal {
+    /// Opens the journal in a folder; one that is not there is begun.
+    pub fn open(
+        folder: &Path,
+        options: &Options,
+        progress: impl FnMut(Progress),
+    ) -> Result<Opened, OpenError> {
+        let io = |error| OpenError::Io(folder.into(), error);
+        let disk = Folder::at(folder).map_err(io)?;
+        let lock = lock(&disk)?;
+        let mut opened = Self::on(&disk, options, progress)?;
+        opened.journal.lock = Some(lock);
+        Ok(opened)
+    }
+}
+
+impl<D: Disk> FileJournal<D> {
+    /// Opens the journal on a disk that nobody else uses.
+    pub fn on(
+        disk: &D,
+        options: &Options,
+        progress: impl FnMut(Progress),
+    ) -> Result<Opened<D>, OpenError> {
+        let recover::Recovered { state, last, log, spare, read, cut, sealed } =
+            recover::open(disk, options, progress)?;
+        let shared = Arc::new(Shared {
+            segments: Mutex::new(log.segments().cloned().collect()),
+            segment_bytes: options.segment_bytes,
+            spare: AtomicBool::new(spare.is_some()),
+            low: AtomicBool::new(false),
+        });
+        let key = log.key;
+        let (orders, inbox) = channel();
+        let writer = Writer::start(disk, log, spare, inbox, &shared)
+            .map_err(|error| OpenError::Io(disk.path(""), error))?;
+        let journal = Self { shared, key, orders: Some(orders), writer: Some(writer), lock: None };
+        Ok(Opened { journal, state, last, read, cut, sealed })
+    }
+
+    fn order(&self, order: Order) {
+        // A writer that has ended is heard of by whoever waits for it.
+        _ = self.orders.as_ref().expect("it is open").send(order);
+    }
+}
+
+impl<D: Disk> Journal for FileJournal<D> {
+    type Appending = Appending;
+
+    fn append(&mut self, entries: Vec<Entry>, track: bool) -> Appending {
+        let (done, appending) = oneshot::channel();
+        self.order(Order::Append { entries, track, done });
+        Appending(appending)
+    }
+
+    fn seal(&mut self) -> Appending {
+        let (done, appending) = oneshot::channel();
+        self.order(Order::Seal { done });
+        Appending(appending)
+    }
+
+    fn key(&self) -> Key {
+        self.key
+    }
+
+    fn room(&self) -> Room {
+        if !self.shared.low.load(Ordering::Relaxed) {
+            return Room::Enough;
+        }
+        let segments = self.shared.segments();
+        let left = segments.back().map_or(0, |active| active.size - active.used);
+        if left < self.shared.segment_bytes / 2 { Room::Critical } else { Room::Low }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        let segments = self.shared.segments();
+        let spare = u64::from(self.shared.spare.load(Ordering::Relaxed));
+        let all: u64 = segments.iter().map(|segment| segment.size).sum();
+        let active = segments.back().map_or(0, |active| active.size);
+        Some(Usage {
+            bytes: all + spare * self.shared.segment_bytes,
+            closed_bytes: all - active,
+            segments: segments.len() as u64 + spare,
+            segment_bytes: self.shared.segment_bytes,
+        })
+    }
+
+    fn sweep(&self) -> Option<Box<dyn Sweep>> {
+        let segments = self.shared.segments();
+        let oldest = segments.front().filter(|_| segments.len() > 1)?;
+        Some(Box::new(sweep::Sweep::new(oldest.clone())))
+    }
+
+    fn trim(&mut self, from: u64) {
+        self.order(Order::Trim { from });
+    }
+
+    fn fetch(&self, stored: &Stored, job: JobId) -> Option<Fetch> {
+        let (number, offset) = log::place(stored.at);
+        let segments = self.shared.segments();
+        let segment = segments.iter().find(|segment| segment.number == number)?;
+        let (file, bytes) = (Arc::clone(&segment.file), stored.bytes);
+        let fetch = bodies::Fetch { file, segment: number, offset, bytes, job };
+        Some(Box::new(move || fetch.read()))
+    }
+
+    fn backup(&self) -> Option<Backup> {
+        None
+    }
+}
+
+impl<D: Disk> Drop for FileJournal<D> {
+    /// What was ordered before is still done.
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        if let Some(writer) = self.writer.take() {
+            // If it panicked, whoever waited for it has heard of it.
+            _ = writer.join();
+        }
+        // Only now may somebody else open it.
+        drop(self.lock.take());
+    }
+}
+
+impl<F: DiskFile> Sweep for sweep::Sweep<F> {
+    fn read(&mut self) -> Result<Slice, JournalError> {
+        Self::read(self)
+    }
+}
+
+/// Makes sure that nobody else uses the folder, and says who does.
+fn lock(disk: &Folder) -> Result<File, OpenError> {
+    let path = disk.path(LOCK);
+    let io = |error| OpenError::Io(path.clone(), error);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(std::fs::TryLockError::WouldBlock) => {
+            let mut by = String::new();
+            // Who it is may not be written down yet.
+            _ = file.read_to_string(&mut by);
+            let by = by.trim();
+            let by = if by.is_empty() { String::new() } else { format!(", process {by}") };
+            return Err(OpenError::Locked(disk.place().into(), by));
+        }
+        Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
+    }
+    file.set_len(0).map_err(io)?;
+    writeln!(file, "{}", process::id()).map_err(io)?;
+    Ok(file)
+}

@@ -1,0 +1,191 @@
+//! The log: entries to segments, synced. One thread writes; nothing here waits for another.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+
+use awaitd_primitives::{Copied, Entry, Record, Stored, Written};
+
+use crate::disk::{Disk, DiskFile};
+use crate::frame::{self, HEAD, Key};
+use crate::segment::Segment;
+
+/// Where the next segment comes from, by its number.
+pub type Source<F> = Box<dyn FnMut(u64) -> io::Result<Segment<F>> + Send>;
+
+/// The log of one journal.
+pub struct Log<D: Disk> {
+    pub(crate) key: Key,
+    /// The size of new segments.
+    pub(crate) size: u64,
+    /// From the oldest to the one that is written to.
+    pub(crate) segments: VecDeque<Segment<D::File>>,
+    /// Where the next one comes from.
+    pub(crate) source: Source<D::File>,
+    /// The number of the next append.
+    pub(crate) append: u64,
+    pub(crate) buffer: Vec<u8>,
+    /// A call to the disk failed: nobody knows what is on it, and nothing more is written.
+    pub(crate) failed: bool,
+}
+
+/// What became of an append.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// How many bytes it took.
+    pub bytes: u64,
+    /// Where bodies were written, if that was asked.
+    pub written: Vec<Written>,
+}
+
+impl<D: Disk> Log<D> {
+    /// Takes the next segments from there, instead of making them when they are needed.
+    pub fn take_from(&mut self, source: Source<D::File>) {
+        self.source = source;
+    }
+
+    /// Writes entries and makes them durable, all or none of them. `track`: says where bodies lie.
+    pub fn append(&mut self, entries: &[Entry], track: bool) -> io::Result<Outcome> {
+        self.guarded(|log| log.try_append(entries, track))
+    }
+
+    /// Says that the journal was closed in order.
+    pub fn seal(&mut self) -> io::Result<()> {
+        self.guarded(|log| {
+            let append = log.append;
+            let (number, base) = log.room_for(frame::FRAME_HEAD as u64)?;
+            log.buffer.clear();
+            frame::write_seal(&mut log.buffer, number, base, append);
+            log.write()
+        })
+    }
+
+    /// The segment that is written to.
+    pub fn active(&self) -> &Segment<D::File> {
+        self.segments.back().expect("a log has a segment")
+    }
+
+    /// All segments, from the oldest to the one that is written to.
+    pub fn segments(&self) -> impl Iterator<Item = &Segment<D::File>> {
+        self.segments.iter()
+    }
+
+    /// Bytes of the segments that are written no more.
+    pub fn closed_bytes(&self) -> u64 {
+        self.segments.iter().rev().skip(1).map(|segment| segment.size).sum()
+    }
+
+    /// Lets go of all segments before this one; who they were.
+    pub fn trim(&mut self, from: u64) -> Vec<u64> {
+        let old = |segment: &Segment<D::File>| segment.number < from;
+        let mut gone = Vec::new();
+        while self.segments.len() > 1 && self.segments.front().is_some_and(old) {
+            gone.extend(self.segments.pop_front().map(|segment| segment.number));
+        }
+        gone
+    }
+
+    fn guarded<R>(&mut self, run: impl FnOnce(&mut Self) -> io::Result<R>) -> io::Result<R> {
+        if self.failed {
+            return Err(io::Error::other("the journal has failed before"));
+        }
+        let done = run(self);
+        self.failed = done.is_err();
+        done
+    }
+
+    fn try_append(&mut self, entries: &[Entry], track: bool) -> io::Result<Outcome> {
+        if entries.is_empty() {
+            return Ok(Outcome::default());
+        }
+        let mut written = Vec::new();
+        // The place is part of the checksums, so a second try is for the few that do not fit.
+        let mut place = (self.active().number, self.active().used);
+        loop {
+            written.clear();
+            self.encode(entries, place, track.then_some(&mut written));
+            let bytes = self.buffer.len() as u64;
+            let found = self.room_for(bytes)?;
+            if found == place {
+                self.write()?;
+                return Ok(Outcome { bytes, written });
+            }
+            place = found;
+        }
+    }
+
+    fn encode(
+        &mut self,
+        entries: &[Entry],
+        (number, base): (u64, u64),
+        mut written: Option<&mut Vec<Written>>,
+    ) {
+        let mut bytes = mem::take(&mut self.buffer);
+        bytes.clear();
+        let mut start = 0;
+        for entry in entries {
+            start = bytes.len();
+            frame::write(&mut bytes, number, base, self.append, entry);
+            if let Some(written) = &mut written {
+                let at = address(number, base + start as u64);
+                written.extend(entry.records.iter().filter_map(|record| body(record, at)));
+            }
+        }
+        frame::mark_last(&mut bytes, start, number, base);
+        self.buffer = bytes;
+    }
+
+    /// A place for so many bytes: the segment and the offset in it.
+    fn room_for(&mut self, bytes: u64) -> io::Result<(u64, u64)> {
+        let active = self.active();
+        if active.used + bytes > active.size {
+            let size = self.size.max(HEAD as u64 + bytes);
+            let next = active.number + 1;
+            let mut segment = (self.source)(next)?;
+            if segment.size < size {
+                segment.file.grow(size)?;
+                segment.size = size;
+            }
+            self.segments.push_back(segment);
+        }
+        Ok((self.active().number, self.active().used))
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        let active = self.segments.back_mut().expect("a log has a segment");
+        active.file.write_at(&self.buffer, active.used)?;
+        active.file.sync()?;
+        active.used += self.buffer.len() as u64;
+        self.append += 1;
+        // One large append shall not keep its room for ever.
+        self.buffer.shrink_to(1 << 20);
+        Ok(())
+    }
+}
+
+/// A frame's place in one number.
+pub(crate) fn address(segment: u64, offset: u64) -> u64 {
+    segment << 32 | offset
+}
+
+/// A frame's segment and offset.
+pub(crate) fn place(address: u64) -> (u64, u64) {
+    (address >> 32, address & u64::from(u32::MAX))
+}
+
+/// Where the body of a record's job is, if it has one.
+pub(crate) fn body(record: &Record, at: u64) -> Option<Written> {
+    let (queue, job, ready_at, payload, copied) = match record {
+        Record::Placed { queue, job, ready_at, payload } => (queue, job, ready_at, payload, false),
+        Record::Copied(copied) => match &**copied {
+            Copied::Job { queue, job, ready_at, payload, .. } => {
+                (queue, job, ready_at, payload, true)
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let bytes = u32::try_from(payload.body.len()).ok()?;
+    let stored = Stored { at, bytes };
+    Some(Written { queue: queue.clone(), job: *job, ready_at: *ready_at, stored, copied })
+}

@@ -1,0 +1,209 @@
+//! The threads of a journal on a disk.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use awaitd_primitives::Entry;
+use tokio::sync::oneshot;
+
+use crate::disk::{Disk, is_full};
+use crate::frame::Key;
+use crate::log::Log;
+use crate::segment::{self, Segment};
+use crate::{Appended, JournalError};
+
+/// A disk without room is asked again so often.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What both threads and the loop know.
+#[derive(Debug)]
+pub(crate) struct Shared<F> {
+    /// As they are after the newest durable append.
+    pub(crate) segments: Mutex<VecDeque<Segment<F>>>,
+    pub(crate) segment_bytes: u64,
+    /// The next segment is there.
+    pub(crate) spare: AtomicBool,
+    /// There was no room for the next segment.
+    pub(crate) low: AtomicBool,
+}
+
+/// What the writer is sent.
+pub(crate) enum Order {
+    Append { entries: Vec<Entry>, track: bool, done: oneshot::Sender<Outcome> },
+    Seal { done: oneshot::Sender<Outcome> },
+    Trim { from: u64 },
+}
+
+/// What became of an append.
+pub(crate) type Outcome = Result<Appended, JournalError>;
+
+impl<F> Shared<F> {
+    pub(crate) fn segments(&self) -> MutexGuard<'_, VecDeque<Segment<F>>> {
+        self.segments.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that writes.
+pub(crate) struct Writer<D: Disk> {
+    log: Log<D>,
+    errands: Sender<Errand>,
+    helper: JoinHandle<()>,
+    shared: Arc<Shared<D::File>>,
+}
+
+impl<D: Disk> Writer<D> {
+    /// Starts both threads.
+    pub(crate) fn start(
+        disk: &D,
+        mut log: Log<D>,
+        spare: Option<Segment<D::File>>,
+        inbox: Receiver<Order>,
+        shared: &Arc<Shared<D::File>>,
+    ) -> io::Result<JoinHandle<()>> {
+        let (errands, errand) = channel();
+        let (made, segments) = channel();
+        let helper = Helper {
+            disk: disk.clone(),
+            key: log.key,
+            made,
+            shared: Arc::clone(shared),
+            wanted: None,
+        };
+        let next = log.active().number + 1;
+        match spare {
+            Some(spare) => helper.hand_over(Ok(spare)),
+            None => _ = errands.send(Errand::Make(next)),
+        }
+        let (more, known) = (errands.clone(), Arc::clone(shared));
+        log.take_from(Box::new(move |number| {
+            // Where there is no room, everybody waits until there is some.
+            let gone = |_| Err(io::Error::other("the thread that makes segments has ended"));
+            let segment = segments.recv().unwrap_or_else(gone)?;
+            known.spare.store(false, Ordering::Relaxed);
+            _ = more.send(Errand::Make(number + 1));
+            Ok(segment)
+        }));
+        let thread = thread::Builder::new().name("segments".into());
+        let helper = thread.spawn(move || helper.run(&errand))?;
+        let writer = Self { log, errands, helper, shared: Arc::clone(shared) };
+        thread::Builder::new().name("journal".into()).spawn(move || writer.run(&inbox))
+    }
+
+    fn run(mut self, inbox: &Receiver<Order>) {
+        while let Ok(order) = inbox.recv() {
+            match order {
+                Order::Append { entries, track, done } => {
+                    let outcome = self.append(entries, track);
+                    // Nobody waits: then nobody is told, either.
+                    _ = done.send(outcome);
+                }
+                Order::Seal { done } => {
+                    let sealed = self.log.seal().map_err(|error| failed(&error));
+                    _ = done.send(sealed.map(|()| Appended::default()));
+                }
+                Order::Trim { from } => {
+                    let gone = self.log.trim(from);
+                    self.show();
+                    _ = self.errands.send(Errand::Remove(gone));
+                }
+            }
+        }
+        // Both ways to the helper end here, and then it does.
+        drop((self.log, self.errands));
+        _ = self.helper.join();
+    }
+
+    fn append(&mut self, entries: Vec<Entry>, track: bool) -> Outcome {
+        let begun = Instant::now();
+        let outcome = self.log.append(&entries, track).map_err(|error| failed(&error))?;
+        let took = begun.elapsed();
+        self.show();
+        Ok(Appended { entries, written: outcome.written, bytes: outcome.bytes, took })
+    }
+
+    /// Shows the others how far it is.
+    fn show(&self) {
+        let mut shown = self.shared.segments();
+        while shown.front().map(|old| old.number) < self.log.segments().next().map(|old| old.number)
+        {
+            shown.pop_front();
+        }
+        let known = shown.back().map_or(0, |last| last.number);
+        if let Some(last) = shown.back_mut()
+            && let Some(now) = self.log.segments().find(|now| now.number == last.number)
+        {
+            *last = now.clone();
+        }
+        shown.extend(self.log.segments().filter(|new| new.number > known).cloned());
+    }
+}
+
+fn failed(error: &io::Error) -> JournalError {
+    JournalError(format!("failed to append to the journal: {error}"))
+}
+
+/// What the helper is sent.
+enum Errand {
+    Make(u64),
+    Remove(Vec<u64>),
+}
+
+/// The thread that makes segments in advance and removes old ones.
+struct Helper<D: Disk> {
+    disk: D,
+    key: Key,
+    made: Sender<io::Result<Segment<D::File>>>,
+    shared: Arc<Shared<D::File>>,
+    /// The segment that is to be made, once there is room.
+    wanted: Option<u64>,
+}
+
+impl<D: Disk> Helper<D> {
+    fn run(mut self, errands: &Receiver<Errand>) {
+        loop {
+            let errand = match self.wanted {
+                None => errands.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(_) => errands.recv_timeout(RETRY),
+            };
+            match errand {
+                Ok(Errand::Make(number)) => self.wanted = Some(number),
+                Ok(Errand::Remove(numbers)) => self.remove(&numbers),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if let Some(number) = self.wanted {
+                self.make(number);
+            }
+        }
+    }
+
+    fn make(&mut self, number: u64) {
+        match segment::make(&self.disk, number, self.key, self.shared.segment_bytes) {
+            Err(error) if is_full(&error) => self.shared.low.store(true, Ordering::Relaxed),
+            made => {
+                self.wanted = None;
+                self.hand_over(made);
+            }
+        }
+    }
+
+    fn hand_over(&self, made: io::Result<Segment<D::File>>) {
+        self.shared.spare.store(made.is_ok(), Ordering::Relaxed);
+        self.shared.low.store(false, Ordering::Relaxed);
+        // A writer that has ended needs none.
+        _ = self.made.send(made);
+    }
+
+    /// Segments that nobody needs. One that stays is removed at the next start.
+    fn remove(&self, numbers: &[u64]) {
+        for number in numbers {
+            _ = self.disk.remove(&segment::name(*number));
+        }
+        _ = self.disk.sync_names();
+    }
+}
