@@ -7,9 +7,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::Pin;
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
@@ -96,12 +96,8 @@ impl<D: Disk> FileJournal<D> {
     ) -> Result<Opened<D>, OpenError> {
         let recover::Recovered { state, last, log, spare, read, cut, sealed } =
             recover::open(disk, options, progress)?;
-        let shared = Arc::new(Shared {
-            segments: Mutex::new(log.segments().cloned().collect()),
-            segment_bytes: options.segment_bytes,
-            spare: AtomicBool::new(spare.is_some()),
-            low: AtomicBool::new(false),
-        });
+        let segments = log.segments().cloned().collect();
+        let shared = Arc::new(Shared::new(segments, options.segment_bytes, spare.is_some()));
         let key = log.key;
         let (orders, inbox) = channel();
         let writer = Writer::start(disk, log, spare, inbox, &shared)
@@ -145,15 +141,13 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     fn usage(&self) -> Option<Usage> {
-        let segments = self.shared.segments();
-        let spare = u64::from(self.shared.spare.load(Ordering::Relaxed));
-        let all: u64 = segments.iter().map(|segment| segment.size).sum();
-        let active = segments.back().map_or(0, |active| active.size);
+        let Shared { segments: _, segment_bytes, bytes, closed_bytes, spare, .. } = &*self.shared;
+        let spare = u64::from(spare.load(Ordering::Relaxed));
         Some(Usage {
-            bytes: all + spare * self.shared.segment_bytes,
-            closed_bytes: all - active,
-            segments: segments.len() as u64 + spare,
-            segment_bytes: self.shared.segment_bytes,
+            bytes: bytes.load(Ordering::Relaxed) + spare * segment_bytes,
+            closed_bytes: closed_bytes.load(Ordering::Relaxed),
+            segments: self.shared.segments().len() as u64 + spare,
+            segment_bytes: *segment_bytes,
         })
     }
 

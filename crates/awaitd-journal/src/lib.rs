@@ -99,6 +99,8 @@ pub struct Appended {
     pub written: Vec<Written>,
     /// How many bytes it took.
     pub bytes: u64,
+    /// Those of them that are copies of what was written before.
+    pub copied_bytes: u64,
     /// How long it took to write and sync them.
     pub took: Duration,
 }

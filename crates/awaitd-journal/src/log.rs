@@ -34,6 +34,8 @@ pub struct Log<D: Disk> {
 pub struct Outcome {
     /// How many bytes it took.
     pub bytes: u64,
+    /// Those of them that are copies of what was written before.
+    pub copied_bytes: u64,
     /// Where bodies were written, if that was asked.
     pub written: Vec<Written>,
 }
@@ -103,12 +105,12 @@ impl<D: Disk> Log<D> {
         let mut place = (self.active().number, self.active().used);
         loop {
             written.clear();
-            self.encode(entries, place, track.then_some(&mut written));
+            let copied_bytes = self.encode(entries, place, track.then_some(&mut written));
             let bytes = self.buffer.len() as u64;
             let found = self.room_for(bytes)?;
             if found == place {
                 self.write()?;
-                return Ok(Outcome { bytes, written });
+                return Ok(Outcome { bytes, copied_bytes, written });
             }
             place = found;
         }
@@ -119,13 +121,17 @@ impl<D: Disk> Log<D> {
         entries: &[Entry],
         (number, base): (u64, u64),
         mut written: Option<&mut Vec<Written>>,
-    ) {
+    ) -> u64 {
+        let mut copied_bytes = 0;
         let mut bytes = mem::take(&mut self.buffer);
         bytes.clear();
         let mut start = 0;
         for entry in entries {
             start = bytes.len();
             frame::write(&mut bytes, number, base, self.append, entry);
+            if matches!(entry.records[..], [Record::Copied(_)]) {
+                copied_bytes += (bytes.len() - start) as u64;
+            }
             if let Some(written) = &mut written {
                 let at = address(number, base + start as u64);
                 written.extend(entry.records.iter().filter_map(|record| body(record, at)));
@@ -133,6 +139,7 @@ impl<D: Disk> Log<D> {
         }
         frame::mark_last(&mut bytes, start, number, base);
         self.buffer = bytes;
+        copied_bytes
     }
 
     /// A place for so many bytes: the segment and the offset in it.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::disk::{Disk, is_full};
 use crate::frame::Key;
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::segment::{self, Segment};
 use crate::{Appended, JournalError};
 
@@ -26,6 +26,10 @@ pub(crate) struct Shared<F> {
     /// As they are after the newest durable append.
     pub(crate) segments: Mutex<VecDeque<Segment<F>>>,
     pub(crate) segment_bytes: u64,
+    /// Bytes of all of them.
+    pub(crate) bytes: AtomicU64,
+    /// Bytes of those that are written no more.
+    pub(crate) closed_bytes: AtomicU64,
     /// The next segment is there.
     pub(crate) spare: AtomicBool,
     /// There was no room for the next segment.
@@ -43,6 +47,27 @@ pub(crate) enum Order {
 pub(crate) type Outcome = Result<Appended, JournalError>;
 
 impl<F> Shared<F> {
+    pub(crate) fn new(segments: VecDeque<Segment<F>>, segment_bytes: u64, spare: bool) -> Self {
+        let shared = Self {
+            segments: Mutex::default(),
+            segment_bytes,
+            bytes: AtomicU64::new(0),
+            closed_bytes: AtomicU64::new(0),
+            spare: AtomicBool::new(spare),
+            low: AtomicBool::new(false),
+        };
+        shared.count(&segments);
+        *shared.segments() = segments;
+        shared
+    }
+
+    fn count(&self, segments: &VecDeque<Segment<F>>) {
+        let all: u64 = segments.iter().map(|segment| segment.size).sum();
+        let active = segments.back().map_or(0, |active| active.size);
+        self.bytes.store(all, Ordering::Relaxed);
+        self.closed_bytes.store(all - active, Ordering::Relaxed);
+    }
+
     pub(crate) fn segments(&self) -> MutexGuard<'_, VecDeque<Segment<F>>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -123,23 +148,27 @@ impl<D: Disk> Writer<D> {
         let outcome = self.log.append(&entries, track).map_err(|error| failed(&error))?;
         let took = begun.elapsed();
         self.show();
-        Ok(Appended { entries, written: outcome.written, bytes: outcome.bytes, took })
+        let log::Outcome { bytes, copied_bytes, written } = outcome;
+        Ok(Appended { entries, written, bytes, copied_bytes, took })
     }
 
     /// Shows the others how far it is.
     fn show(&self) {
         let mut shown = self.shared.segments();
-        while shown.front().map(|old| old.number) < self.log.segments().next().map(|old| old.number)
+        let active = self.log.active();
+        let same = |one: &Segment<D::File>, other: &Segment<D::File>| {
+            (one.number, one.size) == (other.number, other.size)
+        };
+        let first = self.log.segments().next().expect("a log has a segment");
+        if shown.front().is_some_and(|shown| same(shown, first))
+            && let Some(last) = shown.back_mut().filter(|shown| same(shown, active))
         {
-            shown.pop_front();
+            // Mostly nothing else has changed.
+            last.used = active.used;
+            return;
         }
-        let known = shown.back().map_or(0, |last| last.number);
-        if let Some(last) = shown.back_mut()
-            && let Some(now) = self.log.segments().find(|now| now.number == last.number)
-        {
-            *last = now.clone();
-        }
-        shown.extend(self.log.segments().filter(|new| new.number > known).cloned());
+        *shown = self.log.segments().cloned().collect();
+        self.shared.count(&shown);
     }
 }
 

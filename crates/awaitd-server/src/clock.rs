@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use awaitd_primitives::Time;
@@ -15,16 +15,22 @@ use tokio::time::Sleep;
 const NAP_MAX: Duration = Duration::from_hours(24);
 
 /// The server's axis of time: it runs with the monotonic clock, so that a step of the wall clock
-/// ends no lease. One reading of both ties it to the time of day. Clones are the same clock.
+/// ends no lease. A reading of both, now and then, ties it to the time of day. Clones are the same clock.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    started_wall: SystemTime,
+    /// Microseconds from the beginning of the axis to 1970, backwards; by the newest reading.
+    epoch: Arc<AtomicI64>,
     hand: Hand,
 }
 
+/// The wall clock is so far ahead of where the journal left off that it is more likely wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Jump(pub Duration);
+
 #[derive(Clone, Debug)]
 enum Hand {
-    Running(Instant),
+    /// At that instant it was that time.
+    Running(Instant, Time),
     Manual(Arc<Manual>),
 }
 
@@ -38,19 +44,48 @@ impl Clock {
     /// A clock that begins now and runs.
     #[allow(clippy::new_without_default)] // two clocks would disagree; making one is a decision
     pub fn new() -> Self {
-        Self { started_wall: SystemTime::now(), hand: Hand::Running(Instant::now()) }
+        Self::with(Hand::Running(Instant::now(), Time::ZERO))
+    }
+
+    /// A clock that goes on where a journal left off at `last`: as much later as the wall clock is
+    /// than it was then, by the newest moment whose time of day is `tied`; never earlier, and not by
+    /// more than `most`.
+    pub fn going_on(last: Time, tied: Option<(Time, u64)>, most: Duration) -> Result<Self, Jump> {
+        let gap = tied.map_or(Duration::ZERO, |(time, wall)| {
+            let then =
+                wall.saturating_add(u64::try_from(last.since(time).as_micros()).unwrap_or(0));
+            Duration::from_micros(u64::try_from(wall_micros()).unwrap_or(0).saturating_sub(then))
+        });
+        if gap > most {
+            return Err(Jump(gap));
+        }
+        Ok(Self::with(Hand::Running(Instant::now(), last + gap)))
     }
 
     /// A clock that stands still until it is moved; for tests.
     pub fn manual() -> Self {
-        Self { started_wall: SystemTime::now(), hand: Hand::Manual(Arc::default()) }
+        Self::with(Hand::Manual(Arc::default()))
+    }
+
+    fn with(hand: Hand) -> Self {
+        let clock = Self { epoch: Arc::default(), hand };
+        clock.tie();
+        clock
+    }
+
+    /// Reads the time of day, in microseconds since 1970.
+    pub fn tie(&self) -> u64 {
+        let wall = wall_micros();
+        let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
+        self.epoch.store(wall.saturating_sub(now), Ordering::Relaxed);
+        u64::try_from(wall).unwrap_or(0)
     }
 
     /// Moves a manual clock, all of its clones with it, and wakes who sleeps by it. A clock that
     /// runs cannot be moved: that panics.
     pub fn advance(&self, by: Duration) {
         match &self.hand {
-            Hand::Running(_) => panic!("only a manual clock is moved"),
+            Hand::Running(..) => panic!("only a manual clock is moved"),
             Hand::Manual(manual) => {
                 let micros =
                     u64::try_from(by.as_micros()).expect("tests move it by less than ages");
@@ -63,20 +98,22 @@ impl Clock {
     /// This moment.
     pub fn now(&self) -> Time {
         match &self.hand {
-            Hand::Running(started) => Time::ZERO + started.elapsed(),
+            Hand::Running(started, then) => *then + started.elapsed(),
             Hand::Manual(manual) => Time::from_micros(manual.micros.load(Ordering::SeqCst)),
         }
     }
 
     /// The time of day at a moment of the axis.
     pub fn wall(&self, time: Time) -> SystemTime {
-        self.started_wall + time.since(Time::ZERO)
+        let micros = i64::try_from(time.micros()).unwrap_or(i64::MAX);
+        let wall = micros.saturating_add(self.epoch.load(Ordering::Relaxed));
+        SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall).unwrap_or(0))
     }
 
     /// Until that moment has come. Never ready at its first poll by a clock that stands before it.
     pub async fn sleep_until(&self, time: Time) {
         match &self.hand {
-            Hand::Running(_) => {
+            Hand::Running(..) => {
                 while self.now() < time {
                     tokio::time::sleep(time.since(self.now()).min(NAP_MAX)).await;
                 }
@@ -91,6 +128,12 @@ impl Clock {
             },
         }
     }
+}
+
+/// Microseconds since 1970 by the wall clock.
+fn wall_micros() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Rings at a moment. What is set stays set from turn to turn: a timer that is registered anew each

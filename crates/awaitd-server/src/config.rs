@@ -17,6 +17,8 @@ pub struct Config {
     pub metrics_max_names: usize,
     /// Adds `POST /echo`, which answers its body: what a benchmark measures against.
     pub echo: bool,
+    /// Bytes of jobs' bodies in memory; what is above is read from the journal when it is needed.
+    pub memory_budget: u64,
     /// The core's own bounds.
     pub limits: Limits,
 }
@@ -30,6 +32,7 @@ impl Default for Config {
             max_connections: 100_000,
             metrics_max_names: 200,
             echo: false,
+            memory_budget: u64::MAX,
             limits: Limits::default(),
         }
     }

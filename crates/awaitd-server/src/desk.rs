@@ -5,15 +5,18 @@
 //! is that of the requests which are open: HTTP/1 has one a connection, HTTP/2 a capped number of
 //! streams, connections are capped, and a request sends at most one message of each kind.
 
-use std::future::Future;
+use std::fmt;
+use std::future::{Future, pending};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use awaitd_primitives::{Answer, Ask, Census, LeaseId, Refusal, Request, Ticket, Time};
+use awaitd_journal::{Backup, Fetch, JournalError};
+use awaitd_primitives::{Answer, Ask, Census, LeaseId, Refusal, Request, Room, Ticket, Time};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
 
@@ -30,6 +33,8 @@ struct Counter {
     next: AtomicU64,
     /// The server is going.
     closing: AtomicBool,
+    /// The disk has no room for anything new.
+    full: AtomicBool,
 }
 
 impl Counter {
@@ -41,14 +46,12 @@ impl Counter {
 
 /// What the loop takes in, and when it was sent: whatever is worked off late is worked off as if it
 /// were that moment.
-#[derive(Debug)]
 pub(crate) struct Stamped {
     pub(crate) at: Time,
     pub(crate) message: Message,
 }
 
 /// What the loop is sent.
-#[derive(Debug)]
 pub(crate) enum Message {
     /// Somebody asks, and is to be told there.
     Ask(Request, oneshot::Sender<Told>),
@@ -58,6 +61,10 @@ pub(crate) enum Message {
     Handed(LeaseId, bool),
     /// Somebody counts.
     Census(oneshot::Sender<Census>),
+    /// Somebody wants a copy of the journal.
+    Backup(oneshot::Sender<Option<Backup>>),
+    /// Somebody found that the disk has lost something.
+    Damaged(JournalError),
     /// The server is going.
     Close,
     /// Nobody is left to be answered.
@@ -65,7 +72,6 @@ pub(crate) enum Message {
 }
 
 /// What was told, at the moment when it left the loop.
-#[derive(Debug)]
 pub struct Told {
     /// The answer or the refusal.
     pub told: Result<Answer, Refusal>,
@@ -73,6 +79,40 @@ pub struct Told {
     pub now: Time,
     /// For an answer that grants a lease: says whether it was delivered.
     pub delivery: Option<Delivery>,
+    /// For a job whose body is on the disk: gets it.
+    pub fetch: Option<Fetch>,
+}
+
+impl Told {
+    /// Has the body of a job here, wherever it was. If the disk has lost it, this never comes back:
+    /// the process ends.
+    pub async fn with_body(mut self, desk: &Desk) -> Self {
+        let Some(fetch) = self.fetch.take() else { return self };
+        let fetched = spawn_blocking(fetch).await.expect("reading does not panic");
+        let body = match fetched {
+            Ok(body) => body,
+            Err(error) => {
+                desk.send(Message::Damaged(error));
+                return pending().await;
+            }
+        };
+        if let Ok(Answer::Got(got)) = &mut self.told {
+            got.payload.body = body;
+        }
+        self
+    }
+}
+
+impl fmt::Debug for Told {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { told, now, delivery, fetch } = self;
+        out.debug_struct("Told")
+            .field("told", told)
+            .field("now", now)
+            .field("delivery", delivery)
+            .field("fetch", &fetch.is_some())
+            .finish()
+    }
 }
 
 /// A granted lease on its way out. Dropped before [`Delivery::taken`], it goes back.
@@ -107,6 +147,7 @@ impl Desk {
             clock,
             next: AtomicU64::new(1),
             closing: AtomicBool::new(false),
+            full: AtomicBool::new(false),
         });
         let back = BackOffice(Arc::downgrade(&counter));
         (Self(counter), outbox, back)
@@ -129,6 +170,18 @@ impl Desk {
         let (asker, census) = oneshot::channel();
         self.send(Message::Census(asker));
         census.await.unwrap_or_default()
+    }
+
+    /// A copy of the journal as it is now; `None` if there is nothing on a disk.
+    pub async fn backup(&self) -> Option<Backup> {
+        let (asker, backup) = oneshot::channel();
+        self.send(Message::Backup(asker));
+        backup.await.ok().flatten()
+    }
+
+    /// Whether the disk has no room for anything new.
+    pub fn is_full(&self) -> bool {
+        self.0.full.load(Ordering::Relaxed)
     }
 
     /// The server is going: all who wait are told so, and nobody waits from now on.
@@ -172,6 +225,7 @@ impl Future for Asked {
             told: Err(Refusal::ShuttingDown),
             now: self.counter.clock.now(),
             delivery: None,
+            fetch: None,
         }))
     }
 }
@@ -189,6 +243,13 @@ impl Drop for Asked {
 pub(crate) struct BackOffice(Weak<Counter>);
 
 impl BackOffice {
+    /// What the disk has left.
+    pub(crate) fn set_room(&self, room: Room) {
+        if let Some(counter) = self.0.upgrade() {
+            counter.full.store(room != Room::Enough, Ordering::Relaxed);
+        }
+    }
+
     /// The care for what an answer grants, if it grants something. `None` as well if nobody is left
     /// at the desk, and then nobody is left to be answered.
     pub(crate) fn delivery(&self, told: &Result<Answer, Refusal>) -> Option<Delivery> {

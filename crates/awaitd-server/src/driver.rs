@@ -1,27 +1,39 @@
-//! The loop: the one owner of all that is true. It takes in what has arrived, judges it, makes it
-//! durable in one append, and only then tells those who asked.
+//! The loop: the one owner of all that is true. It takes in what has arrived and judges it; while that
+//! becomes durable in one append, it judges what came meanwhile; and it tells those who asked once what
+//! they are told is durable.
 
 use std::mem;
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
-use awaitd_journal::{Journal, JournalError};
-use awaitd_primitives::{At, Engine, Limits, Reply, State, Step, Ticket, Time};
+use awaitd_journal::{Appended, Journal, JournalError};
+use awaitd_primitives::{
+    Answer, At, Body, Engine, Entry, Position, Reply, Room, State, Step, Ticket, Time,
+};
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
 
 use crate::clock::{Alarm, Clock};
+use crate::config::Config;
 use crate::desk::{BackOffice, Message, Stamped, Told};
 use crate::metrics::Metrics;
+use crate::outbox::Outbox;
+use crate::space::Space;
 
 /// Messages in one turn: enough to share an append among all who came during the last one, few
 /// enough to let the connections speak in between.
 const TURN_MESSAGES_MAX: usize = 1_024;
 
+/// The same while the journal takes more room than it should.
+const TURN_MESSAGES_LATE: usize = 64;
+
+/// The time of day is noted so often, if anything is.
+const TIE_EVERY: Duration = Duration::from_mins(1);
+
 /// What the loop owns.
-#[derive(Debug)]
-pub(crate) struct Driver<J> {
+pub(crate) struct Driver<J: Journal> {
     engine: Engine,
     journal: J,
     clock: Clock,
@@ -33,6 +45,15 @@ pub(crate) struct Driver<J> {
     askers: FxHashMap<Ticket, oneshot::Sender<Told>>,
     /// What this turn has to do outside; what was left over from the last one begins it.
     step: Step,
+    /// What was judged and has not left.
+    outbox: Outbox<J>,
+    space: Space,
+    /// How far the journal is.
+    durable: Position,
+    /// So many bytes of jobs' bodies are kept in memory.
+    memory_budget: u64,
+    /// When the time of day was last noted.
+    tied: Time,
     /// The moment up to which time has been worked off, or is being.
     reached: Time,
     /// A message for which time has still to be worked off.
@@ -41,9 +62,11 @@ pub(crate) struct Driver<J> {
     behind: bool,
     /// No turn follows, once nothing is left undone.
     stopped: bool,
+    /// Somebody found that the disk has lost something.
+    damaged: Option<JournalError>,
 }
 
-impl<J> Driver<J> {
+impl<J: Journal> Driver<J> {
     /// Nobody may be told anything now, not even that nothing was done: whoever waits, or asks from
     /// now on, waits until the process has ended.
     fn fall_silent(&mut self) {
@@ -51,19 +74,20 @@ impl<J> Driver<J> {
         mem::forget(mem::replace(&mut self.inbox, closed));
         mem::forget((mem::take(&mut self.askers), self.held.take()));
     }
-}
 
-impl<J: Journal> Driver<J> {
-    /// A loop that starts with nothing.
+    /// A loop that goes on from there.
     pub(crate) fn new(
-        limits: Limits,
-        journal: J,
+        config: &Config,
+        (state, journal): (State, J),
         clock: Clock,
         metrics: Arc<Metrics>,
         (inbox, desk): (mpsc::UnboundedReceiver<Stamped>, BackOffice),
     ) -> Self {
+        let (mut engine, mut step) = (Engine::new(state, config.limits.clone()), Step::default());
+        let now = clock.now();
+        engine.start(At { now, clock: now }, clock.tie(), &mut step);
         Self {
-            engine: Engine::new(State::new(), limits),
+            engine,
             journal,
             alarm: Alarm::new(clock.clone()),
             clock,
@@ -71,54 +95,129 @@ impl<J: Journal> Driver<J> {
             inbox,
             desk,
             askers: FxHashMap::default(),
-            step: Step::default(),
-            reached: Time::ZERO,
+            step,
+            outbox: Outbox::default(),
+            space: Space::default(),
+            durable: Position::default(),
+            memory_budget: config.memory_budget,
+            tied: now,
+            reached: now,
             held: None,
-            behind: false,
+            behind: true,
             stopped: false,
+            damaged: None,
         }
     }
 
     /// Turns until it is told to stop, or nobody is left who could ask.
     pub(crate) async fn run(mut self) -> Result<(), JournalError> {
-        while self.wait().await {
+        let ended = self.turns().await;
+        if ended.is_err() {
+            self.fall_silent();
+        }
+        ended
+    }
+
+    async fn turns(&mut self) -> Result<(), JournalError> {
+        while self.wait().await? {
             self.judge();
-            let Step { entries, replies, .. } = mem::take(&mut self.step);
-            if let Err(error) = self.journal.append(&entries).await {
-                self.fall_silent();
+            if let Some(error) = self.damaged.take() {
                 return Err(error);
             }
-            let replies = self.look_at(replies);
-            self.metrics.fold(&entries, &replies);
-            self.tell(replies);
+            self.send_off()?;
             self.sweep();
         }
-        Ok(())
+        self.journal.seal().await.map(|_| ())
     }
 
     /// Until there is something to do; `false` if nothing ever will be.
-    async fn wait(&mut self) -> bool {
-        if self.behind {
-            task::yield_now().await;
-            return true;
+    async fn wait(&mut self) -> Result<bool, JournalError> {
+        if self.stopped && !self.behind && self.outbox.is_idle() {
+            return Ok(false);
         }
-        if self.stopped {
-            return false;
-        }
+        let open = self.may_judge();
         tokio::select! {
             biased;
-            message = self.inbox.recv() => {
-                self.held = message;
-                self.held.is_some()
+            landed = self.outbox.landed() => self.land(&landed?),
+            read = self.space.slice() => {
+                self.space.copy(read, &mut self.engine, &mut self.step)?;
+                self.go_on();
             }
-            () = self.alarm.ring(self.engine.wake_at()) => true,
+            () = task::yield_now(), if open && self.behind => {}
+            message = self.inbox.recv(), if open && !self.stopped => {
+                self.held = message;
+                return Ok(self.held.is_some());
+            }
+            () = self.alarm.ring(self.engine.wake_at()), if open => {}
+        }
+        Ok(true)
+    }
+
+    /// Whether there is room for what would be judged. If not, time stands still as well: a renewal
+    /// may lie in the inbox.
+    fn may_judge(&self) -> bool {
+        let crowded = self.space.is_late() && self.space.is_reading();
+        !self.outbox.is_full() && !crowded
+    }
+
+    /// An append is durable: those who waited for it are told, and what it was for goes on.
+    fn land(&mut self, appended: &Appended) {
+        let (durable, replies) = self.outbox.land();
+        self.durable = durable;
+        self.engine.durable(durable);
+        for written in &appended.written {
+            if written.copied || self.is_over_budget() {
+                self.engine.stow(written);
+            }
+        }
+        self.metrics.appended(appended, self.journal.usage(), self.engine.state().live_bytes());
+        self.leave(&appended.entries, replies);
+        // After the replies: bodies that they carry may lie in what goes now.
+        self.go_on();
+    }
+
+    fn go_on(&mut self) {
+        let Self { space, journal, engine, step, .. } = self;
+        space.go_on(journal, engine, self.durable, step);
+    }
+
+    /// Sends on its way what was judged, and tells those who need not wait for it.
+    fn send_off(&mut self) -> Result<(), JournalError> {
+        self.note_time_of_day();
+        loop {
+            let Step { entries, replies, .. } = mem::take(&mut self.step);
+            let ready = self.outbox.take(entries, replies, self.durable);
+            self.leave(&[], ready);
+            let track = self.space.is_copying() || self.is_over_budget();
+            let Some(landed) = self.outbox.launch(&mut self.journal, track) else { break };
+            self.land(&landed?);
+        }
+        self.behind |= !(self.step.entries.is_empty() && self.step.replies.is_empty());
+        Ok(())
+    }
+
+    fn is_over_budget(&self) -> bool {
+        self.engine.state().bytes_here() > self.memory_budget
+    }
+
+    /// Ties the axis of time to the time of day, now and then.
+    fn note_time_of_day(&mut self) {
+        let now = self.reached;
+        if !self.step.entries.is_empty() && now.since(self.tied) >= TIE_EVERY {
+            self.tied = now;
+            self.engine.tie(self.clock.tie(), &mut self.step);
         }
     }
 
     /// Works off what has arrived, and then time. What is too much for one turn is left for the next.
     fn judge(&mut self) {
+        if !self.may_judge() {
+            return;
+        }
+        self.mind_the_room();
         self.behind = true;
-        for _ in 0..TURN_MESSAGES_MAX {
+        let late = self.space.is_late();
+        for _ in 0..if late { TURN_MESSAGES_LATE } else { TURN_MESSAGES_MAX } {
             let Some(message) = self.held.take().or_else(|| self.inbox.try_recv().ok()) else {
                 self.behind = !self.advance(self.clock.now());
                 return;
@@ -149,6 +248,8 @@ impl<J: Journal> Driver<J> {
             Message::Handed(lease, taken) => self.engine.handed(lease, taken, &mut self.step),
             // Whoever asked for it may have gone.
             Message::Census(asker) => _ = asker.send(self.engine.census()),
+            Message::Backup(asker) => _ = asker.send(self.journal.backup()),
+            Message::Damaged(error) => self.damaged = Some(error),
             Message::Close => self.engine.close(&mut self.step),
             Message::Stop => self.stopped = true,
         }
@@ -163,25 +264,39 @@ impl<J: Journal> Driver<J> {
         self.engine.advance(at, &mut self.step)
     }
 
-    /// Looks at replies that are durable now, before they leave. What a dead grant held goes back in
-    /// the next turn, which follows at once.
-    fn look_at(&mut self, replies: Vec<Reply>) -> Vec<Reply> {
-        let now = self.clock.now();
-        let looked = |reply| self.engine.deliver(reply, now, &mut self.step);
-        replies.into_iter().map(looked).collect()
+    /// Heeds what the disk has left.
+    fn mind_the_room(&mut self) {
+        let room = self.journal.room();
+        self.engine.set_room(room);
+        self.desk.set_room(room);
+        if room != Room::Enough {
+            self.go_on();
+        }
     }
 
-    /// Tells those who asked. What cannot be told any more is dropped, and a grant goes back with it.
-    fn tell(&mut self, replies: Vec<Reply>) {
+    /// Looks at replies that may leave, and tells those who asked. A dead grant goes back, and its
+    /// reply comes once more. What cannot be told any more is dropped, and a grant goes back with it.
+    fn leave(&mut self, entries: &[Entry], replies: Vec<Reply>) {
         let now = self.clock.now();
-        for Reply { ticket, told, .. } in replies {
+        let mut leaving = Vec::with_capacity(replies.len());
+        for reply in replies {
+            leaving.extend(self.engine.deliver(reply, now, &mut self.step));
+        }
+        self.metrics.fold(entries, &leaving);
+        for Reply { ticket, told, .. } in leaving {
             let delivery = self.desk.delivery(&told);
-            let told = Told { told, now, delivery };
+            let fetch = match &told {
+                Ok(Answer::Got(got)) => match &got.payload.body {
+                    Body::Stored(stored) => self.journal.fetch(stored, got.job),
+                    Body::Here(_) => None,
+                },
+                _ => None,
+            };
+            let told = Told { told, now, delivery, fetch };
             if let Some(asker) = self.askers.remove(&ticket) {
                 _ = asker.send(told);
             }
         }
-        self.behind |= !(self.step.entries.is_empty() && self.step.replies.is_empty());
     }
 
     /// Large tables are dropped where that holds nobody up.
@@ -193,7 +308,7 @@ impl<J: Journal> Driver<J> {
     }
 }
 
-impl<J> Drop for Driver<J> {
+impl<J: Journal> Drop for Driver<J> {
     /// A loop that panicked leaves as one whose journal failed: what lay in its turn may be done.
     fn drop(&mut self) {
         if thread::panicking() {

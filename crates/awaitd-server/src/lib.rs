@@ -7,16 +7,19 @@ mod driver;
 pub mod http;
 mod listen;
 pub mod metrics;
+mod outbox;
 mod serve;
+mod space;
 
 use std::sync::Arc;
 
+pub use awaitd_primitives::Time;
 pub use clock::Clock;
 pub use config::Config;
 pub use serve::{ServeError, Server};
 
 /// What every handler may use.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct App {
     /// Where to ask.
     pub desk: desk::Desk,
@@ -26,4 +29,6 @@ pub struct App {
     pub metrics: Arc<metrics::Metrics>,
     /// What the operator set.
     pub config: Arc<Config>,
+    /// The secret of the tokens.
+    pub key: [u8; 32],
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_journal::{Forgetful, Journal, JournalError};
+use awaitd_primitives::State;
 use axum_server::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{debug, warn};
@@ -47,7 +48,6 @@ const PING_TIMEOUT: Duration = Duration::from_secs(15);
 const GRACE: Duration = Duration::from_secs(5);
 
 /// A server that has not begun to listen. Its loop runs already.
-#[derive(Debug)]
 pub struct Server {
     app: App,
     driver: JoinHandle<Result<(), JournalError>>,
@@ -66,18 +66,24 @@ impl Server {
     /// Everything but the listener. What it is told is forgotten with it. To be called on a runtime,
     /// on which the loop is started.
     pub fn new(config: Config, clock: Clock) -> Self {
-        Self::with_journal(config, clock, Forgetful)
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).expect("the system has random bytes");
+        Self::with_journal(config, clock, Forgetful::new(key))
     }
 
-    /// The same, with a journal that may remember.
+    /// The same, with a journal that may remember, and in which nothing is yet.
     pub fn with_journal(config: Config, clock: Clock, journal: impl Journal) -> Self {
+        Self::going_on(config, clock, State::new(), journal)
+    }
+
+    /// The same, going on from what a journal holds.
+    pub fn going_on(config: Config, clock: Clock, state: State, journal: impl Journal) -> Self {
         let metrics = Arc::new(Metrics::new(&config, clock.wall(clock.now())));
         let (desk, inbox, back) = Desk::open(clock.clone());
-        let limits = config.limits.clone();
-        let driver =
-            Driver::new(limits, journal, clock.clone(), Arc::clone(&metrics), (inbox, back));
+        let (key, shared) = (journal.key(), Arc::clone(&metrics));
+        let driver = Driver::new(&config, (state, journal), clock.clone(), shared, (inbox, back));
         Self {
-            app: App { desk, clock, metrics, config: Arc::new(config) },
+            app: App { desk, clock, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),
         }
     }
@@ -173,7 +179,7 @@ impl fmt::Display for ServeError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listener(error) => write!(out, "failed to listen: {error}"),
-            Self::Journal(error) => write!(out, "failed to append to the journal: {error}"),
+            Self::Journal(error) => error.fmt(out),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can be said on the command line, and in the environment as `AWAITD_…`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use awaitd_server::Config;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
@@ -32,13 +33,39 @@ pub(crate) struct Serve {
     #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
     pub(crate) listen: String,
 
-    /// Where to keep what must survive. Not used yet: everything is kept in memory.
+    /// Where to keep what must survive. Made if it is not there; one server has it at a time.
     #[arg(long, env = "AWAITD_DATA_DIR", default_value = "./awaitd-data", value_name = "FOLDER")]
     pub(crate) data_dir: PathBuf,
 
     /// Keep everything in memory, whatever --data-dir says.
     #[arg(long, env = "AWAITD_MEMORY", value_parser = BoolishValueParser::new())]
     pub(crate) memory: bool,
+
+    /// Jobs' bodies in memory; what is above is read from the disk when it is needed [default: a quarter
+    /// of the memory that there is].
+    #[arg(long, env = "AWAITD_MEMORY_BUDGET", value_name = "SIZE")]
+    pub(crate) memory_budget: Option<Size>,
+
+    /// By how much the clock may be ahead of what the journal says at a start. A clock that is further
+    /// ahead is more likely wrong, and would end every lease and delay.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_CLOCK_JUMP",
+        default_value_t = Length(Duration::from_hours(30 * 24)),
+        value_name = "DURATION"
+    )]
+    pub(crate) max_clock_jump: Length,
+
+    /// The size of the journal's files, for tests.
+    #[arg(
+        long,
+        env = "AWAITD_SEGMENT_SIZE",
+        default_value_t = Size(16 << 20),
+        value_name = "SIZE",
+        value_parser = segment_size,
+        hide = true
+    )]
+    pub(crate) segment_size: Size,
 
     /// The longest that a request may wait; a longer `wait=` is cut to it.
     #[arg(
@@ -170,6 +197,13 @@ impl Flags {
     }
 }
 
+/// A size that holds entries, and whose offsets fit into the journal's addresses.
+fn segment_size(text: &str) -> Result<Size, &'static str> {
+    let size: Size = text.parse()?;
+    let fits = (4 << 10..=1 << 30).contains(&size.0);
+    if fits { Ok(size) } else { Err("4KiB to 1GiB are possible") }
+}
+
 /// A number from 1 to this.
 fn at_most(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
@@ -199,8 +233,6 @@ fn config() -> Config {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::CommandFactory;
 
     use super::*;

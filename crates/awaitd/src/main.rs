@@ -1,14 +1,19 @@
 //! The binary: flags and environment in, a server on a socket, an exit code out.
 
+mod data;
 mod flags;
 mod logs;
 mod values;
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
 use std::process::{self, ExitCode};
+use std::time::Duration;
 use std::{fmt, io};
 
+use awaitd_journal::file::Opened;
+use awaitd_journal::read::OpenError;
 use awaitd_server::{Clock, Config, ServeError, Server};
 use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -26,6 +31,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// What was told cannot be kept (`EX_IOERR`): to start again will hardly help.
 const EXIT_JOURNAL: u8 = 74;
 
+/// What is on the disk cannot be read (`EX_DATAERR`): somebody has to look at it.
+const EXIT_DATA: u8 = 65;
+
 /// Open files besides connections, generously.
 const OTHER_FILES: u64 = 64;
 
@@ -35,6 +43,10 @@ enum Failure {
     Listen(String, io::Error),
     /// The system did not give this.
     Start(&'static str, io::Error),
+    /// The journal cannot be opened.
+    Journal(PathBuf, OpenError),
+    /// The wall clock is so far ahead.
+    Jump(Duration),
     /// The server ended.
     Serve(ServeError),
 }
@@ -57,10 +69,19 @@ fn run(flags: &Serve) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
     let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
-    let config = Config { max_connections: connections(flags.max_connections), ..flags.into() };
+    let mut config = Config { max_connections: connections(flags.max_connections), ..flags.into() };
+    let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     runtime.block_on(async {
         let shutdown = shutdown().map_err(|error| Failure::Start("signals", error))?;
-        let server = Server::new(config, Clock::new());
+        let server = match kept {
+            None => Server::new(config, Clock::new()),
+            Some((Opened { state, journal, .. }, clock, took)) => {
+                config.memory_budget = data::memory_budget(flags);
+                let server = Server::going_on(config, clock, state, journal);
+                server.app().metrics.recovered(took);
+                server
+            }
+        };
         greet(address, flags);
         server.serve(listener, shutdown).await.map_err(Failure::Serve)
     })
@@ -84,12 +105,6 @@ fn greet(address: SocketAddr, flags: &Serve) {
     info!(version, %address, "listening on http://{address}");
     if flags.memory {
         info!("everything is kept in memory, and gone when this process ends");
-    } else {
-        warn!(
-            data_dir = %flags.data_dir.display(),
-            "everything is kept in memory, and gone when this process ends: \
-             this version does not use --data-dir yet",
-        );
     }
     let ip =
         if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
@@ -142,10 +157,15 @@ fn connections(wanted: usize) -> usize {
 impl Failure {
     fn code(&self) -> ExitCode {
         match self {
-            Self::Listen(..) | Self::Start(..) | Self::Serve(ServeError::Listener(_)) => {
-                ExitCode::FAILURE
+            Self::Listen(..)
+            | Self::Start(..)
+            | Self::Jump(_)
+            | Self::Journal(_, OpenError::Locked(..))
+            | Self::Serve(ServeError::Listener(_)) => ExitCode::FAILURE,
+            Self::Journal(_, OpenError::Io(..)) | Self::Serve(ServeError::Journal(_)) => {
+                ExitCode::from(EXIT_JOURNAL)
             }
-            Self::Serve(ServeError::Journal(_)) => ExitCode::from(EXIT_JOURNAL),
+            Self::Journal(..) => ExitCode::from(EXIT_DATA),
         }
     }
 }
@@ -155,6 +175,15 @@ impl fmt::Display for Failure {
         match self {
             Self::Listen(address, error) => write!(out, "failed to listen on {address}: {error}"),
             Self::Start(what, error) => write!(out, "failed to get {what}: {error}"),
+            Self::Journal(folder, error) => {
+                write!(out, "{error}; {}", data::advice(error, folder))
+            }
+            Self::Jump(gap) => write!(
+                out,
+                "the clock is {} days ahead of where the journal left off. If the clock is right, start once \
+                 with a larger --max-clock-jump; if it is wrong, set it first, or leases and delays end early",
+                gap.as_secs() / (24 * 60 * 60),
+            ),
             Self::Serve(error) => error.fmt(out),
         }
     }

@@ -65,6 +65,11 @@ impl Engine {
         self.positions.advance(upto);
     }
 
+    /// The end of everything that was judged so far.
+    pub fn judged(&self) -> Position {
+        self.positions.committed()
+    }
+
     /// What the journal's disk has left.
     pub fn set_room(&mut self, room: Room) {
         self.limits.room = room;

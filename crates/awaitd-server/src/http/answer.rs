@@ -59,7 +59,7 @@ impl Form {
 
 /// The answer to whoever asked.
 pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> Response {
-    let Told { told, now, delivery } = told;
+    let Told { told, now, delivery, fetch: _ } = told;
     let granted = match told {
         Ok(granted) => granted,
         Err(refusal) => return refuse(refusal, form, now),
@@ -81,7 +81,7 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])
         }
         Answer::Happened { generation, value } => {
-            let body = Body::from(bytes(value.bytes));
+            let body = Body::from(bytes(value.body));
             let facts = [
                 (CONTENT_TYPE, content_type(value.content_type)),
                 (GENERATION, HeaderValue::from(generation)),
@@ -151,7 +151,7 @@ fn got(
     tokens: &Tokens,
     clock: &Clock,
 ) -> Response {
-    let Payload { bytes: body, content_type: kind } = got.payload;
+    let Payload { body, content_type: kind } = got.payload;
     let mut response = Response::new(deliver(bytes(body), form.version, delivery));
     let headers = response.headers_mut();
     headers.reserve(10);
@@ -235,8 +235,12 @@ fn content_type(kind: Option<Arc<str>>) -> HeaderValue {
 }
 
 /// A job's bytes, shared with the state and not copied.
-fn bytes(bytes: Arc<[u8]>) -> Bytes {
-    if bytes.is_empty() { Bytes::new() } else { Bytes::from_owner(bytes) }
+fn bytes(body: awaitd_primitives::Body) -> Bytes {
+    match body {
+        awaitd_primitives::Body::Here(bytes) if !bytes.is_empty() => Bytes::from_owner(bytes),
+        // A stored body was brought before, and an empty one need not be.
+        _ => Bytes::new(),
+    }
 }
 
 /// A text as an owner of bytes.

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use awaitd_primitives::{
-    BadName, Command, GetMode, Key, LeaseRef, Name, Payload, QueueConfig, Thing, limits,
+    BadName, Body, Command, GetMode, Key, LeaseRef, Name, Payload, QueueConfig, Thing, limits,
 };
 use axum::http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use axum::http::request::Parts;
@@ -134,7 +134,7 @@ impl<'a> Call<'a> {
     pub(super) fn payload(&self) -> Result<Payload, Problem> {
         Ok(Payload {
             // A copy: a slice would keep the whole buffer of the connection.
-            bytes: Arc::from(&self.body[..]),
+            body: Body::Here(Arc::from(&self.body[..])),
             content_type: self.content_type()?,
         })
     }

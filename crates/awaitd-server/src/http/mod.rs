@@ -9,6 +9,7 @@
 //! Nothing here decides what is true, and nothing here waits by a timer.
 
 mod answer;
+mod backup;
 mod body;
 mod call;
 mod configuration;
@@ -53,7 +54,8 @@ pub use routes::routes;
 /// The router of the whole service.
 pub fn router(app: App) -> Router {
     let echo = app.config.echo;
-    let front = Arc::new(Front { app, tokens: token::Tokens::random() });
+    let tokens = token::Tokens::new(app.key);
+    let front = Arc::new(Front { app, tokens });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
     let served = routes::ROUTES.iter().chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
@@ -102,6 +104,7 @@ async fn serve(
     let mut response = match heard.await {
         Ok(Heard::Question(ask, wait, form)) => {
             let told = front.app.desk.ask(ask, wait).await;
+            let told = told.with_body(&front.app.desk).await;
             answer::answer(told, form, &front.tokens, &front.app.clock)
         }
         Ok(Heard::Answered(response)) => response,

@@ -74,6 +74,11 @@ impl Problem {
         Self::not_found(format!("nothing is at {path}: /v1/openapi.json says what there is"))
     }
 
+    /// A backup of what is in memory alone.
+    pub(super) fn nothing_to_keep() -> Self {
+        Self::not_found("this server keeps everything in memory: a backup is of what is on a disk")
+    }
+
     /// A method that the path does not know.
     pub(super) fn method(given: &Method, allowed: String) -> Self {
         let given = Self::quote(given.as_str());
@@ -170,6 +175,7 @@ impl Problem {
             | Refusal::TooManyWaits
             | Refusal::TooManyKeys
             | Refusal::TooManyNames
+            | Refusal::DiskFull
             | Refusal::ShuttingDown => problem,
         }
     }
@@ -216,6 +222,7 @@ fn status(refusal: &Refusal) -> u16 {
         Refusal::TooManyWaits
         | Refusal::TooManyKeys
         | Refusal::TooManyNames
+        | Refusal::DiskFull
         | Refusal::ShuttingDown => 503,
     }
 }
@@ -239,6 +246,7 @@ fn title(refusal: &Refusal) -> &'static str {
         Refusal::Withdrawn => "The request was withdrawn",
         Refusal::TooManyWaits | Refusal::TooManyKeys => "The server is overloaded",
         Refusal::TooManyNames => "There are too many names",
+        Refusal::DiskFull => "The server's disk is full",
         Refusal::ShuttingDown => "The server is shutting down",
     }
 }
@@ -280,6 +288,9 @@ fn detail(refusal: &Refusal) -> &'static str {
         Refusal::TooManyWaits => "all --max-waits are taken: ask again later",
         Refusal::TooManyKeys => "all --max-keys are taken: ask again later, or without a key",
         Refusal::TooManyNames => "all --max-names are taken: delete something, or ask again later",
+        Refusal::DiskFull => {
+            "this was not done; jobs can be got and finished, which makes room: ask again later"
+        }
         Refusal::ShuttingDown => "this was not done: ask again, once the server is back",
     }
 }

@@ -74,6 +74,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route { template: "/metrics", methods: &[("GET", Tells(service::metrics))] },
     Route { template: "/healthz", methods: &[("GET", Tells(service::alive))] },
     Route { template: "/readyz", methods: &[("GET", Tells(service::ready))] },
+    Route { template: "/v1/backup", methods: &[("GET", Tells(service::backup))] },
     Route { template: "/v1/openapi.json", methods: &[("GET", Tells(service::openapi))] },
 ];
 

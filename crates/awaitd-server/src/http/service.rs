@@ -11,6 +11,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use tokio::task::spawn_blocking;
 
+use super::backup::Pieces;
 use super::problem::Problem;
 use super::routes::Telling;
 use crate::App;
@@ -43,10 +44,21 @@ pub(super) fn ready(app: &App, _: Bytes) -> Telling<'_> {
         let command = Command::ListQueues { prefix: String::new(), cursor: None, limit: 1 };
         let told = app.desk.ask(Ask { command, key: None }, Duration::ZERO).await;
         let going = app.desk.is_closing().then_some(Refusal::ShuttingDown);
-        match told.told.err().or(going) {
+        let full = app.desk.is_full().then_some(Refusal::DiskFull);
+        match told.told.err().or(going).or(full) {
             None => typed("text/plain; charset=utf-8", "ok\n"),
             Some(refusal) => Problem::refused(refusal, told.now).into_response(),
         }
+    })
+}
+
+/// A copy of the journal, while everything goes on.
+pub(super) fn backup(app: &App, _: Bytes) -> Telling<'_> {
+    Box::pin(async {
+        let Some(backup) = app.desk.backup().await else {
+            return Problem::nothing_to_keep().into_response();
+        };
+        typed("application/octet-stream", Body::new(Pieces::of(backup)))
     })
 }
 

@@ -22,10 +22,8 @@ pub(super) struct Tokens {
 }
 
 impl Tokens {
-    /// With a new key: tokens that were made by another one mean nothing.
-    pub(super) fn random() -> Self {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).expect("the system has random bytes");
+    /// With this key: tokens that were made by another one mean nothing.
+    pub(super) fn new(key: [u8; 32]) -> Self {
         Self { key }
     }
 
@@ -135,7 +133,7 @@ mod tests {
     /// A token names its lease, in its own path, as a path and alone.
     #[test]
     fn names_its_lease() {
-        let tokens = Tokens::random();
+        let tokens = Tokens::new([7; 32]);
         for thing in [queue("emails"), lock("deploy:eu-1")] {
             let token = tokens.make(lease(7), &thing);
             let path = tokens.path(lease(7), &thing);
@@ -151,7 +149,7 @@ mod tests {
     /// A token opens no other thing's path.
     #[test]
     fn names_no_other_things_lease() {
-        let tokens = Tokens::random();
+        let tokens = Tokens::new([7; 32]);
         let token = tokens.make(lease(7), &queue("emails"));
         for thing in [queue("email"), queue("emails2"), lock("emails")] {
             assert_eq!(tokens.in_path(&token, thing), None);
@@ -163,7 +161,7 @@ mod tests {
     /// No change of a token leaves it good where that part of it counts.
     #[test]
     fn cannot_be_changed() {
-        let tokens = Tokens::random();
+        let tokens = Tokens::new([7; 32]);
         let good = tokens.bytes(lease(7), &queue("emails"));
         for bit in 0..BYTES * 8 {
             let mut bytes = good;
@@ -178,8 +176,8 @@ mod tests {
     /// What is no token at all is known as such.
     #[test]
     fn knows_what_is_none() {
-        let tokens = Tokens::random();
-        let foreign = Tokens::random().make(lease(7), &queue("emails"));
+        let tokens = Tokens::new([7; 32]);
+        let foreign = Tokens::new([8; 32]).make(lease(7), &queue("emails"));
         let zero = URL_SAFE_NO_PAD.encode([0; BYTES]);
         let long = "a".repeat(1_000);
         let own = tokens.make(lease(7), &queue("emails"));

@@ -5,6 +5,7 @@
 //! others are `_other`.
 
 mod counts;
+mod journal;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -14,14 +15,16 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use awaitd_journal::{Appended, Usage};
 use awaitd_primitives::{
-    Answer, Census, Command, Entry, Held, Name, Outcome, Record, Reply, Then, Thing, Time,
+    Answer, Census, Command, Entry, Held, Name, Outcome, Record, Refusal, Reply, Then, Thing, Time,
 };
 use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::Config;
 use counts::{Event, Histogram, Names, OfLock, OfQueue, Sum};
+use journal::{Beside, OfJournal};
 use text::Page;
 
 /// Everything that `/metrics` shows.
@@ -33,6 +36,8 @@ pub struct Metrics {
     connections: AtomicUsize,
     refused: AtomicU64,
     scrapes: Semaphore,
+    journal: Mutex<OfJournal>,
+    beside: Beside,
     started: SystemTime,
 }
 
@@ -68,6 +73,8 @@ impl Metrics {
             scrapes: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
+            journal: Mutex::default(),
+            beside: Beside::default(),
             started,
         }
     }
@@ -79,12 +86,28 @@ impl Metrics {
         }
         let mut by_name = locked(&self.by_name);
         // Replies first: a thing that goes in this turn takes their counts along.
+        let refused = |reply: &&Reply| matches!(reply.told, Err(Refusal::DiskFull));
+        let refused = replies.iter().filter(refused).count() as u64;
+        if refused > 0 {
+            self.beside.refused.fetch_add(refused, Ordering::Relaxed);
+        }
         for reply in replies.iter().filter(|reply| !reply.repeat) {
             by_name.told(reply);
         }
         for record in entries.iter().flat_map(|entry| &entry.records) {
             by_name.happened(record);
         }
+    }
+
+    /// An append is durable; what the journal takes now, and what it takes to write all that lives.
+    pub fn appended(&self, appended: &Appended, usage: Option<Usage>, live_bytes: u64) {
+        locked(&self.journal).appended(appended, usage, live_bytes);
+    }
+
+    /// The journal was read at the start, in this time.
+    pub fn recovered(&self, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.beside.recovery.store(micros, Ordering::Relaxed);
     }
 
     /// A turn at being scraped: one at a time, since each holds a copy of all that there is.
@@ -124,6 +147,8 @@ impl Metrics {
             self.connections.load(Ordering::Relaxed),
             self.refused.load(Ordering::Relaxed),
         );
+        let journal = locked(&self.journal).clone();
+        page.journal(&journal, &self.beside);
         page.process(self.started);
         page.text()
     }
@@ -196,7 +221,7 @@ impl ByName {
             Record::Emptied { queue, dropped } => {
                 self.queues.of(queue).count(Event::Dropped, *dropped);
             }
-            Record::Deleted { thing, dropped } => {
+            Record::Deleted { thing, dropped, .. } => {
                 if let Thing::Queue(queue) = thing {
                     self.queues.of(queue).count(Event::Dropped, *dropped);
                 }
@@ -211,7 +236,12 @@ impl ByName {
             | Record::Set { .. }
             | Record::Cleared { .. }
             | Record::Remembered { .. }
-            | Record::Unremembered { .. } => {}
+            | Record::Unremembered { .. }
+            | Record::Reserved { .. }
+            | Record::Tied { .. }
+            | Record::Graced { .. }
+            | Record::Copied(_)
+            | Record::Checkpoint(_) => {}
         }
     }
 

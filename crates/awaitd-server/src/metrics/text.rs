@@ -270,7 +270,7 @@ impl Page {
     }
 
     /// A metric, unless nothing is known of it.
-    fn add(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
+    pub(super) fn add(&mut self, name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) {
         if metrics.is_empty() {
             return;
         }
@@ -320,7 +320,7 @@ fn labelled(labels: &[(&str, &str)]) -> Metric {
     Metric::from_label(pairs.collect())
 }
 
-fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
+pub(super) fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
     let mut gauge = Gauge::default();
     gauge.set_value(value);
     let mut metric = labelled(labels);
@@ -328,7 +328,7 @@ fn gauge(labels: &[(&str, &str)], value: f64) -> Metric {
     metric
 }
 
-fn counter(labels: &[(&str, &str)], value: f64) -> Metric {
+pub(super) fn counter(labels: &[(&str, &str)], value: f64) -> Metric {
     let mut counter = Counter::default();
     counter.set_value(value);
     let mut metric = labelled(labels);
@@ -337,8 +337,17 @@ fn counter(labels: &[(&str, &str)], value: f64) -> Metric {
 }
 
 fn histogram(labels: &[(&str, &str)], lengths: &Histogram) -> Metric {
+    let above = lengths.buckets[BOUNDS.len()];
+    let mut metric = stepped(&BOUNDS, &lengths.buckets[..BOUNDS.len()], above, lengths.seconds);
+    metric.set_label(labelled(labels).take_label());
+    metric
+}
+
+/// A histogram: how many were at most as much as each bound and more than the one before, how many
+/// above all of them, and their sum.
+pub(super) fn stepped(bounds: &[f64], at_most: &[u64], above: u64, sum: f64) -> Metric {
     let mut below = 0;
-    let buckets = BOUNDS.iter().zip(lengths.buckets).map(|(bound, number)| {
+    let buckets = bounds.iter().zip(at_most).map(|(bound, number)| {
         below += number;
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(*bound);
@@ -347,9 +356,9 @@ fn histogram(labels: &[(&str, &str)], lengths: &Histogram) -> Metric {
     });
     let mut histogram = Buckets::default();
     histogram.set_bucket(buckets.collect());
-    histogram.set_sample_count(lengths.count());
-    histogram.set_sample_sum(lengths.seconds);
-    let mut metric = labelled(labels);
+    histogram.set_sample_count(below + above);
+    histogram.set_sample_sum(sum);
+    let mut metric = labelled(&[]);
     metric.set_histogram(histogram);
     metric
 }

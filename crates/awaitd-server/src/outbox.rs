@@ -1,0 +1,130 @@
+//! What was judged and has not left yet. One append is on its way at a time; what is judged meanwhile
+//! makes the next one, so that entries share a sync without anybody waiting for company.
+
+use std::future::{pending, poll_fn};
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use awaitd_journal::{Appended, Journal, JournalError};
+use awaitd_primitives::{Entry, Position, Record, Reply};
+
+/// Bytes that are judged and not durable; with more the loop takes nothing in until some are. A second
+/// of a slow disk, and little beside what the bodies take when they are durable.
+const UNSYNCED_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// What a record takes beside a body, about.
+const RECORD_BYTES: usize = 128;
+
+/// Entries and replies on their way out.
+pub(crate) struct Outbox<J: Journal> {
+    /// The append on its way…
+    flying: Option<J::Appending>,
+    /// … its end, and the replies that wait for it.
+    end: Position,
+    waiting: Vec<Reply>,
+    /// What the next append will be, and the replies that wait for it.
+    next: Vec<Entry>,
+    next_waiting: Vec<Reply>,
+    /// About how many bytes both are.
+    flying_bytes: usize,
+    next_bytes: usize,
+}
+
+impl<J: Journal> Default for Outbox<J> {
+    fn default() -> Self {
+        Self {
+            flying: None,
+            end: Position::default(),
+            waiting: Vec::new(),
+            next: Vec::new(),
+            next_waiting: Vec::new(),
+            flying_bytes: 0,
+            next_bytes: 0,
+        }
+    }
+}
+
+impl<J: Journal> Outbox<J> {
+    /// Takes in what a turn judged; gives back the replies that need not wait. `durable` is how far
+    /// the journal is.
+    pub(crate) fn take(
+        &mut self,
+        entries: Vec<Entry>,
+        replies: Vec<Reply>,
+        durable: Position,
+    ) -> Vec<Reply> {
+        self.next_bytes += entries.iter().map(bytes).sum::<usize>();
+        if self.next.is_empty() {
+            self.next = entries;
+        } else {
+            self.next.extend(entries);
+        }
+        let mut ready = Vec::new();
+        for reply in replies {
+            if reply.after <= durable {
+                ready.push(reply);
+            } else if reply.after <= self.end {
+                self.waiting.push(reply);
+            } else {
+                self.next_waiting.push(reply);
+            }
+        }
+        ready
+    }
+
+    /// Begins the next append, if there is something to append and none is on its way. What needs no
+    /// disk is durable at once.
+    pub(crate) fn launch(
+        &mut self,
+        journal: &mut J,
+        track: bool,
+    ) -> Option<Result<Appended, JournalError>> {
+        if self.flying.is_some() || self.next.is_empty() {
+            return None;
+        }
+        self.end.0 += self.next.len() as u64;
+        self.waiting.append(&mut self.next_waiting);
+        self.flying_bytes = mem::take(&mut self.next_bytes);
+        let flying = self.flying.insert(journal.append(mem::take(&mut self.next), track));
+        match Pin::new(flying).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(landed) => {
+                self.flying = None;
+                Some(landed)
+            }
+            Poll::Pending => None,
+        }
+    }
+
+    /// Until the append on its way is durable; for ever if there is none.
+    pub(crate) async fn landed(&mut self) -> Result<Appended, JournalError> {
+        let Some(flying) = &mut self.flying else { return pending().await };
+        let landed = poll_fn(|context| Pin::new(&mut *flying).poll(context)).await;
+        self.flying = None;
+        landed
+    }
+
+    /// The append that was on its way is durable: how far the journal is now, and who waited for it.
+    pub(crate) fn land(&mut self) -> (Position, Vec<Reply>) {
+        self.flying_bytes = 0;
+        (self.end, mem::take(&mut self.waiting))
+    }
+
+    /// Nothing is on its way.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.flying.is_none() && self.next.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Nothing more may be judged before something is durable.
+    pub(crate) fn is_full(&self) -> bool {
+        self.flying_bytes + self.next_bytes >= UNSYNCED_BYTES_MAX
+    }
+}
+
+fn bytes(entry: &Entry) -> usize {
+    let body = |record: &Record| match record {
+        Record::Placed { payload, .. } | Record::Set { value: payload, .. } => payload.body.len(),
+        _ => 0,
+    };
+    entry.records.iter().map(|record| RECORD_BYTES + body(record)).sum()
+}

@@ -1,0 +1,136 @@
+//! Space: what lives of the oldest part of the journal is written anew, a slice at a time, and then the
+//! part goes.
+
+use std::future::pending;
+
+use awaitd_journal::{Journal, JournalError, Slice, Sweep, Usage};
+use awaitd_primitives::{Engine, Position, Room, Step};
+use tokio::task::{JoinHandle, spawn_blocking};
+
+/// How far this is with the oldest part.
+#[derive(Debug, Default)]
+pub(crate) struct Space {
+    stage: Stage,
+    /// What the closed parts may take, by the last look.
+    late: bool,
+}
+
+type Read = (Box<dyn Sweep>, Result<Slice, JournalError>);
+
+#[derive(Default)]
+enum Stage {
+    /// There is nothing to do.
+    #[default]
+    Idle,
+    /// A slice is being read.
+    Reading(JoinHandle<Read>),
+    /// What lives of a slice has been judged; the next one comes once that is durable.
+    Copying(Box<dyn Sweep>, Position),
+    /// Everything has been copied: the checkpoint comes once that is durable.
+    Copied(u64, Position),
+    /// The checkpoint has been judged: the part goes once that is durable.
+    Ending(u64, Position),
+}
+
+impl Space {
+    /// Whether copies are on their way.
+    pub(crate) fn is_copying(&self) -> bool {
+        !matches!(self.stage, Stage::Idle)
+    }
+
+    /// The parts take more than they should, so the loop should not add much to them. While a slice is
+    /// read, nothing at all.
+    pub(crate) fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// A slice is being read.
+    pub(crate) fn is_reading(&self) -> bool {
+        matches!(self.stage, Stage::Reading(_))
+    }
+
+    /// Until a slice has been read; for ever if none is.
+    pub(crate) async fn slice(&mut self) -> Read {
+        let Stage::Reading(reading) = &mut self.stage else { return pending().await };
+        // A task that is not cancelled ends, unless it panics.
+        reading.await.expect("reading does not panic")
+    }
+
+    /// Has what lives of a slice written anew. An error: the disk has lost something.
+    pub(crate) fn copy(
+        &mut self,
+        (sweep, slice): Read,
+        engine: &mut Engine,
+        step: &mut Step,
+    ) -> Result<(), JournalError> {
+        let Slice { candidates, end } = slice?;
+        for (part, body) in &candidates {
+            engine.copy(part, body.as_ref(), step);
+        }
+        let judged = engine.judged();
+        self.stage = match end {
+            Some(from) => Stage::Copied(from, judged),
+            None => Stage::Copying(sweep, judged),
+        };
+        Ok(())
+    }
+
+    /// Goes on as far as is durable. The room that is taken is what lives, and as much again; with
+    /// little room left it is less.
+    pub(crate) fn go_on<J: Journal>(
+        &mut self,
+        journal: &mut J,
+        engine: &mut Engine,
+        durable: Position,
+        step: &mut Step,
+    ) {
+        let usage = journal.usage();
+        self.stage = match std::mem::take(&mut self.stage) {
+            Stage::Copying(sweep, until) if until <= durable => read(sweep),
+            Stage::Copied(from, until) if until <= durable => {
+                engine.end_checkpoint(from, step);
+                Stage::Ending(from, engine.judged())
+            }
+            Stage::Ending(from, until) if until <= durable => {
+                journal.trim(from);
+                Stage::Idle
+            }
+            Stage::Idle => match usage {
+                Some(usage) if is_due(&usage, engine, journal.room()) => {
+                    journal.sweep().map_or(Stage::Idle, read)
+                }
+                _ => Stage::Idle,
+            },
+            other => other,
+        };
+        self.late = usage.is_some_and(|usage| {
+            usage.closed_bytes > 2 * engine.state().live_bytes() + usage.segment_bytes
+        });
+    }
+}
+
+fn read(mut sweep: Box<dyn Sweep>) -> Stage {
+    Stage::Reading(spawn_blocking(move || {
+        let slice = sweep.read();
+        (sweep, slice)
+    }))
+}
+
+/// Whether the closed parts take more than they may.
+fn is_due(usage: &Usage, engine: &Engine, room: Room) -> bool {
+    let live = engine.state().live_bytes();
+    let may = if room == Room::Enough { 2 * live } else { live + live / 8 };
+    usage.closed_bytes > may
+}
+
+impl std::fmt::Debug for Stage {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::Idle => "Idle",
+            Self::Reading(_) => "Reading",
+            Self::Copying(..) => "Copying",
+            Self::Copied(..) => "Copied",
+            Self::Ending(..) => "Ending",
+        })
+    }
+}

@@ -1,0 +1,112 @@
+//! What a server goes on from: the journal in its data directory.
+
+use std::fs;
+use std::time::Duration;
+
+use awaitd_journal::read::{OpenError, Progress};
+use awaitd_journal::recover::Options;
+use awaitd_journal::{FileJournal, file::Opened};
+use awaitd_server::Clock;
+use awaitd_server::clock::Jump;
+use rustix::system::sysinfo;
+use tracing::{info, warn};
+
+use crate::Failure;
+use crate::flags::Serve;
+
+/// Progress is told so often.
+const TELL_EVERY: Duration = Duration::from_secs(2);
+
+/// Of the memory that there is, bodies may take one part in so many.
+const MEMORY_PART: u64 = 4;
+
+/// Opens the journal, and a clock that goes on where it left off.
+pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> {
+    let mut new_key = [0; 32];
+    getrandom::fill(&mut new_key).expect("the system has random bytes");
+    let options = Options {
+        segment_bytes: flags.segment_size.0 as u64,
+        memory_budget: memory_budget(flags),
+        new_key,
+    };
+    let watch = Clock::new();
+    let mut told = watch.now();
+    let progress = |Progress { bytes, of, entries }: Progress| {
+        if watch.now().since(told) >= TELL_EVERY {
+            told = watch.now();
+            let percent = bytes * 100 / of.max(1);
+            info!(entries, bytes, "reading the journal: {percent} %");
+        }
+    };
+    let folder = &flags.data_dir;
+    let opened = FileJournal::open(folder, &options, progress)
+        .map_err(|error| Failure::Journal(folder.clone(), error))?;
+    let took = watch.now().since(awaitd_server::Time::ZERO);
+    tell(&opened, flags, took);
+    let tied = opened.state.tied();
+    let clock = Clock::going_on(opened.last, tied, flags.max_clock_jump.0)
+        .map_err(|Jump(gap)| Failure::Jump(gap))?;
+    Ok((opened, clock, took))
+}
+
+fn tell(opened: &Opened, flags: &Serve, took: Duration) {
+    let Opened { state, read, cut, sealed, .. } = opened;
+    if let Some(cut) = cut {
+        warn!(
+            file = %cut.file.display(),
+            offset = cut.offset,
+            bytes = cut.bytes,
+            "cut off an append that was not finished: nobody was told that it was done",
+        );
+    }
+    let folder = flags.data_dir.display();
+    if read.entries == 0 {
+        info!("a new journal is in {folder}");
+        return;
+    }
+    let counts = state.counts();
+    info!(
+        entries = read.entries,
+        jobs = counts.jobs,
+        queues = counts.queues,
+        events = counts.events,
+        locks = counts.locks,
+        leases = counts.leases,
+        seconds = took.as_secs_f64(),
+        "read the journal in {folder}{}",
+        if *sealed { "" } else { ", which was not closed in order" },
+    );
+}
+
+/// What the operator set, or a part of the memory that this process may use.
+pub(crate) fn memory_budget(flags: &Serve) -> u64 {
+    match flags.memory_budget {
+        Some(budget) => budget.0 as u64,
+        None => memory() / MEMORY_PART,
+    }
+}
+
+/// The machine's memory, or what the control group allows if that is less.
+fn memory() -> u64 {
+    let info = sysinfo();
+    #[allow(clippy::useless_conversion)] // their types differ between systems
+    let machine = u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit));
+    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
+    let limits = files.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
+    limits.fold(machine, u64::min)
+}
+
+/// What to do about a journal that cannot be opened.
+pub(crate) fn advice(error: &OpenError, folder: &std::path::Path) -> String {
+    let folder = folder.display();
+    match error {
+        OpenError::Damaged { .. } | OpenError::Missing(_) => format!(
+            "nothing was changed. `awaitd journal verify {folder}` says more, `awaitd journal dump \
+             {folder}` shows what can be read; put the file back, or start from a backup with \
+             `awaitd restore`"
+        ),
+        OpenError::Version(..) => "use the version that wrote it, or a newer one".into(),
+        OpenError::Locked(..) => "stop that one, or give this one another --data-dir".into(),
+        OpenError::Io(..) => "--data-dir must be a directory in which this user may write".into(),
+    }
+}
