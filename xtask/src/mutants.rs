@@ -71,8 +71,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "time ends what nobody was told of",
         rule: "time ends no lease before its reply was looked at",
         file: "engine/delivery.rs",
-        text: "self.by_lease.get(&lease).is_none_or(|delivery| delivery.looked)",
-        instead: "self.by_lease.get(&lease).is_none_or(|delivery| delivery.looked || !delivery.looked)",
+        text: "delivery.looked && delivery.granted <= self.durable;",
+        instead: "delivery.granted <= self.durable;",
+    },
+    Mutant {
+        name: "time ends what is not durable yet",
+        rule: "time ends no lease before its grant is durable",
+        file: "engine/delivery.rs",
+        text: "delivery.looked && delivery.granted <= self.durable;",
+        instead: "delivery.looked;",
     },
     Mutant {
         name: "a grant that is over is delivered",

@@ -1,10 +1,15 @@
 //! Random histories, on the core and on a naive model side by side: `model.rs` says who waits and what
 //! time does, `things.rs` what is done, `views.rs` what is seen; `script.rs` makes histories up,
-//! `run.rs` plays them, `checks.rs` counts the records. `limits.rs` has what random histories never
+//! `run.rs` plays them (`calls.rs`: what it calls), `checks.rs` counts the
+//! records, `early.rs` sees to it that no reply leaves too early. `limits.rs` has what random histories never
 //! reach.
 
+#[path = "histories/calls.rs"]
+mod calls;
 #[path = "histories/checks.rs"]
 mod checks;
+#[path = "histories/early.rs"]
+mod early;
 #[path = "histories/leases.rs"]
 mod leases;
 #[path = "histories/limits.rs"]

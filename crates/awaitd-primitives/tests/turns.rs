@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::TURN_MAX;
 use awaitd_primitives::{
-    Answer, Ask, At, Command, Engine, Entry, GetMode, LeaseId, Limits, Name, Payload, QueueConfig,
-    Refusal, Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Command, Engine, Entry, GetMode, LeaseId, Limits, Name, Payload, Position,
+    QueueConfig, Refusal, Reply, Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -32,6 +32,7 @@ impl Play {
         call(&mut self.engine, &mut step);
         assert!(step.work <= TURN_MAX, "a turn did {} things", step.work);
         self.entries.append(&mut step.entries);
+        self.engine.durable(Position(self.entries.len() as u64));
         step.replies
     }
 
@@ -86,7 +87,7 @@ fn name() -> Name {
 }
 
 fn payload() -> Payload {
-    Payload { bytes: b"job"[..].into(), content_type: None }
+    Payload { body: b"job"[..].into(), content_type: None }
 }
 
 fn put(delay: Duration) -> Command {

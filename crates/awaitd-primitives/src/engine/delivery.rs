@@ -1,7 +1,7 @@
 //! Grants on their way to whoever asked. Until the connection has taken the last byte, nobody has
 //! what was granted, and nobody may lose it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use rustc_hash::FxHashMap;
 
@@ -16,8 +16,9 @@ use crate::state::ending::{Ending, end};
 use crate::state::remembered::KeyOf;
 use crate::state::settled::Fate;
 
-/// A lease that was granted in this life of the server. It is kept until its answer was taken or came
-/// back; under a key, for which there may be several answers, until the lease ends as well.
+/// A lease that was granted in this life of the server. It is kept until its grant is durable and its
+/// answer was taken or came back; under a key, for which there may be several answers, until the lease
+/// ends as well.
 #[derive(Debug, Default)]
 struct Delivery {
     key: Option<KeyOf>,
@@ -40,6 +41,9 @@ struct Delivery {
 pub(super) struct Deliveries {
     by_lease: FxHashMap<LeaseId, Delivery>,
     keeps: BTreeSet<(Time, LeaseId)>,
+    /// Grants that are not durable yet.
+    fresh: VecDeque<(Position, LeaseId)>,
+    durable: Position,
     outstanding: usize,
 }
 
@@ -53,6 +57,7 @@ impl Deliveries {
     pub(super) fn note(&mut self, record: &Record, granted: Position) {
         if let Record::Leased { lease, .. } = record {
             self.by_lease.insert(*lease, Delivery { granted, ..Delivery::default() });
+            self.fresh.push_back((granted, *lease));
         }
         if let Record::Remembered { thing, key, what: Remembrance::Leased(_, lease), .. } = record
             && let Some(delivery) = self.by_lease.get_mut(lease)
@@ -65,6 +70,17 @@ impl Deliveries {
         }
         if let Record::Settled { lease, outcome, .. } = record {
             self.end(*lease, *outcome != Outcome::Undelivered);
+        }
+    }
+
+    /// Everything up to here is durable.
+    pub(super) fn advance(&mut self, upto: Position) {
+        self.durable = self.durable.max(upto);
+        while let Some((granted, lease)) = self.fresh.front().copied()
+            && granted <= self.durable
+        {
+            self.fresh.pop_front();
+            self.tidy(lease);
         }
     }
 
@@ -102,7 +118,9 @@ impl Deliveries {
 
     /// Forgets what nothing more will be asked about.
     fn tidy(&mut self, lease: LeaseId) {
-        let done = |it: &Delivery| it.out == 0 && (it.ended || it.taken && it.key.is_none());
+        let durable = self.durable;
+        let over = |it: &Delivery| it.taken && it.key.is_none() && it.granted <= durable;
+        let done = |it: &Delivery| it.out == 0 && (it.ended || over(it));
         if self.by_lease.get(&lease).is_some_and(done) {
             self.by_lease.remove(&lease);
         }
@@ -118,8 +136,8 @@ impl Deliveries {
     }
 
     /// Whether time may end a lease: not before its grant is durable and its answer was looked at.
-    pub(super) fn may_end(&self, lease: LeaseId, durable: Position) -> bool {
-        let ready = |delivery: &Delivery| delivery.looked && delivery.granted <= durable;
+    pub(super) fn may_end(&self, lease: LeaseId) -> bool {
+        let ready = |delivery: &Delivery| delivery.looked && delivery.granted <= self.durable;
         self.by_lease.get(&lease).is_none_or(ready)
     }
 

@@ -37,11 +37,6 @@ impl Positions {
         self.committed
     }
 
-    /// The end of what is durable.
-    pub(super) fn durable(&self) -> Position {
-        self.durable
-    }
-
     /// One entry more.
     pub(super) fn commit(&mut self, entry: &Entry) {
         self.committed.0 += 1;

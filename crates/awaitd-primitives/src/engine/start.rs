@@ -63,6 +63,7 @@ impl Engine {
     /// Everything up to here is durable.
     pub fn durable(&mut self, upto: Position) {
         self.positions.advance(upto);
+        self.deliveries.advance(upto);
     }
 
     /// The end of everything that was judged so far.

@@ -54,7 +54,7 @@ impl Engine {
     /// may not end yet, and are often all that there are.
     fn next_end(&self, by: Time) -> Option<(Time, LeaseId)> {
         let mut ended = self.state.leases.ends().take_while(|(end, _)| *end <= by);
-        ended.find(|(_, lease)| self.deliveries.may_end(*lease, self.positions.durable()))
+        ended.find(|(_, lease)| self.deliveries.may_end(*lease))
     }
 
     /// What there is to do at this moment, as far as this turn reaches.

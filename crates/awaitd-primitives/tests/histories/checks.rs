@@ -67,9 +67,11 @@ impl Ledger {
                 ensure(waiting.len() as u64 == *dropped, "a wrong count", record)?;
                 waiting.clear();
             }
-            Record::Deleted { thing: Thing::Queue(queue), dropped } => {
+            Record::Deleted { thing: Thing::Queue(queue), dropped, leases } => {
                 let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
                 ensure((waiting.len() + held.len()) as u64 == *dropped, "a wrong count", record)?;
+                let held: BTreeSet<_> = held.values().collect();
+                ensure(held == leases.iter().collect(), "other leases", record)?;
             }
             Record::Forgotten { thing: Thing::Queue(queue) } => {
                 let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
@@ -85,8 +87,13 @@ impl Ledger {
                 ensure(*generation == self.generation + 1, "not the next generation", record)?;
                 self.generation = *generation;
             }
-            Record::Deleted { thing: Thing::Lock(lock), .. } => {
-                self.locks.remove(lock);
+            Record::Deleted { thing: Thing::Lock(lock), leases, .. } => {
+                let held: Vec<_> = self.locks.remove(lock).into_iter().collect();
+                ensure(held == *leases, "other leases", record)?;
+            }
+            Record::Reserved { from, upto } => {
+                ensure(*from >= self.fence && upto > from, "an idle mark", record)?;
+                self.fence = *from;
             }
             Record::Configured { .. }
             | Record::Made { .. }
@@ -96,7 +103,11 @@ impl Ledger {
             | Record::ShutDown { .. }
             | Record::Cleared { .. }
             | Record::Remembered { .. }
-            | Record::Unremembered { .. } => {}
+            | Record::Unremembered { .. }
+            | Record::Tied { .. }
+            | Record::Graced { .. }
+            | Record::Copied(_)
+            | Record::Checkpoint(_) => {}
         }
         Ok(())
     }

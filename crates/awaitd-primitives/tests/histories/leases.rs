@@ -19,14 +19,15 @@ pub(crate) struct Lease {
     /// Answers on their way; whether one was looked at, and one taken; until when it is kept.
     pub(crate) out: usize,
     pub(crate) looked: bool,
+    pub(crate) durable: bool,
     pub(crate) taken: bool,
     pub(crate) kept: Option<Time>,
 }
 
 impl Lease {
-    /// When time ends it: never before an answer was looked at.
+    /// When time ends it: never before its grant is durable and an answer was looked at.
     pub(crate) fn over(&self) -> Option<Time> {
-        let end = Some(self.grant.until).filter(|_| self.looked);
+        let end = Some(self.grant.until).filter(|_| self.looked && self.durable);
         end.into_iter().chain(self.kept).min().filter(|_| self.ended.is_none())
     }
 }
@@ -100,10 +101,19 @@ impl Model {
         let number = NonZeroU64::MIN.saturating_add(self.leases.len() as u64);
         let (thing, lease, until) = (thing.clone(), LeaseId(number), self.clock + length);
         let grant = Grant { thing, lease, until };
-        let (ended, key, out, looked, taken, kept) = (None, None, 0, false, false, None);
-        let granted = grant.clone();
-        self.leases.push(Lease { grant, owner, length, ended, key, out, looked, taken, kept });
-        granted
+        self.leases.push(Lease {
+            grant: grant.clone(),
+            owner,
+            length,
+            ended: None,
+            key: None,
+            out: 0,
+            looked: false,
+            durable: false,
+            taken: false,
+            kept: None,
+        });
+        grant
     }
 
     pub(crate) fn lease(&mut self, id: LeaseId) -> &mut Lease {

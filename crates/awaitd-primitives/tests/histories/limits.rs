@@ -42,7 +42,7 @@ fn get(queue: &str) -> Command {
 }
 
 fn put(queue: &str, bytes: usize) -> Command {
-    let payload = Payload { bytes: vec![0; bytes].into(), content_type: None };
+    let payload = Payload { body: vec![0; bytes].into(), content_type: None };
     Command::Put { queue: name(queue), payload, delay: Duration::ZERO }
 }
 
@@ -101,7 +101,7 @@ fn names_have_a_bound() {
     let mut bounded = Bounded::new(Limits { names_max: 2, ..Limits::default() });
     assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
     assert!(matches!(bounded.ask(acquire("l"), None), Some(Ok(_))));
-    let payload = Payload { bytes: [].into(), content_type: None };
+    let payload = Payload { body: [].into(), content_type: None };
     let event = name("e");
     let set = Command::SetEvent { event: event.clone(), value: payload, only_unset: false };
     let wait = Command::WaitEvent { event, after: None };
@@ -123,7 +123,7 @@ fn without_auto_create_only_configuring_makes() {
     for command in [put("q", 1), get("q"), join, wait.clone()] {
         assert_eq!(bounded.ask(command, None), Some(Err(Refusal::NotFound)));
     }
-    let payload = Payload { bytes: [].into(), content_type: None };
+    let payload = Payload { body: [].into(), content_type: None };
     let set = Command::SetEvent { event: name("e"), value: payload, only_unset: false };
     assert!(matches!(bounded.ask(set, None), Some(Ok(_))));
     assert!(matches!(bounded.ask(wait, None), Some(Ok(_))));

@@ -266,25 +266,38 @@ impl Model {
         if waited { Ok(Answer::Withdrawn(Withdrawal::Withdrawn)) } else { Err(Refusal::NotFound) }
     }
 
-    /// Looks at a reply before it leaves: one that grants what is over is replaced.
-    pub(crate) fn deliver(&mut self, request: &Request, told: Told, clock: Time) -> Told {
+    /// Looks at a reply before it leaves: one that grants what is over becomes another, which does not
+    /// leave yet.
+    pub(crate) fn deliver(
+        &mut self,
+        request: &Request,
+        told: Told,
+        clock: Time,
+    ) -> Result<Told, Told> {
         self.clock = self.clock.max(clock);
-        let Some(id) = granted(&told) else { return told };
+        let Some(id) = granted(&told) else { return Ok(told) };
         let lease = self.lease(id);
         let (ended, heard_of) = (lease.ended.clone(), lease.taken);
         if ended.is_none() && lease.grant.until > clock {
             lease.looked = true;
-            return told;
+            return Ok(told);
         }
         self.one_less_out(id);
         if ended.is_none() && !heard_of && self.lease(id).out == 0 {
             self.end(id, Outcome::Undelivered, Duration::ZERO, false);
         }
         self.settle();
-        match ended {
+        Err(match ended {
             Some((outcome, why)) if outcome != Outcome::Undelivered => Err(why),
             _ if heard_of => Err(Refusal::LeaseLost),
             _ => self.turned_away(request, request.until > request.arrived),
+        })
+    }
+
+    /// The grants of these leases are durable.
+    pub(crate) fn durable(&mut self, leases: &[LeaseId]) {
+        for lease in leases {
+            self.lease(*lease).durable = true;
         }
     }
 

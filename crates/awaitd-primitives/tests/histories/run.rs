@@ -5,24 +5,12 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
+use crate::calls::{Call, Came, perform, story};
 use crate::checks::Ledger;
+use crate::early::Early;
 use crate::model::{Model, Told, granted};
-use crate::script::{Act, Fate, Pass, Turn, What};
+use crate::script::{Act, Append, Fate, Pass, Turn, What};
 use crate::views::{in_order, op_of};
-
-/// One call of the engine.
-#[derive(Clone, Debug)]
-pub(crate) enum Call {
-    Advance(At),
-    Submit(Request),
-    Withdraw(Ticket),
-    Close,
-    Deliver(Reply, Time),
-    Handed(LeaseId, bool),
-}
-
-/// What came of a call: facts, and who was told what.
-type Came = (Vec<Entry>, Vec<(Ticket, Told, Duration)>);
 
 /// How often each command succeeded, or was refused with which code.
 pub(crate) type Tally = BTreeMap<(&'static str, &'static str), u64>;
@@ -31,6 +19,7 @@ pub(crate) struct Run {
     engine: Engine,
     model: Model,
     ledger: Ledger,
+    early: Early,
     clock: Time,
     /// Every request, and whether it was hung up on; its ticket is its place here.
     asked: Vec<(Request, bool)>,
@@ -50,6 +39,7 @@ impl Default for Run {
             engine: Engine::new(State::new(), Limits::default()),
             model: Model::default(),
             ledger: Ledger::default(),
+            early: Early::default(),
             clock: Time::ZERO,
             asked: Vec::new(),
             pending: Vec::new(),
@@ -64,6 +54,7 @@ impl Default for Run {
 impl Run {
     /// Plays it to its end; an error says what went wrong.
     pub(crate) fn play(&mut self, turns: &[Turn]) -> Result<(), String> {
+        self.call(&Call::Start(At::default()))?;
         turns.iter().try_for_each(|turn| self.turn(turn))?;
         self.end()?;
         self.replay()?;
@@ -71,7 +62,7 @@ impl Run {
     }
 
     fn turn(&mut self, turn: &Turn) -> Result<(), String> {
-        let before = self.clock;
+        let (before, earlier) = (self.clock, self.early.committed);
         self.pass(turn.pass);
         let mut fates = turn.fates.iter().copied().cycle();
         let mut fate = || fates.next().unwrap_or(Fate::Taken);
@@ -82,11 +73,25 @@ impl Run {
             self.act(act, before)?;
         }
         self.call(&Call::Advance(At { now: self.clock, clock: self.clock }))?;
-        self.pass(turn.append);
-        let leaving = if turn.stalled { Vec::new() } else { std::mem::take(&mut self.pending) };
+        self.leave(&mut fate)?;
+        self.pass(turn.append.1);
+        match turn.append.0 {
+            Append::Stalled => return Ok(()),
+            Append::Earlier => self.call(&Call::Durable(earlier.max(self.early.durable)))?,
+            Append::All => self.call(&Call::Durable(self.early.committed))?,
+        }
+        self.leave(&mut fate)
+    }
+
+    /// All replies leave that may.
+    fn leave(&mut self, fate: &mut impl FnMut() -> Fate) -> Result<(), String> {
+        let durable = Position(self.early.durable);
+        let leaving = |reply: &Reply| reply.after <= durable;
+        let (leaving, staying) = std::mem::take(&mut self.pending).into_iter().partition(leaving);
+        self.pending = staying;
         for reply in leaving {
             let ticket = reply.ticket;
-            if let Some(lease) = self.deliver(reply)? {
+            if let Some(lease) = self.deliver(&reply)? {
                 self.hand(ticket, lease, fate())?;
             }
         }
@@ -170,10 +175,14 @@ impl Run {
     }
 
     /// A reply leaves; the lease that it still grants.
-    fn deliver(&mut self, reply: Reply) -> Result<Option<LeaseId>, String> {
-        self.call(&Call::Deliver(reply, self.clock))?;
-        let (_, (_, told)) = self.calls.last().expect("it was called just now");
-        let told = &told.last().expect("a delivery tells").1;
+    fn deliver(&mut self, reply: &Reply) -> Result<Option<LeaseId>, String> {
+        self.call(&Call::Deliver(reply.clone(), self.clock))?;
+        let (_, came) = self.calls.last().expect("it was called just now");
+        let Some(told) = &came.left else { return Ok(None) };
+        self.early.check(&self.asked[place(reply.ticket)].0, reply)?;
+        // Every reply leaves once: then it is counted.
+        let code = told.as_ref().map_or_else(Refusal::code, |_| "ok");
+        *self.tally.entry((op_of(&reply.command), code)).or_default() += 1;
         let (thing, known) = match told {
             Ok(Answer::Got(got)) => (Thing::Queue(got.queue.clone()), got.until.map(|_| got.lease)),
             Ok(Answer::Acquired(grant)) => (grant.thing.clone(), Some(grant.lease)),
@@ -188,8 +197,7 @@ impl Run {
     }
 
     fn hand(&mut self, ticket: Ticket, lease: LeaseId, fate: Fate) -> Result<(), String> {
-        let at = usize::try_from(ticket.0).expect("few tickets");
-        let fate = if self.asked[at].1 { Fate::NotTaken } else { fate };
+        let fate = if self.asked[place(ticket)].1 { Fate::NotTaken } else { fate };
         match fate {
             Fate::Later => self.hanging.push((ticket, lease)),
             Fate::Taken => self.call(&Call::Handed(lease, true))?,
@@ -205,8 +213,7 @@ impl Run {
             let last = Turn {
                 pass: Pass::By(Duration::from_mins(1)),
                 acts: Vec::new(),
-                stalled: false,
-                append: Pass::By(Duration::ZERO),
+                append: (Append::All, Pass::By(Duration::ZERO)),
                 fates: vec![Fate::Taken],
             };
             self.turn(&last)?;
@@ -229,21 +236,17 @@ impl Run {
         self.calls.push((call.clone(), Came::default()));
         let came = perform(&mut self.engine, call, &mut self.pending)?;
         self.calls.last_mut().expect("it was pushed just now").1 = came.clone();
-        let (entries, mut told) = came;
-        self.imitate(call);
+        let Came { entries, mut told, left } = came;
+        let asked = told.iter().map(|(ticket, told, _)| (&self.asked[place(*ticket)].0, told));
+        self.early.note(&entries, asked)?;
+        let stays = self.imitate(call);
+        same("left", &left, &stays)?;
         let mut expected = std::mem::take(&mut self.model.told);
         expected.sort_by_key(|(ticket, ..)| *ticket);
         told.sort_by_key(|(ticket, ..)| *ticket);
         self.model.renumber(&mut expected, &told)?;
         if told != expected {
             return Err(format!("told {told:#?}\nexpected {expected:#?}"));
-        }
-        // Every reply leaves once: then it is counted.
-        if let Call::Deliver(reply, _) = call
-            && let Some((_, told, _)) = told.iter().find(|(ticket, ..)| *ticket == reply.ticket)
-        {
-            let code = told.as_ref().map_or_else(Refusal::code, |_| "ok");
-            *self.tally.entry((op_of(&reply.command), code)).or_default() += 1;
         }
         for entry in &entries {
             self.ledger.add(entry)?;
@@ -263,24 +266,31 @@ impl Run {
         same("undelivered", &census.undelivered, &expected.undelivered)
     }
 
-    fn imitate(&mut self, call: &Call) {
+    /// Calls the model; what may leave, if something was delivered.
+    fn imitate(&mut self, call: &Call) -> Option<Told> {
         match call {
+            Call::Start(_) => {}
+            Call::Durable(upto) => self.model.durable(&self.early.becomes_durable(*upto)),
             Call::Advance(at) => self.model.advance(at.now, at.clock),
             Call::Submit(request) => self.model.submit(request),
             Call::Withdraw(ticket) => self.model.withdraw(*ticket),
             Call::Close => self.model.close(),
             Call::Deliver(reply, clock) => {
-                let at = usize::try_from(reply.ticket.0).expect("few tickets");
-                let told = self.model.deliver(&self.asked[at].0, reply.told.clone(), *clock);
-                self.model.told.push((reply.ticket, told, reply.waited));
+                let request = &self.asked[place(reply.ticket)].0;
+                let told = self.model.deliver(request, reply.told.clone(), *clock);
+                match told {
+                    Ok(told) => return Some(told),
+                    Err(other) => self.model.told.push((reply.ticket, other, reply.waited)),
+                }
             }
             Call::Handed(lease, taken) => self.model.handed(*lease, *taken),
         }
+        None
     }
 
     /// The records alone give the state.
     fn replay(&self) -> Result<(), String> {
-        let entries = self.calls.iter().flat_map(|(_, (entries, _))| entries.iter().cloned());
+        let entries = self.calls.iter().flat_map(|(_, came)| came.entries.iter().cloned());
         let mut state = State::replay(entries);
         state.advance(self.model.now);
         same("replay", &state, self.engine.state())
@@ -303,85 +313,37 @@ impl Run {
                     }
                     now = now.max(next);
                     let call = Call::Advance(At { now, ..*at });
-                    let (entries, told) = perform(&mut engine, &call, &mut scratch)?;
-                    again.0.extend(entries);
-                    again.1.extend(told);
+                    let came = perform(&mut engine, &call, &mut scratch)?;
+                    again.entries.extend(came.entries);
+                    again.told.extend(came.told);
                     if engine.wake_at().is_some_and(|later| later <= next) {
                         return Err(format!("wake_at stays at {next:?}"));
                     }
                 }
                 now = now.max(at.now);
             }
-            let (entries, told) = perform(&mut engine, call, &mut scratch)?;
-            again.0.extend(entries);
-            again.1.extend(told);
+            let last = perform(&mut engine, call, &mut scratch)?;
+            again.entries.extend(last.entries);
+            again.told.extend(last.told);
+            again.left = last.left;
             same("the second time", &again, came)?;
         }
         Ok(())
     }
 
-    /// The history so far, a call a line; what changed nothing is left out.
+    /// The history so far.
     pub(crate) fn story(&self) -> String {
-        let mut story = String::new();
-        for (call, (entries, told)) in &self.calls {
-            let line = match call {
-                Call::Advance(_) if entries.is_empty() && told.is_empty() => continue,
-                Call::Deliver(reply, _) if granted(&reply.told).is_none() => continue,
-                Call::Advance(At { now, clock }) => {
-                    format!("{} us, clock {} us", now.micros(), clock.micros())
-                }
-                Call::Submit(Request { ticket, arrived, until, ask }) => {
-                    let key =
-                        ask.key.as_ref().map_or(String::new(), |key| format!(" key {}", key.text));
-                    let (arrived, until) = (arrived.micros(), until.micros());
-                    format!(
-                        "{arrived} us: t{} asks until {until}{key}: {:?}",
-                        ticket.0, ask.command
-                    )
-                }
-                Call::Withdraw(ticket) => format!("t{} hangs up", ticket.0),
-                Call::Close => "close".to_owned(),
-                Call::Deliver(reply, clock) => {
-                    format!("{} us: deliver to t{}", clock.micros(), reply.ticket.0)
-                }
-                Call::Handed(lease, true) => format!("lease {} taken", lease.fence()),
-                Call::Handed(lease, false) => format!("lease {} not taken", lease.fence()),
-            };
-            story += &line;
-            story.extend(told.iter().map(|(to, told, _)| format!("\n    -> t{}: {told:?}", to.0)));
-            story.push('\n');
-        }
-        story
+        story(&self.calls)
     }
-}
-
-/// Calls the engine; replies that have to leave go to `pending`.
-fn perform(engine: &mut Engine, call: &Call, pending: &mut Vec<Reply>) -> Result<Came, String> {
-    let mut step = Step::default();
-    let mut told = Vec::new();
-    match call.clone() {
-        Call::Advance(at) => {
-            if !engine.advance(at, &mut step) {
-                return Err("a turn was too short for a small history".into());
-            }
-        }
-        Call::Submit(request) => engine.submit(request, &mut step),
-        Call::Withdraw(ticket) => engine.withdraw(ticket, &mut step),
-        Call::Close => engine.close(&mut step),
-        Call::Deliver(reply, clock) => {
-            let reply = engine.deliver(reply, clock, &mut step);
-            told.push((reply.ticket, reply.told, reply.waited));
-        }
-        Call::Handed(lease, taken) => engine.handed(lease, taken, &mut step),
-    }
-    let replies = step.replies.iter().map(|it| (it.ticket, it.told.clone(), it.waited));
-    told.splice(0..0, replies);
-    pending.extend(step.replies);
-    Ok((step.entries, told))
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, should: &T) -> Result<(), String> {
     if is == should { Ok(()) } else { Err(format!("{what}: is {is:#?}\nshould be {should:#?}")) }
+}
+
+/// Where a request stands among all.
+fn place(ticket: Ticket) -> usize {
+    usize::try_from(ticket.0).expect("few tickets")
 }
 
 /// What makes two requests the same.

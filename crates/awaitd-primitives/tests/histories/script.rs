@@ -20,12 +20,20 @@ pub(crate) enum Pass {
 pub(crate) struct Turn {
     pub(crate) pass: Pass,
     pub(crate) acts: Vec<Act>,
-    /// The disk is stalled: no reply leaves in this turn.
-    pub(crate) stalled: bool,
-    /// How long the append takes, before the replies leave.
-    pub(crate) append: Pass,
+    /// What becomes of the append, and how long that takes.
+    pub(crate) append: (Append, Pass),
     /// What becomes of the answers that leave, one after the other, again and again.
     pub(crate) fates: Vec<Fate>,
+}
+
+/// What of the journal becomes durable in a turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Append {
+    /// Nothing: the disk is stalled.
+    Stalled,
+    /// What came before this turn.
+    Earlier,
+    All,
 }
 
 /// What becomes of an answer.
@@ -69,8 +77,7 @@ pub(crate) fn script(seed: u64) -> Vec<Turn> {
     let mut turns = vec![Turn {
         pass: Pass::By(Duration::ZERO),
         acts: vec![plain(configure(&mut rng, "q"))],
-        stalled: false,
-        append: Pass::By(Duration::ZERO),
+        append: (Append::All, Pass::By(Duration::ZERO)),
         fates: vec![Fate::Taken],
     }];
     // Some histories are hasty, so that much happens within one wait, some slow.
@@ -99,15 +106,20 @@ fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {
         it if it < sloppy * 2 => Fate::Later,
         _ => Fate::Taken,
     };
+    let append = match rng.u32(0..20) {
+        it if it < sloppy => Append::Stalled,
+        it if it < sloppy * 2 => Append::Earlier,
+        _ => Append::All,
+    };
+    let takes = match rng.u32(0..30) {
+        it if it < sloppy => Pass::By(length(rng, slow)),
+        it if it < sloppy * 2 => Pass::ToNext(Duration::ZERO),
+        _ => Pass::By(Duration::ZERO),
+    };
     Turn {
         pass,
         acts: (0..rng.usize(1..5)).map(|_| act(rng)).collect(),
-        stalled: rng.u32(0..20) < sloppy,
-        append: match rng.u32(0..30) {
-            it if it < sloppy => Pass::By(length(rng, slow)),
-            it if it < sloppy * 2 => Pass::ToNext(Duration::ZERO),
-            _ => Pass::By(Duration::ZERO),
-        },
+        append: (append, takes),
         fates: (0..5).map(|_| fate(rng)).collect(),
     }
 }
@@ -222,7 +234,7 @@ fn configure(rng: &mut Rng, queue: &str) -> Command {
 fn payload(rng: &mut Rng) -> Payload {
     let bytes = [rng.u8(..)];
     let content_type = rng.bool().then(|| "text/plain".into());
-    Payload { bytes: bytes.as_slice().into(), content_type }
+    Payload { body: bytes.as_slice().into(), content_type }
 }
 
 fn delay(rng: &mut Rng) -> Duration {

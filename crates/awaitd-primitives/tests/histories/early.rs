@@ -1,0 +1,132 @@
+//! No reply leaves before what it tells is durable: by the records alone, not by what the core says
+//! of its replies.
+
+use std::collections::BTreeMap;
+
+use awaitd_primitives::*;
+
+use crate::model::Told;
+
+/// Where in the journal each fact is; a position is a count of entries.
+#[derive(Default)]
+pub(crate) struct Early {
+    /// So many entries have come.
+    pub(crate) committed: u64,
+    /// So many of them are durable.
+    pub(crate) durable: u64,
+    /// The newest entry about a job, other than the grant of a lease.
+    jobs: BTreeMap<JobId, u64>,
+    /// Of the grant of a lease.
+    leases: BTreeMap<LeaseId, u64>,
+    ends: BTreeMap<LeaseId, u64>,
+    keeps: BTreeMap<(LeaseId, Time), u64>,
+    generations: BTreeMap<u64, u64>,
+    memories: BTreeMap<(Thing, String), u64>,
+    /// Up to which lease number each mark reaches.
+    marks: Vec<(u64, u64)>,
+    /// What each who was told something has to wait for.
+    needed: BTreeMap<Ticket, u64>,
+}
+
+impl Early {
+    /// Takes note of what came of one call.
+    pub(crate) fn note<'a>(
+        &mut self,
+        entries: &[Entry],
+        told: impl Iterator<Item = (&'a Request, &'a Told)>,
+    ) -> Result<(), String> {
+        let before = self.committed;
+        for entry in entries {
+            self.committed += 1;
+            entry.records.iter().for_each(|record| self.place(record));
+        }
+        for (request, told) in told {
+            let needed = match told {
+                Ok(Answer::Got(got)) if is_plain(&request.ask) => self.of_plain(got)?,
+                told => self.of_any(request, told).max(before),
+            };
+            self.needed.insert(request.ticket, needed);
+        }
+        Ok(())
+    }
+
+    fn place(&mut self, record: &Record) {
+        let at = self.committed;
+        match record {
+            Record::Placed { job, .. } => _ = self.jobs.insert(*job, at),
+            Record::Leased { lease, .. } => _ = self.leases.insert(*lease, at),
+            Record::Settled { lease, held, .. } => {
+                self.ends.insert(*lease, at);
+                if let Held::Job { job, .. } = held {
+                    self.jobs.insert(*job, at);
+                }
+            }
+            Record::Extended { lease, until } => _ = self.keeps.insert((*lease, *until), at),
+            Record::Drained { generation, .. } | Record::Set { generation, .. } => {
+                self.generations.insert(*generation, at);
+            }
+            Record::Remembered { thing, key, .. } => {
+                self.memories.insert((thing.clone(), key.to_string()), at);
+            }
+            Record::Reserved { upto, .. } => self.marks.push((*upto, at)),
+            _ => {}
+        }
+    }
+
+    /// A plain get tells of its job, as it was before, and of a number.
+    fn of_plain(&self, got: &Got) -> Result<u64, String> {
+        let mut marks = self.marks.iter().filter(|(upto, _)| got.lease.fence() <= *upto);
+        let (_, mark) = marks.next().ok_or("the number of a lease was never reserved")?;
+        Ok(*self.jobs.get(&got.job).unwrap_or(&0).max(mark))
+    }
+
+    /// Everything else tells of its own facts, and may tell of anything that was there before.
+    fn of_any(&self, request: &Request, told: &Told) -> u64 {
+        let ask = &request.ask;
+        let own = match told {
+            Ok(Answer::Placed { job, .. }) => self.jobs.get(job),
+            Ok(Answer::Got(got)) => self.leases.get(&got.lease),
+            Ok(Answer::Acquired(grant)) => self.leases.get(&grant.lease),
+            Ok(Answer::Extended(grant)) => self.keeps.get(&(grant.lease, grant.until)),
+            Ok(
+                Answer::Joined { generation }
+                | Answer::Set { generation }
+                | Answer::Happened { generation, .. },
+            ) => self.generations.get(generation),
+            Ok(Answer::Settled) => match &ask.command {
+                Command::Done { lease } | Command::Nack { lease, .. } => self.ends.get(&lease.id),
+                _ => None,
+            },
+            _ => None,
+        };
+        let key = ask.key.as_ref().filter(|_| told.is_ok()).zip(ask.command.thing());
+        let memory = key.and_then(|(key, of)| self.memories.get(&(of, key.text.to_string())));
+        own.into_iter().chain(memory).max().copied().unwrap_or(0)
+    }
+
+    /// Whether a reply may leave now; if it is a plain get, also whether it waits for too much.
+    pub(crate) fn check(&self, request: &Request, reply: &Reply) -> Result<(), String> {
+        let (needed, durable) = (self.needed[&request.ticket], self.durable);
+        let plain = is_plain(&request.ask) && matches!(reply.told, Ok(Answer::Got(_)));
+        if needed > durable {
+            Err(format!("left too early, at {durable} instead of {needed}: {reply:?}"))
+        } else if plain && reply.after.0 > needed {
+            Err(format!("waited for more than {needed}: {reply:?}"))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// The leases that become durable with this many entries.
+    pub(crate) fn becomes_durable(&mut self, upto: u64) -> Vec<LeaseId> {
+        let before = std::mem::replace(&mut self.durable, upto);
+        let newly = |position: &u64| *position > before && *position <= upto;
+        self.leases.iter().filter(|(_, at)| newly(at)).map(|(lease, _)| *lease).collect()
+    }
+}
+
+/// Whether the worst that can come of a get is that its job is handed out once more.
+fn is_plain(ask: &Ask) -> bool {
+    ask.key.is_none()
+        && matches!(ask.command, Command::Get { mode: GetMode::Leased(_), settle: None, .. })
+}
