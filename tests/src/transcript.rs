@@ -28,5 +28,5 @@ mod words;
 
 pub use asking::{Asking, Hands};
 pub use play::{Played, World, play};
-pub use said::{Facts, Lease, Said, told};
+pub use said::{Facts, Lease, Said, here, told};
 pub use script::{Places, Script, What};

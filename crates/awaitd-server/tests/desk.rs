@@ -1,10 +1,12 @@
 //! The loop behind the desk, without HTTP: who is told what and when, and what becomes of an answer
 //! that nobody takes. Time stands still unless it is moved.
 
+use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use awaitd_journal::{Journal, JournalError, Kept};
+use awaitd_journal::{Appended, Journal, JournalError, Kept};
 use awaitd_primitives::{
     Answer, Ask, Command, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record, Refusal, State,
 };
@@ -26,7 +28,7 @@ fn ask(command: Command) -> Ask {
 }
 
 fn put(desk: &Desk, wait: Duration) -> Asked {
-    let payload = Payload { bytes: b"job"[..].into(), content_type: None };
+    let payload = Payload { body: b"job"[..].into(), content_type: None };
     desk.ask(ask(Command::Put { queue: queue(), payload, delay: Duration::ZERO }), wait)
 }
 
@@ -57,7 +59,7 @@ async fn a_put_answers_who_waits() {
     assert_eq!(desk.census().await.waits, 1);
     assert!(matches!(put(&desk, Duration::ZERO).await.told, Ok(Answer::Placed { .. })));
     let told = waiting.await;
-    assert_eq!(&*got(&told).payload.bytes, b"job");
+    assert_eq!(got(&told).payload.body, b"job"[..].into());
     told.delivery.expect("a lease is delivered").taken();
     let census = desk.census().await;
     assert_eq!((census.waits, census.undelivered, census.queues[0].0.leased), (0, 0, 1));
@@ -157,12 +159,33 @@ async fn the_journal_has_it_all() {
 struct Slow(Arc<Semaphore>);
 
 impl Journal for Slow {
-    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
-        if !entries.is_empty() {
-            self.0.acquire().await.expect("nobody closes it").forget();
-        }
-        Ok(())
+    type Appending = Appending;
+
+    fn append(&mut self, entries: Vec<Entry>, _: bool) -> Appending {
+        let allowed = Arc::clone(&self.0);
+        Box::pin(async move {
+            if !is_a_start(&entries) {
+                allowed.acquire().await.expect("nobody closes it").forget();
+            }
+            Ok(Appended { entries, ..Appended::default() })
+        })
     }
+
+    fn seal(&mut self) -> Appending {
+        Box::pin(async { Ok(Appended::default()) })
+    }
+
+    fn key(&self) -> [u8; 32] {
+        [7; 32]
+    }
+}
+
+type Appending = Pin<Box<dyn Future<Output = Result<Appended, JournalError>> + Send>>;
+
+/// What every start writes.
+fn is_a_start(entries: &[Entry]) -> bool {
+    let mut records = entries.iter().flat_map(|entry| &entry.records);
+    records.all(|it| matches!(it, Record::Tied { .. } | Record::Reserved { .. }))
 }
 
 /// Nobody is told of what is not durable, not even by a read that comes after it.
@@ -239,8 +262,22 @@ async fn a_place_is_kept_from_the_moment_of_the_hang_up() {
 struct Broken;
 
 impl Journal for Broken {
-    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
-        if entries.is_empty() { Ok(()) } else { Err(JournalError("the disk is gone".into())) }
+    type Appending = Ready<Result<Appended, JournalError>>;
+
+    fn append(&mut self, entries: Vec<Entry>, _: bool) -> Self::Appending {
+        ready(if is_a_start(&entries) {
+            Ok(Appended { entries, ..Appended::default() })
+        } else {
+            Err(JournalError("the disk is gone".into()))
+        })
+    }
+
+    fn seal(&mut self) -> Self::Appending {
+        ready(Ok(Appended::default()))
+    }
+
+    fn key(&self) -> [u8; 32] {
+        [7; 32]
     }
 }
 
@@ -251,7 +288,7 @@ async fn a_broken_journal_ends_the_server() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut putting = put(&desk, Duration::ZERO);
     let ended = server.serve(listener, std::future::pending()).await.unwrap_err();
-    assert_eq!(ended.to_string(), "failed to append to the journal: the disk is gone");
+    assert_eq!(ended.to_string(), "the disk is gone");
     assert!(is_pending(&mut putting));
 }
 
@@ -259,9 +296,19 @@ async fn a_broken_journal_ends_the_server() {
 struct Panics;
 
 impl Journal for Panics {
-    async fn append(&mut self, entries: &[Entry]) -> Result<(), JournalError> {
-        assert!(entries.is_empty(), "after all was written");
-        Ok(())
+    type Appending = Ready<Result<Appended, JournalError>>;
+
+    fn append(&mut self, entries: Vec<Entry>, _: bool) -> Self::Appending {
+        assert!(is_a_start(&entries), "after all was written");
+        ready(Ok(Appended { entries, ..Appended::default() }))
+    }
+
+    fn seal(&mut self) -> Self::Appending {
+        ready(Ok(Appended::default()))
+    }
+
+    fn key(&self) -> [u8; 32] {
+        [7; 32]
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Ask, At, Engine, Entry, LeaseId, Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Engine, Entry, LeaseId, Position, Reply, Request, State, Step, Ticket, Time,
 };
 use awaitd_tests::transcript::{Asking, Hands, Said, Script, What, World, told};
 
@@ -19,6 +19,8 @@ pub(super) struct Core {
     /// Whose answer is on its way, and what it grants.
     sent: BTreeMap<String, Option<LeaseId>>,
     last_ticket: u64,
+    /// Everything up to here is durable.
+    durable: Position,
     /// Replies that are not durable yet, if nothing becomes durable.
     stalled: Option<Vec<Reply>>,
     stops: Vec<Duration>,
@@ -27,10 +29,16 @@ pub(super) struct Core {
 impl Core {
     /// One that is asked for the first time.
     pub(super) fn new(script: &Script) -> Self {
+        let mut engine = Engine::new(State::new(), script.limits.clone());
+        let mut step = Step::default();
+        engine.start(At::default(), 0, &mut step);
+        let durable = engine.judged();
+        engine.durable(durable);
         Self {
-            engine: Engine::new(State::new(), script.limits.clone()),
+            engine,
             now: Time::ZERO,
-            entries: Vec::new(),
+            durable,
+            entries: step.entries,
             open: BTreeMap::new(),
             sent: BTreeMap::new(),
             last_ticket: 0,
@@ -61,10 +69,15 @@ impl Core {
                 return heard;
             }
             self.entries.extend(entries);
-            match &mut self.stalled {
-                Some(stalled) => stalled.extend(replies),
-                None => heard.extend(self.deliver(replies, &mut step)),
+            if self.stalled.is_none() {
+                self.durable = self.engine.judged();
+                self.engine.durable(self.durable);
             }
+            let durable = self.durable;
+            let (leaving, held): (Vec<_>, Vec<_>) =
+                replies.into_iter().partition(|reply| reply.after <= durable);
+            self.stalled.iter_mut().for_each(|stalled| stalled.extend(held.iter().cloned()));
+            heard.extend(self.deliver(leaving, &mut step));
         }
     }
 
@@ -79,8 +92,10 @@ impl Core {
     /// Looks at replies and hands them over.
     fn deliver(&mut self, replies: Vec<Reply>, step: &mut Step) -> Vec<(String, Said)> {
         let mut heard = Vec::new();
-        let looked: Vec<Reply> =
-            replies.into_iter().map(|reply| self.engine.deliver(reply, self.now, step)).collect();
+        let looked: Vec<Reply> = replies
+            .into_iter()
+            .filter_map(|reply| self.engine.deliver(reply, self.now, step))
+            .collect();
         for reply in looked {
             let lease = granted(&reply);
             // Whoever hung up meanwhile takes nothing.
@@ -167,6 +182,8 @@ impl World for Core {
             }
             What::GoesOn => {
                 let stalled = self.stalled.take().expect("only what stalls goes on");
+                self.durable = self.engine.judged();
+                self.engine.durable(self.durable);
                 let mut step = Step::default();
                 let mut heard = self.deliver(stalled, &mut step);
                 heard.extend(self.turn(|_, next| *next = step));

@@ -8,7 +8,7 @@ use awaitd_primitives::{
     Command, GetMode, LeaseId, LeaseRef, LockView, Name, QueueConfig, QueueView, QueueWaiters,
     Thing, Time,
 };
-use awaitd_tests::transcript::{Asking, Facts, Lease, Said};
+use awaitd_tests::transcript::{Asking, Facts, Lease, Said, here};
 use awaitd_tests::{Asked, Client, Heard};
 use serde_json::{Value, json};
 
@@ -68,7 +68,7 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
         Command::ReadQueue { queue } => Sent::new("GET", format!("/v1/queues/{queue}")),
         Command::ListQueues { prefix, cursor, limit } => list(prefix, cursor.clone(), *limit),
         Command::DeleteQueue { queue } => Sent::new("DELETE", format!("/v1/queues/{queue}")),
-        Command::Put { queue, payload, delay } => put(queue, &payload.bytes, *delay),
+        Command::Put { queue, payload, delay } => put(queue, here(payload), *delay),
         Command::Get { queue, mode, settle } => {
             get(queue, *mode, settle.as_ref().map(|lease| path(lease, leases)))
         }
@@ -79,7 +79,7 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
         }
         Command::SetEvent { event, value, only_unset } => Sent {
             only_if_none: *only_unset,
-            ..Sent::new("PUT", format!("/v1/events/{event}")).body(&*value.bytes)
+            ..Sent::new("PUT", format!("/v1/events/{event}")).body(here(value))
         },
         Command::ClearEvent { event } => Sent::new("DELETE", format!("/v1/events/{event}")),
         Command::WaitEvent { event, after } => Sent::new("GET", format!("/v1/events/{event}"))

@@ -185,5 +185,5 @@ fn name(words: &mut Words) -> Result<Name, String> {
 }
 
 fn payload(text: &str) -> Payload {
-    Payload { bytes: text.as_bytes().into(), content_type: None }
+    Payload { body: text.as_bytes().into(), content_type: None }
 }

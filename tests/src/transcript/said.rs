@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Granted, LockView, QueueConfig, QueueView, Refusal, Thing, Time, Withdrawal,
+    Answer, Granted, LockView, Payload, QueueConfig, QueueView, Refusal, Thing, Time, Withdrawal,
 };
 
 use super::play::Numbers;
@@ -200,11 +200,11 @@ pub fn told(told: &Result<Answer, Refusal>, now: Time) -> Said {
             let lease = Lease { fence: got.lease.fence(), thing: Thing::Queue(got.queue.clone()) };
             // At most once: done once it is delivered, so there is no lease to come back with.
             let lease = got.until.map(|_| lease);
-            Said::Got(got.job.0, text(&got.payload.bytes), lease, got.attempt)
+            Said::Got(got.job.0, text(here(&got.payload)), lease, got.attempt)
         }
         Answer::Joined { generation } => Said::Drained(*generation),
         Answer::Set { generation } => Said::Generation(*generation, String::new()),
-        Answer::Happened { generation, value } => Said::Generation(*generation, text(&value.bytes)),
+        Answer::Happened { generation, value } => Said::Generation(*generation, text(here(value))),
         Answer::Acquired(grant) => {
             Said::Acquired(Lease { fence: grant.lease.fence(), thing: grant.thing.clone() })
         }
@@ -259,9 +259,15 @@ fn refused(refusal: &Refusal, now: Time) -> Said {
         | Refusal::TooManyWaits
         | Refusal::TooManyKeys
         | Refusal::TooManyNames
+        | Refusal::DiskFull
         | Refusal::ShuttingDown => Facts::default(),
     };
     Said::Refused(refusal.code().into(), facts)
+}
+
+/// The bytes of what is in memory.
+pub fn here(payload: &Payload) -> &[u8] {
+    payload.body.here().expect("no transcript has more than memory holds")
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -4,7 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::{
     Answer, Census, Command, Entry, GetMode, Got, Held, JobId, LeaseId, LockView, Name, Outcome,
-    Payload, QueueConfig, QueueView, QueueWaiters, Record, Reply, Then, Thing, Ticket, Time,
+    Payload, Position, QueueConfig, QueueView, QueueWaiters, Record, Reply, Then, Thing, Ticket,
+    Time,
 };
 
 use crate::config::Config;
@@ -22,7 +23,7 @@ fn name(text: &str) -> Name {
 }
 
 fn payload() -> Payload {
-    Payload { bytes: b"x"[..].into(), content_type: None }
+    Payload { body: b"x"[..].into(), content_type: None }
 }
 
 fn happened(metrics: &Metrics, records: Vec<Record>) {
@@ -48,6 +49,7 @@ fn leased(held: &Held) -> Record {
         length: SECOND,
         until: Some(Time::ZERO + SECOND),
         waited: SECOND,
+        ready_at: Time::ZERO,
     }
 }
 
@@ -155,6 +157,7 @@ fn waits_that_ended_well_are_observed() {
         waited: 30 * SECOND,
         waits: true,
         repeat: false,
+        after: Position::default(),
     };
     let again = Reply { repeat: true, ..reply(&get, Ok(got.clone())) };
     let empty = Err(awaitd_primitives::Refusal::Empty);
@@ -219,7 +222,10 @@ fn names_beyond_the_most_are_summed() {
 fn a_name_that_goes_leaves_its_counts_behind() {
     let metrics = metrics(1);
     happened(&metrics, vec![placed("a"), placed("a"), placed("b")]);
-    happened(&metrics, vec![Record::Deleted { thing: Thing::Queue(name("a")), dropped: 2 }]);
+    happened(
+        &metrics,
+        vec![Record::Deleted { thing: Thing::Queue(name("a")), dropped: 2, leases: Vec::new() }],
+    );
     let census = Census { queues: vec![(view("b", 1), false)], ..Census::default() };
     let page = metrics.render(&census, Time::ZERO);
     assert_eq!(value(&page, r#"awaitd_jobs_total{queue="_other",event="put"}"#), "3");
