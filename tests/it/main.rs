@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod deploy;
+mod durability;
 mod hangups;
 mod lifecycle;
 mod metrics;

@@ -45,10 +45,20 @@ impl Server {
     /// `awaitd` with exactly these arguments and these variables and no other `AWAITD_…`; ready
     /// for requests, unless it ended before it listened.
     pub fn run(args: &[&str], variables: &[(&str, &str)]) -> Result<Self, Failed> {
+        Self::under(&[], args, variables)
+    }
+
+    /// The same, started by a program that does something to it: `fiu-run -x`, for instance. The
+    /// program must become awaitd (`exec`), since signals go to it.
+    pub fn under(
+        program: &[&str],
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self, Failed> {
         // A thousand parked waits are more than the files that some shells allow at first.
         let all_files = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
         let mut command = Command::new("sh");
-        command.args(["-c", all_files]).arg(binary()).args(args);
+        command.args(["-c", all_files]).args(program).arg(binary()).args(args);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("AWAITD_") {
                 command.env_remove(name);
@@ -96,9 +106,14 @@ impl Server {
 
     /// Sends a signal by its name: `TERM`, `INT`.
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
+        let pid = self.pid().to_string();
         let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
         assert!(sent.success(), "the server was not there to hear {name}");
+    }
+
+    /// The number of its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its exit code, once it has ended; `None` if a signal ended it.

@@ -5,6 +5,7 @@ mod mutants;
 mod sharpness;
 mod test;
 mod tools;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -26,6 +27,8 @@ enum Command {
         /// Only rules whose names contain this
         only: Option<String>,
     },
+    /// Kills the server again and again among its clients, and holds it to what it told them
+    Torture(torture::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sharpness { histories, only } => sharpness::run(histories, only.as_deref()),
+        Command::Torture(args) => torture::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
