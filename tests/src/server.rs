@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::binary::binary;
@@ -19,6 +19,8 @@ pub struct Server {
     child: Child,
     at: SocketAddr,
     log: Arc<Mutex<String>>,
+    /// Who reads what it says.
+    readers: Vec<JoinHandle<()>>,
 }
 
 /// A server that ended instead of listening.
@@ -69,19 +71,17 @@ impl Server {
         let mut child = command.spawn().expect("sh runs");
         let log = Arc::new(Mutex::new(String::new()));
         let (told, listening) = channel();
-        follow(child.stdout.take().expect("a pipe"), &log, told.clone());
-        follow(child.stderr.take().expect("a pipe"), &log, told);
-        match first_address(&listening) {
-            Some(at) => {
-                let server = Self { child, at, log };
-                server.wait_until_ready();
-                Ok(server)
-            }
-            None => Err(Failed {
-                code: child.wait().expect("a child can be awaited").code(),
-                log: log.lock().expect("a reader does not panic").clone(),
-            }),
+        let out = follow(child.stdout.take().expect("a pipe"), &log, told.clone());
+        let err = follow(child.stderr.take().expect("a pipe"), &log, told);
+        let at = first_address(&listening);
+        // Without an address it has ended.
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut server = Self { child, at: at.unwrap_or(nowhere), log, readers: vec![out, err] };
+        if at.is_some() && server.wait_until_ready() {
+            return Ok(server);
         }
+        let code = server.child.wait().expect("a child can be awaited").code();
+        Err(Failed { code, log: server.whole_log() })
     }
 
     /// Its address as a URL without a path.
@@ -126,7 +126,16 @@ impl Server {
             code.is_some()
         })
         .await;
+        self.whole_log();
         code.flatten()
+    }
+
+    /// All that it ever said; it has ended.
+    fn whole_log(&mut self) -> String {
+        for reader in self.readers.drain(..) {
+            reader.join().expect("a reader does not panic");
+        }
+        self.log()
     }
 
     /// What `/metrics` says now.
@@ -143,10 +152,14 @@ impl Server {
         until(&what, async || self.scrape().await.count("awaitd_waiters", &labels) == count).await;
     }
 
-    fn wait_until_ready(&self) {
+    /// `false` if it ended before it was ready.
+    fn wait_until_ready(&mut self) -> bool {
         for _ in 0..1_000 {
             if status_of(self.at, "/readyz") == Some(200) {
-                return;
+                return true;
+            }
+            if self.child.try_wait().expect("a child can be awaited").is_some() {
+                return false;
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -166,7 +179,11 @@ impl Drop for Server {
 }
 
 /// Keeps what a stream says, and passes on each line.
-fn follow(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>, told: Sender<String>) {
+fn follow(
+    stream: impl Read + Send + 'static,
+    log: &Arc<Mutex<String>>,
+    told: Sender<String>,
+) -> JoinHandle<()> {
     let log = Arc::clone(log);
     thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
@@ -174,7 +191,7 @@ fn follow(stream: impl Read + Send + 'static, log: &Arc<Mutex<String>>, told: Se
             // Once the address is known nobody listens any more.
             let _ = told.send(line);
         }
-    });
+    })
 }
 
 /// The first URL with a port that is printed; `None` if all ends before. Not any address: that a

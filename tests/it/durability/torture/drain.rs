@@ -6,9 +6,8 @@ use std::time::{Duration, Instant};
 use awaitd_tests::oracle::{Promise, Told};
 use awaitd_tests::until;
 
-use super::ground::{Ground, LATE, ONCE, QUEUES, WORK};
+use super::ground::{Ground, LATE, ONCE, QUEUES, WORK, name};
 use super::held::Held;
-use super::worker::name;
 use super::{Actor, Torture};
 
 /// Of the leases under which the queues are drained.
@@ -16,7 +15,7 @@ const LEASE: Duration = Duration::from_secs(30);
 
 impl Torture {
     /// Starts the server once more, without anything that disturbs it.
-    pub(super) async fn drain(&mut self) {
+    pub(in super::super) async fn drain(&mut self) {
         self.ground.oracle().started(Instant::now());
         let server = self.data.start(&[]);
         let ground = self.ground.of(&server);
@@ -72,13 +71,13 @@ async fn drain(ground: &Ground, queue: &str) {
         }
         let heard = heard.expect(200);
         let number = heard.number("awaitd-job");
-        let told = Told { name: name(&heard), number, fence: heard.number("awaitd-fence") };
+        let told = Told { name: name(ground, &heard), number, fence: heard.number("awaitd-fence") };
         ground.oracle().got(&asked, told, (LEASE, Promise::Plain), Instant::now());
         // Without delays a job keeps its place, whatever happened to it. A late one has the place of
         // the moment at which it was due.
         match queue {
             WORK | ONCE if number < last => {
-                ground.oracle().complain(format!("{queue}: {} after {last}", name(&heard)));
+                ground.oracle().complain(format!("{queue}: {number} after {last}"));
             }
             WORK | ONCE | LATE => last = number,
             _ => unreachable!("there are three queues"),

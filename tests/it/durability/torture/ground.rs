@@ -85,3 +85,23 @@ impl Ground {
 pub(super) fn ms(length: Duration) -> String {
     format!("{}ms", length.as_millis())
 }
+
+/// The body of a job: its name, again and again, so that no part of another looks like it. The name
+/// ends in how long it is.
+pub(super) fn body(name: &str) -> String {
+    let length = name.rsplit('-').next().and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = format!("{name} ");
+    body.extend(name.chars().cycle().take(length));
+    body
+}
+
+/// The name of the job that was got.
+pub(super) fn name<'a>(ground: &Ground, heard: &'a Heard) -> &'a str {
+    let text = heard.text();
+    let name = text.split(' ').next().unwrap_or_default();
+    if text != body(name) {
+        let length = text.len();
+        ground.oracle().complain(format!("{name}: {length} bytes that are not what was put"));
+    }
+    name
+}

@@ -76,10 +76,10 @@ async fn what_was_told_holds_however_often_it_is_killed() {
         torture.live(&[], &[], ending).await;
         let told = torture.ground.summary();
         eprintln!("round {round} of {rounds}: {segments}, {ending:?}; {told}");
-        torture.ground.oracle().content();
+        torture.content();
     }
     torture.drain().await;
-    torture.ground.oracle().content();
+    torture.content();
 }
 
 /// A server that keeps nothing must not pass, or this test would say nothing about one that does.
@@ -89,7 +89,7 @@ async fn the_oracle_notices_a_server_that_forgets() {
     let ending = Ending::End(End::Kill, Duration::from_millis(200));
     torture.live(&[], &["--memory"], ending).await;
     // It has not forgotten anything yet.
-    torture.ground.oracle().content();
+    torture.content();
     for _ in 0..2 {
         torture.live(&[], &["--memory"], ending).await;
     }
@@ -138,14 +138,27 @@ impl Torture {
                 end.of(server).await;
                 self.crew = working.join_all().await;
             }
-            Ending::ByItself(code) => {
-                let mut server = self.data.start_under(program, flags);
-                let working = self.send_out(&server);
-                assert_eq!(server.exit_code().await, Some(code), "{}", server.log());
-                self.crew = working.join_all().await;
-            }
+            Ending::ByItself(code) => match self.data.try_start(program, flags) {
+                Ok(mut server) => {
+                    let working = self.send_out(&server);
+                    assert_eq!(server.exit_code().await, Some(code), "{}", server.log());
+                    assert!(!server.log().contains("panicked"), "{}", server.log());
+                    self.crew = working.join_all().await;
+                }
+                // So soon that nobody could ask it for anything.
+                Err(failed) => {
+                    assert!(failed.code.is_some_and(|code| code != 0), "{failed:?}");
+                    assert!(!failed.log.contains("panicked"), "{failed:?}");
+                }
+            },
         }
         self.ground.oracle().died(Instant::now());
+    }
+
+    /// Goes on only if nothing that was told so far was wrong.
+    #[track_caller]
+    pub(super) fn content(&self) {
+        self.ground.oracle().content();
     }
 
     /// All work until the server is gone.

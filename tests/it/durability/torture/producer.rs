@@ -6,7 +6,7 @@ use awaitd_tests::Heard;
 use awaitd_tests::oracle::Asked;
 use fastrand::Rng;
 
-use super::ground::{Ground, LATE, MAXSIZE, ONCE, WORK, ms};
+use super::ground::{Ground, LATE, MAXSIZE, ONCE, QUEUES, WORK, body, ms};
 
 /// Puts that were told and may be repeated, for as long as they are remembered.
 const REPEATABLE: usize = 8;
@@ -85,7 +85,7 @@ impl Producer {
     /// The next job: mostly small, sometimes larger than a small segment.
     async fn draw(&mut self, ground: &Ground) -> Option<Put> {
         if self.puts == 0 {
-            for queue in super::ground::QUEUES {
+            for queue in QUEUES {
                 let path = format!("/v1/queues/{queue}");
                 ground.client().put(&path, MAXSIZE).attempt().await?;
             }
@@ -100,11 +100,11 @@ impl Producer {
             1..=4 => rng.usize(..20_000),
             _ => rng.usize(..300),
         };
-        let name = format!("{queue}-{}-{}", self.name, self.puts);
+        let name = format!("{queue}-{}-{}-{length}", self.name, self.puts);
         let key = rng.bool().then(|| name.clone());
         let delay_ms = ms(delay);
         let path = format!("/v1/queues/{queue}/jobs?delay={delay_ms}&wait={}", ms(wait));
-        let body = format!("{name} {}", "x".repeat(length));
+        let body = body(&name);
         let now = Instant::now();
         let asked = ground.ask();
         ground.oracle().putting(queue, &name, delay, now);

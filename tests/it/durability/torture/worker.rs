@@ -7,7 +7,7 @@ use awaitd_tests::Heard;
 use awaitd_tests::oracle::{Asked, Promise, Told};
 use fastrand::Rng;
 
-use super::ground::{Ground, LATE, ONCE, WORK, ms};
+use super::ground::{Ground, LATE, ONCE, WORK, ms, name};
 use super::held::{Held, Outcome};
 
 /// Jobs in one hand; who has more does one.
@@ -149,7 +149,7 @@ impl Worker {
 
     fn got(&mut self, ground: &Ground, asked: &Asked, heard: &Heard, lease: (Duration, Promise)) {
         let fence = heard.number("awaitd-fence");
-        let told = Told { name: name(heard), number: heard.number("awaitd-job"), fence };
+        let told = Told { name: name(ground, heard), number: heard.number("awaitd-job"), fence };
         ground.oracle().got(asked, told, lease, Instant::now());
         self.held.push(Held::job(heard, lease.0));
     }
@@ -212,16 +212,11 @@ impl Taker {
         match heard.status {
             200 => {
                 let number = heard.number("awaitd-job");
-                ground.oracle().took(&asked, name(&heard), number, Instant::now());
+                ground.oracle().took(&asked, name(ground, &heard), number, Instant::now());
                 Some(())
             }
             204 => Some(()),
             _ => ground.unexpected(&path, &heard),
         }
     }
-}
-
-/// What a job's body begins with.
-pub(super) fn name(heard: &Heard) -> &str {
-    heard.text().split(' ').next().unwrap_or_default()
 }
