@@ -1,4 +1,5 @@
 //! "A 2xx is sent only after the change is on stable storage": the real binary with a real
 //! directory, killed, starved, lied to about the time, and started again.
 
+mod restarts;
 mod torture;
