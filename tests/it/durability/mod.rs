@@ -1,5 +1,6 @@
 //! "A 2xx is sent only after the change is on stable storage": the real binary with a real
 //! directory, killed, starved, lied to about the time, and started again.
 
+mod refusals;
 mod restarts;
 mod torture;
