@@ -1,0 +1,138 @@
+//! A disk that fails from outside, by libfiu: the process ends with 74 and says why, nothing that was
+//! withheld is sent, and after a start without faults all that was told is there.
+
+use std::process::Command;
+use std::time::Duration;
+
+use awaitd_tests::{Data, End, Server, package};
+
+use super::torture::{Ending, Torture};
+
+/// `EX_IOERR`.
+const BROKEN: i32 = 74;
+
+/// What can fail, and with which error: EIO and, as if out of nowhere, ENOSPC.
+const FAULTS: [(&str, u8); 3] =
+    [("posix/io/sync/fdatasync", 5), ("posix/io/rw/pwrite", 5), ("posix/io/rw/pwrite", 28)];
+
+/// `fiu-run -x`, with this command for libfiu, and its pipes in the directory's folder.
+fn fiu_run(data: &Data, command: &str) -> Option<Vec<String>> {
+    let program = package("fiu-utils", "fiu-run")?;
+    let pipes = data.folder.inside("fiu");
+    let words = [program.to_str().expect("a path is text"), "-x", "-f", &pipes];
+    let mut words: Vec<_> = words.iter().map(ToString::to_string).collect();
+    if !command.is_empty() {
+        words.extend(["-c".to_owned(), command.to_owned()]);
+    }
+    Some(words)
+}
+
+/// From now on it fails.
+fn break_disk(data: &Data, server: &Server, fault: &str, errno: u8) {
+    let enable = format!("enable name={fault},failinfo={errno}");
+    let pipes = data.folder.inside("fiu");
+    let mut command = Command::new("fiu-ctrl");
+    command.args(["-f", &pipes, "-c", &enable]).arg(server.pid().to_string());
+    let output = command.output().expect("fiu-ctrl runs");
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
+}
+
+/// It ended as it should, and said so in one line.
+async fn is_broken(server: &mut Server) {
+    assert_eq!(server.exit_code().await, Some(BROKEN), "{}", server.log());
+    let log = server.log();
+    let lines: Vec<_> = log.lines().filter(|line| line.starts_with("awaitd: ")).collect();
+    assert!(!log.contains("panicked"), "{log}");
+    assert!(matches!(lines[..], [line] if line.contains("journal")), "one clear line: {log}");
+}
+
+#[tokio::test]
+async fn what_was_withheld_is_not_sent() {
+    for (fault, errno) in FAULTS {
+        let data = Data::new();
+        let Some(program) = fiu_run(&data, "") else { return };
+        let program: Vec<_> = program.iter().map(String::as_str).collect();
+        let mut server = data.start_under(&program, &[]);
+        let client = server.client();
+        for number in 0..10 {
+            let body = format!("told-{number}");
+            client.post("/v1/queues/q/jobs", body).await.expect(201);
+        }
+        let lock = client.post("/v1/locks/l/acquire?lease=1h", "").await.expect(201);
+        break_disk(&data, &server, fault, errno);
+        // Some at one time, of which one is the first to fail; nobody is told that it went well.
+        let asked = [
+            tokio::spawn(client.post("/v1/queues/q/jobs", "withheld").attempt()),
+            tokio::spawn(client.post("/v1/queues/q/get", "").key("k").attempt()),
+            tokio::spawn(client.post("/v1/queues/q/get?ack=true", "").attempt()),
+            tokio::spawn(client.delete(&lock.location()).attempt()),
+            tokio::spawn(client.put("/v1/events/e", "x").attempt()),
+        ];
+        for asked in asked {
+            let heard = asked.await.expect("no panic");
+            let well = heard.as_ref().is_some_and(|heard| heard.status < 300);
+            assert!(!well, "{fault}: {heard:?}");
+        }
+        is_broken(&mut server).await;
+
+        let server = data.start(&[]);
+        let client = server.client();
+        let held = client.get(&lock.location()).await;
+        // Nobody was told that it was released. It may be, if that had been written already.
+        assert!(matches!(held.status, 200 | 410), "{}", held.shown());
+        let mut bodies = Vec::new();
+        loop {
+            let heard = client.post("/v1/queues/q/get?wait=1s&lease=1h", "").await;
+            if heard.status == 204 {
+                break;
+            }
+            bodies.push(heard.expect(200).text().to_owned());
+        }
+        bodies.retain(|body| body != "withheld");
+        bodies.sort();
+        bodies.dedup();
+        let told: Vec<_> = (0..10).map(|number| format!("told-{number}")).collect();
+        assert!(bodies.len() >= 8 && bodies.iter().all(|body| told.contains(body)), "{bodies:?}");
+    }
+}
+
+/// A disk that fails now and then, among all who use the server: after each death the oracle holds the
+/// next life to what was told before.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_told_holds_however_the_disk_fails() {
+    let mut torture = Torture::new(fastrand::u64(..));
+    for (round, (fault, errno)) in FAULTS.into_iter().cycle().take(9).enumerate() {
+        let sizes = ["64KiB", "16MiB"];
+        torture.data.variables = vec![("AWAITD_SEGMENT_SIZE", sizes[round % 2])];
+        let probability = [0.2, 0.02, 0.01][round % 3];
+        let enable = format!("enable_random name={fault},probability={probability}");
+        let enable = format!("{enable},failinfo={errno}");
+        let Some(program) = fiu_run(&torture.data, &enable) else { return };
+        let program: Vec<_> = program.iter().map(String::as_str).collect();
+        torture.live(&program, &[], Ending::ByItself(BROKEN)).await;
+        torture.content();
+        let kill = Ending::End(End::Kill, Duration::from_millis(50));
+        torture.live(&[], &[], kill).await;
+        torture.content();
+    }
+    torture.drain().await;
+    torture.content();
+}
+
+/// A disk that fails while a server starts: it does not start, says why, and the next one does.
+#[tokio::test]
+async fn a_disk_that_fails_at_a_start() {
+    let data = Data::new();
+    let Some(program) = fiu_run(&data, "enable name=posix/io/sync/fdatasync,failinfo=5") else {
+        return;
+    };
+    let program: Vec<_> = program.iter().map(String::as_str).collect();
+    let failed = data.try_start(&program, &[]).expect_err("it cannot promise anything");
+    assert!(failed.code.is_some_and(|code| code != 0), "{failed:?}");
+    assert!(!failed.log.contains("panicked"), "{failed:?}");
+    let dir = data.dir().to_str().expect("a path is text");
+    let line = failed.log.lines().find(|line| line.starts_with("awaitd: "));
+    assert!(line.is_some_and(|line| line.contains(dir)), "{failed:?}");
+    let server = data.start(&[]);
+    server.client().post("/v1/queues/q/jobs", "x").await.expect(201);
+}

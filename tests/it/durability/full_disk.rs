@@ -1,0 +1,158 @@
+//! A disk that fills up: puts are refused, what is held can be finished, and when there is room again
+//! it goes on by itself.
+
+use std::fs::{self, File};
+use std::io::Write;
+
+use awaitd_tests::{Client, Data, End, Heard, Mounted, until};
+
+/// Room for a few segments.
+const SIZE: &str = "size=96m";
+
+/// So few of these fill it that it takes no time.
+const BODY: usize = 1_000_000;
+
+/// A directory that is a small file system of its own.
+fn small() -> Option<(Data, Mounted)> {
+    let data = Data::new();
+    fs::create_dir(data.dir()).expect("a folder can be made");
+    let mounted = Mounted::new(data.dir(), SIZE.trim_start_matches("size="))?;
+    Some((data, mounted))
+}
+
+async fn put(client: &Client) -> Heard {
+    client.post("/v1/queues/q/jobs", vec![b'x'; BODY]).await
+}
+
+/// Puts until there is no room; how many there were.
+async fn fill(client: &Client) -> u64 {
+    client.put("/v1/queues/q", r#"{"maxsize": 0}"#).await.expect(201);
+    for told in 0..200 {
+        let heard = put(client).await;
+        if heard.status != 201 {
+            heard.refused(503, "disk_full");
+            return told;
+        }
+    }
+    panic!("200 MB fit into {SIZE}");
+}
+
+/// What a worker and a holder had before it was full.
+struct Held {
+    done: String,
+    back: String,
+    renewed: String,
+    lock: String,
+}
+
+impl Held {
+    async fn before(client: &Client) -> Self {
+        let mut leases = Vec::new();
+        for body in ["1", "2", "3"] {
+            client.post("/v1/queues/held/jobs", body).await.expect(201);
+            let got = client.post("/v1/queues/held/get?lease=1h", "").key(body).await;
+            leases.push(got.expect(200).location());
+        }
+        let lock = client.post("/v1/locks/l/acquire?lease=1h", "").await.expect(201).location();
+        let [done, back, renewed] = leases.try_into().expect("there are three");
+        Self { done, back, renewed, lock }
+    }
+
+    /// All of it can be finished.
+    async fn after(&self, client: &Client) {
+        client.delete(&self.done).await.expect(204);
+        client.post(&format!("{}/nack?delay=0", self.back), "no").await.expect(204);
+        client.patch(&format!("{}?lease=2h", self.renewed)).await.expect(200);
+        client.delete(&self.lock).await.expect(204);
+        let view = client.get("/v1/queues/held").await.expect(200).json();
+        assert_eq!((&view["ready"], &view["leased"]), (&1.into(), &1.into()));
+    }
+}
+
+/// Gets and does all that there is; how much that was.
+async fn consume(client: &Client, queue: &str) -> u64 {
+    for count in 0.. {
+        let heard = client.post(&format!("/v1/queues/{queue}/get?lease=1h"), "").await;
+        if heard.status == 204 {
+            return count;
+        }
+        client.delete(&heard.expect(200).location()).await.expect(204);
+    }
+    unreachable!("a queue has an end");
+}
+
+async fn until_there_is_room(client: &Client) {
+    until("a put is let in again", async || {
+        let heard = put(client).await;
+        if heard.status != 201 {
+            heard.clone().refused(503, "disk_full");
+        }
+        heard.status == 201
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_puts_alone_and_recovers_when_jobs_are_done() {
+    let Some((data, _mounted)) = small() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    let held = Held::before(&client).await;
+    let told = fill(&client).await;
+    // A wait does not help: nobody who consumes makes room for it.
+    let waits = client.post("/v1/queues/q/jobs?wait=1s", vec![b'x'; BODY]).await;
+    waits.refused(503, "disk_full");
+    held.after(&client).await;
+    assert_eq!(consume(&client, "q").await, told, "all that was told is there, and no more");
+    until_there_is_room(&client).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_that_grows_is_used() {
+    let Some((data, mounted)) = small() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    let told = fill(&client).await;
+    mounted.remount("size=256m");
+    until_there_is_room(&client).await;
+    assert_eq!(consume(&client, "q").await, told + 1);
+}
+
+#[tokio::test]
+async fn a_server_starts_on_a_full_disk() {
+    for end in End::ALL {
+        let Some((data, _mounted)) = small() else { return };
+        let server = data.start(&[]);
+        let client = server.client();
+        let held = Held::before(&client).await;
+        let told = fill(&client).await;
+        end.of(server).await;
+        let server = data.start(&[]);
+        let client = server.client();
+        held.after(&client).await;
+        // It may have found some room for a put or two.
+        let view = client.get("/v1/queues/q").await.expect(200).json();
+        assert_eq!(view["ready"], told, "{end:?}");
+        assert_eq!(consume(&client, "q").await, told, "{end:?}");
+        until_there_is_room(&client).await;
+    }
+}
+
+/// Somebody else takes all the room there is, which nobody can see coming.
+#[tokio::test]
+async fn what_is_held_can_be_finished_whoever_took_the_room() {
+    let Some((data, _mounted)) = small() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    let held = Held::before(&client).await;
+    client.post("/v1/queues/small/jobs", "x").await.expect(201);
+    let path = data.dir().join("ballast");
+    let mut ballast = File::create(&path).expect("a file can be made");
+    while ballast.write_all(&[1; 4_096]).is_ok() {}
+    let told = fill(&client).await;
+    held.after(&client).await;
+    assert_eq!(consume(&client, "small").await, 1);
+    assert_eq!(consume(&client, "q").await, told);
+    fs::remove_file(&path).expect("it is there");
+    until_there_is_room(&client).await;
+}
