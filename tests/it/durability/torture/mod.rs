@@ -14,8 +14,9 @@ mod producer;
 mod signals;
 mod worker;
 
-use std::env;
+use std::path::Path;
 use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use awaitd_tests::{Data, End, Server};
 use fastrand::Rng;
@@ -97,6 +98,31 @@ async fn the_oracle_notices_a_server_that_forgets() {
     for words in ["both job 1", "was told before", "not here any more: 404"] {
         assert!(wrong.contains(words), "{words}:\n{wrong}");
     }
+}
+
+/// A server that lost the last thing that it did, and goes on as if it had not, must not pass either.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_oracle_notices_a_directory_of_yesterday() {
+    let mut torture = Torture::new(1);
+    let ending = Ending::End(End::Kill, Duration::from_millis(100));
+    torture.live(&[], &[], ending).await;
+    let dir = torture.data.dir().to_owned();
+    let yesterday = torture.data.folder.path().join("yesterday");
+    let copy = |from: &Path, to: &Path| {
+        fs::create_dir(to).expect("a folder of this name is new");
+        for entry in fs::read_dir(from).expect("it is a folder") {
+            let path = entry.expect("it can be read").path();
+            fs::copy(&path, to.join(path.file_name().expect("a name"))).expect("it is a file");
+        }
+    };
+    copy(&dir, &yesterday);
+    torture.live(&[], &[], ending).await;
+    torture.content();
+    fs::remove_dir_all(&dir).expect("it is ours");
+    copy(&yesterday, &dir);
+    torture.live(&[], &[], ending).await;
+    let wrong = torture.ground.oracle().wrong().join("\n");
+    assert!(wrong.contains("was told before"), "{wrong}");
 }
 
 impl Torture {
