@@ -20,15 +20,15 @@ fn small() -> Option<(Data, Mounted)> {
     Some((data, mounted))
 }
 
-async fn put(client: &Client) -> Heard {
-    client.post("/v1/queues/q/jobs", vec![b'x'; BODY]).await
+async fn put(client: &Client, bytes: usize) -> Heard {
+    client.post("/v1/queues/q/jobs", vec![b'x'; bytes]).await
 }
 
 /// Puts until there is no room; how many there were.
-async fn fill(client: &Client) -> u64 {
+async fn fill(client: &Client, bytes: usize) -> u64 {
     client.put("/v1/queues/q", r#"{"maxsize": 0}"#).await.expect(201);
     for told in 0..200 {
-        let heard = put(client).await;
+        let heard = put(client, bytes).await;
         if heard.status != 201 {
             heard.refused(503, "disk_full");
             return told;
@@ -81,9 +81,9 @@ async fn consume(client: &Client, queue: &str) -> u64 {
     unreachable!("a queue has an end");
 }
 
-async fn until_there_is_room(client: &Client) {
+async fn until_there_is_room(client: &Client, bytes: usize) {
     until("a put is let in again", async || {
-        let heard = put(client).await;
+        let heard = put(client, bytes).await;
         if heard.status != 201 {
             heard.clone().refused(503, "disk_full");
         }
@@ -98,13 +98,13 @@ async fn a_full_disk_refuses_puts_alone_and_recovers_when_jobs_are_done() {
     let server = data.start(&[]);
     let client = server.client();
     let held = Held::before(&client).await;
-    let told = fill(&client).await;
+    let told = fill(&client, BODY).await;
     // A wait does not help: nobody who consumes makes room for it.
     let waits = client.post("/v1/queues/q/jobs?wait=1s", vec![b'x'; BODY]).await;
     waits.refused(503, "disk_full");
     held.after(&client).await;
     assert_eq!(consume(&client, "q").await, told, "all that was told is there, and no more");
-    until_there_is_room(&client).await;
+    until_there_is_room(&client, BODY).await;
 }
 
 #[tokio::test]
@@ -112,9 +112,9 @@ async fn a_full_disk_that_grows_is_used() {
     let Some((data, mounted)) = small() else { return };
     let server = data.start(&[]);
     let client = server.client();
-    let told = fill(&client).await;
+    let told = fill(&client, BODY).await;
     mounted.remount("size=256m");
-    until_there_is_room(&client).await;
+    until_there_is_room(&client, BODY).await;
     assert_eq!(consume(&client, "q").await, told + 1);
 }
 
@@ -125,7 +125,7 @@ async fn a_server_starts_on_a_full_disk() {
         let server = data.start(&[]);
         let client = server.client();
         let held = Held::before(&client).await;
-        let told = fill(&client).await;
+        let told = fill(&client, BODY).await;
         end.of(server).await;
         let server = data.start(&[]);
         let client = server.client();
@@ -134,8 +134,22 @@ async fn a_server_starts_on_a_full_disk() {
         let view = client.get("/v1/queues/q").await.expect(200).json();
         assert_eq!(view["ready"], told, "{end:?}");
         assert_eq!(consume(&client, "q").await, told, "{end:?}");
-        until_there_is_room(&client).await;
+        until_there_is_room(&client, BODY).await;
     }
+}
+
+/// An append that is larger than a segment needs room that nobody has set aside before.
+#[tokio::test]
+async fn what_is_larger_than_a_segment_is_refused_too() {
+    let Some((data, _mounted)) = small() else { return };
+    let server = data.start(&["--max-body", "32MiB"]);
+    let client = server.client();
+    let held = Held::before(&client).await;
+    let bytes = 20 << 20;
+    let told = fill(&client, bytes).await;
+    held.after(&client).await;
+    assert_eq!(consume(&client, "q").await, told);
+    until_there_is_room(&client, bytes).await;
 }
 
 /// Somebody else takes all the room there is, which nobody can see coming.
@@ -149,10 +163,10 @@ async fn what_is_held_can_be_finished_whoever_took_the_room() {
     let path = data.dir().join("ballast");
     let mut ballast = File::create(&path).expect("a file can be made");
     while ballast.write_all(&[1; 4_096]).is_ok() {}
-    let told = fill(&client).await;
+    let told = fill(&client, BODY).await;
     held.after(&client).await;
     assert_eq!(consume(&client, "small").await, 1);
     assert_eq!(consume(&client, "q").await, told);
     fs::remove_file(&path).expect("it is there");
-    until_there_is_room(&client).await;
+    until_there_is_room(&client, BODY).await;
 }
