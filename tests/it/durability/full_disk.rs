@@ -102,9 +102,12 @@ async fn a_full_disk_refuses_puts_alone_and_recovers_when_jobs_are_done() {
     // A wait does not help: nobody who consumes makes room for it.
     let waits = client.post("/v1/queues/q/jobs?wait=1s", vec![b'x'; BODY]).await;
     waits.refused(503, "disk_full");
+    client.get("/readyz").await.refused(503, "disk_full");
+    client.get("/healthz").await.expect(200);
     held.after(&client).await;
     assert_eq!(consume(&client, "q").await, told, "all that was told is there, and no more");
     until_there_is_room(&client, BODY).await;
+    client.get("/readyz").await.expect(200);
 }
 
 #[tokio::test]
