@@ -29,7 +29,7 @@ pub(super) struct Lease {
     length: Duration,
     /// It does not end by itself before this.
     until: Instant,
-    /// In which life it was granted.
+    /// In which life it was told. The repeat of a get may have been asked first in another.
     life: u32,
     promise: Promise,
     /// It was granted or renewed since the last restart.
@@ -92,7 +92,7 @@ impl Oracle {
             thing: thing.to_owned(),
             length,
             until: asked.at + length,
-            life: asked.life,
+            life: self.life,
             promise,
             fresh: asked.life == self.life,
             state: State::Open,

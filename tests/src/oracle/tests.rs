@@ -200,6 +200,18 @@ fn a_plain_get_may_be_lost_by_a_restart_and_by_nothing_else() {
 }
 
 #[test]
+fn what_a_plain_get_lost_may_go_to_one_who_had_asked_before() {
+    let mut story = Story::new();
+    story.put("a", 1);
+    let asked = story.ask();
+    story.got("a", 1, 1, Promise::Plain);
+    story.restart();
+    let told = Told { name: "a", number: 1, fence: 2 };
+    story.oracle.got(&asked, told, (LENGTH, Promise::Firm), story.now);
+    story.well();
+}
+
+#[test]
 fn a_plain_get_that_was_renewed_is_firm() {
     let mut story = Story::new();
     story.put("a", 1);
