@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::binary::binary;
 use crate::client::Client;
+use crate::folder::Folder;
 use crate::scrape::Scrape;
 use crate::until::until;
 
@@ -21,6 +22,8 @@ pub struct Server {
     log: Arc<Mutex<String>>,
     /// Who reads what it says.
     readers: Vec<JoinHandle<()>>,
+    /// What is removed with it.
+    folder: Option<Folder>,
 }
 
 /// A server that ended instead of listening.
@@ -38,10 +41,15 @@ impl Server {
         Self::with_args(&[])
     }
 
-    /// With these flags after `awaitd serve --listen 127.0.0.1:0`.
+    /// With these flags after `awaitd serve --listen 127.0.0.1:0 --data-dir …`, in a new folder.
     pub fn with_args(args: &[&str]) -> Self {
-        let args = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
-        Self::run(&args, &[]).unwrap_or_else(|failed| panic!("no server: {failed:?}"))
+        let folder = Folder::new();
+        let data = folder.inside("data");
+        let args = [&["serve", "--listen", "127.0.0.1:0", "--data-dir", &data], args].concat();
+        let server = Self::run(&args, &[]);
+        let mut server = server.unwrap_or_else(|failed| panic!("no server: {failed:?}"));
+        server.folder = Some(folder);
+        server
     }
 
     /// `awaitd` with exactly these arguments and these variables and no other `AWAITD_…`; ready
@@ -76,7 +84,8 @@ impl Server {
         let at = first_address(&listening);
         // Without an address it has ended.
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut server = Self { child, at: at.unwrap_or(nowhere), log, readers: vec![out, err] };
+        let (at_once, readers) = (at.unwrap_or(nowhere), vec![out, err]);
+        let mut server = Self { child, at: at_once, log, readers, folder: None };
         if at.is_some() && server.wait_until_ready() {
             return Ok(server);
         }
