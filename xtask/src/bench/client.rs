@@ -1,6 +1,7 @@
 //! Just enough HTTP/1.1 to load a server cheaply.
 
 use std::io;
+use std::ops::Range;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -53,8 +54,15 @@ impl Connection {
     /// The next answer.
     pub(super) async fn answer(&mut self) -> io::Result<Answer> {
         loop {
-            if let Some((answer, length)) = parse(&self.heard[self.used..])? {
-                self.used += length;
+            let heard = &self.heard[self.used..];
+            if let Some(found) = find(heard)? {
+                let location = str::from_utf8(&heard[found.location]).map_err(io::Error::other)?;
+                let answer = Answer {
+                    status: found.status,
+                    location: (!location.is_empty()).then(|| location.to_owned()),
+                    body: heard[found.body.clone()].to_vec(),
+                };
+                self.used += found.body.end;
                 if self.used == self.heard.len() {
                     self.heard.clear();
                     self.used = 0;
@@ -81,27 +89,39 @@ pub(super) fn post(path: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// The first answer in `heard` and its length, if it is there to its end.
-fn parse(heard: &[u8]) -> io::Result<Option<(Answer, usize)>> {
+/// Where the parts of an answer lie in what has arrived.
+pub(super) struct Found {
+    pub(super) status: u16,
+    /// Empty if there is none.
+    pub(super) location: Range<usize>,
+    /// Ends where the answer ends.
+    pub(super) body: Range<usize>,
+}
+
+/// The first answer in `heard`, if it is there to its end.
+pub(super) fn find(heard: &[u8]) -> io::Result<Option<Found>> {
     let Some(end) = heard.windows(4).position(|four| four == b"\r\n\r\n") else {
         return Ok(None);
     };
     let top = str::from_utf8(&heard[..end]).map_err(io::Error::other)?;
-    let mut lines = top.split("\r\n");
-    let status = lines.next().and_then(|line| line.split(' ').nth(1)?.parse().ok());
+    let status = top.split(' ').nth(1).and_then(|status| status.get(..3)?.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("not an HTTP answer: {top}")))?;
     let mut length = (status == 204).then_some(0);
-    let mut location = None;
-    for (name, value) in lines.filter_map(|line| line.split_once(':')) {
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok();
-        } else if name.eq_ignore_ascii_case("location") {
-            location = Some(value.trim().to_owned());
+    let mut location = 0..0;
+    let mut at = 0;
+    for line in top.split("\r\n") {
+        if let Some((name, value)) = line.split_once(": ") {
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.parse().ok();
+            } else if name.eq_ignore_ascii_case("location") {
+                location = at + line.len() - value.len()..at + line.len();
+            }
         }
+        at += line.len() + 2;
     }
     // Answers in chunks would cost the load more than they would tell.
-    let length = length.ok_or_else(|| io::Error::other(format!("no Content-Length: {top}")))?;
-    let whole = end + 4 + length;
-    let body = heard.get(end + 4..whole).map(<[u8]>::to_vec);
-    Ok(body.map(|body| (Answer { status, location, body }, whole)))
+    let length: usize =
+        length.ok_or_else(|| io::Error::other(format!("no Content-Length: {top}")))?;
+    let body = end + 4..end + 4 + length;
+    Ok((heard.len() >= body.end).then_some(Found { status, location, body }))
 }

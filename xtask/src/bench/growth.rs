@@ -8,9 +8,10 @@ use tokio::task::JoinSet;
 
 use super::client::Connection;
 use super::load::{self, Cost, QUEUE, Requests};
+use super::plan::Plan;
 use super::server::Server;
 use super::table::{Column, Table};
-use super::{Plan, median, progress};
+use super::{median, progress};
 
 /// The aims for a queued job of 200 bytes all told, in bytes.
 const JOB_AIMS: (usize, usize) = (400, 300);

@@ -1,14 +1,19 @@
 //! `cargo xtask bench`: what a cycle, a hand-off, a parked get and a queued job cost.
 //!
-//! The server is the release binary in a process of its own; the load comes from one thread of this
-//! process over loopback. Costs are the server's CPU time, compared with an echo of the same server
-//! in the same minute, since rates alone say more about the machine than about the program. Nothing
-//! here passes or fails on time.
+//! The server is the release binary in a process of its own, and so are the other queues that it is
+//! compared with; the load comes from one thread of this process over loopback. Costs are the server's
+//! CPU time, compared with an echo or a peer in the same minute, since rates alone say more about the
+//! machine than about the program. Nothing here passes or fails on time.
 
 mod client;
+mod folder;
 mod growth;
 mod load;
 mod parked;
+mod peers;
+mod picture;
+mod plan;
+mod report;
 mod server;
 mod speed;
 mod table;
@@ -21,14 +26,16 @@ use std::process;
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use self::table::Table;
+use self::peers::Peers;
+use self::plan::Plan;
+use self::report::Report;
 
 /// `cargo xtask bench`
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Takes less than half a minute: fewer rounds, smaller numbers, rougher figures
+    /// Takes less than three minutes: fewer rounds, smaller numbers, rougher figures
     #[arg(long)]
     quick: bool,
     /// Measures only this part; may be repeated
@@ -37,6 +44,10 @@ pub(crate) struct Args {
     /// Writes the figures to this file as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Writes the figures into this file as Markdown, too, below its line `<!-- figures -->` if it
+    /// has one, and a picture of them beside it
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Measures this binary instead of building one
     #[arg(long, value_name = "FILE")]
     binary: Option<PathBuf>,
@@ -46,61 +57,24 @@ pub(crate) struct Args {
 enum Part {
     /// Put, get and done against three echoes, at 1, 16, 64 and 256 connections
     Cycle,
-    /// From a put to the answer of a get that waits
+    /// From a put to the answer of a get that waits, alone and beside peers
     HandOff,
     /// Memory of a get that waits
     Parked,
-    /// Memory of a queued job; costs at depth 0, 100,000 and 1,000,000
+    /// Memory of a queued job; costs at depth 0, 100,000 and 1,000,000, alone and beside peers
     Depth,
     /// Memory of a queue; costs beside 1, 1,000 and 100,000 other queues
     Queues,
-}
-
-/// How much is measured.
-struct Plan {
-    binary: PathBuf,
-    /// Each round measures everything that is compared once; a figure is the median of its rounds.
-    rounds: usize,
-    /// How long one load lasts in one round.
-    slice: Duration,
-    workers: [usize; 2],
-    connections: &'static [usize],
-    hand_offs: usize,
-    parked: usize,
-    depths: [usize; 3],
-    queues: [usize; 3],
-    /// Puts, gets and dones of one round at one depth.
-    requests: usize,
-}
-
-impl Plan {
-    fn full(binary: PathBuf) -> Self {
-        Self {
-            binary,
-            rounds: 5,
-            slice: Duration::from_secs(1),
-            workers: [1, 2],
-            connections: &[1, 16, 64, 256],
-            hand_offs: 400,
-            parked: 10_000,
-            depths: [0, 100_000, 1_000_000],
-            queues: [1, 1_000, 100_000],
-            requests: 6_400,
-        }
-    }
-
-    fn quick(binary: PathBuf) -> Self {
-        Self {
-            rounds: 3,
-            slice: Duration::from_millis(200),
-            hand_offs: 100,
-            parked: 2_000,
-            depths: [0, 10_000, 100_000],
-            queues: [1, 100, 10_000],
-            requests: 1_600,
-            ..Self::full(binary)
-        }
-    }
+    /// Put, get and done beside beanstalkd and redis, durable and not
+    Peers,
+    /// Memory of a queued job beside peers
+    Memory,
+    /// Time to serve again with 1,000,000 jobs, beside peers
+    Recovery,
+    /// A single client's put against one write to the disk
+    Disk,
+    /// How long puts take while the journal is compacted
+    Compaction,
 }
 
 /// Measures and prints.
@@ -113,50 +87,77 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
         None => build()?,
     };
     let mut plan = if args.quick { Plan::quick(binary) } else { Plan::full(binary) };
-    fit_open_files(&mut plan)?;
+    plan.fit_open_files()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let begun = Instant::now();
-    let tables = runtime.block_on(measure(&plan, &args.only))?;
+    let mut report = runtime.block_on(measure(&plan, &args.only))?;
     progress("");
 
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kind = if args.quick { "quick" } else { "full" };
-    println!("{kind} run in {:.0} s on {cores} cores", begun.elapsed().as_secs_f64());
-    for table in &tables {
-        print!("\n{table}");
-    }
-    println!("\ndocs/benchmarks.md says how to read this.");
+    let took = begun.elapsed().as_secs_f64();
+    report.notes.insert(0, format!("A {kind} run in {took:.0} s on {cores} cores"));
+    print!("{report}\ndocs/benchmarks.md says how to read this.\n");
     if let Some(file) = &args.json {
-        let tables: Vec<_> = tables.iter().map(Table::json).collect();
-        let report = json!({ "kind": kind, "cores": cores, "tables": tables });
-        fs::write(file, format!("{report:#}\n"))?;
+        fs::write(file, format!("{:#}\n", report.json(kind, cores)))?;
+    }
+    if let Some(file) = &args.markdown {
+        report.write_markdown(file)?;
     }
     Ok(())
 }
 
-async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Vec<Table>> {
+async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
+    const BESIDE_PEERS: [Part; 5] =
+        [Part::HandOff, Part::Depth, Part::Peers, Part::Memory, Part::Recovery];
     let wanted = |part| only.is_empty() || only.contains(&part);
-    let mut tables = Vec::new();
+    let beside_peers = BESIDE_PEERS.into_iter().any(wanted);
+    let peers = if beside_peers { Peers::bring(&plan.binary) } else { Peers::none(&plan.binary) };
+    let mut report = Report { notes: peers.notes.clone(), ..Report::default() };
+    let tables = &mut report.tables;
     let mut memory = table::memory();
+    if wanted(Part::Peers) {
+        let compared = peers::cycles(plan, &peers).await?;
+        tables.extend(compared.tables);
+        report.bars = Some(compared.bars);
+    }
     if wanted(Part::Cycle) {
         tables.push(speed::cycles(plan).await?);
     }
     if wanted(Part::HandOff) {
+        tables.push(peers::hand_offs(plan, &peers).await?);
         tables.push(speed::hand_offs(plan).await?);
+    }
+    if wanted(Part::Disk) {
+        tables.push(peers::disk(plan, &peers).await?);
+    }
+    if wanted(Part::Compaction) {
+        tables.push(peers::compaction(plan, &peers).await?);
     }
     if wanted(Part::Parked) {
         parked::measure(plan, &mut memory).await?;
     }
     if wanted(Part::Depth) {
+        tables.push(peers::depth(plan, &peers).await?);
         tables.push(growth::depth(plan, &mut memory).await?);
     }
     if wanted(Part::Queues) {
         tables.push(growth::queues(plan, &mut memory).await?);
     }
+    if wanted(Part::Memory) {
+        tables.push(peers::memory(plan, &peers).await?);
+    }
+    if wanted(Part::Recovery) {
+        tables.push(peers::recovery(plan, &peers).await?);
+    }
     if !memory.is_empty() {
         tables.push(memory);
     }
-    Ok(tables)
+    let aims = table::aims(tables);
+    if !aims.is_empty() {
+        tables.insert(0, aims);
+    }
+    Ok(report)
 }
 
 /// The load has to be cheap beside the server, so this program runs itself again optimised, and with
@@ -186,27 +187,6 @@ fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".into())
 }
 
-/// Both processes hold one file per parked get. Measures fewer gets if that is too many, and says so.
-fn fit_open_files(plan: &mut Plan) -> io::Result<()> {
-    const OTHERS: usize = 500;
-    let limits = fs::read_to_string("/proc/self/limits")?;
-    let allowed = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))
-        .and_then(|rest| rest.split_whitespace().next())
-        .and_then(|soft| soft.parse::<usize>().ok())
-        .unwrap_or(usize::MAX); // "unlimited"
-    let fits = allowed.saturating_sub(OTHERS);
-    if fits < plan.parked {
-        eprintln!(
-            "only {fits} gets are parked, not {}: `ulimit -n` allows {allowed} open files",
-            plan.parked
-        );
-        plan.parked = fits;
-    }
-    Ok(())
-}
-
 /// Says what is going on: one line that is written over on a terminal, else a line each.
 fn progress(what: &str) {
     let mut stderr = io::stderr();
@@ -223,11 +203,20 @@ fn progress(what: &str) {
 /// The middle of what several rounds measured; NaN if there were none.
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
-    percentile(&values, 50)
+    permille(&values, 500)
 }
 
-/// The value that `percent` of the sorted values do not exceed; NaN if there are none.
-fn percentile(sorted: &[f64], percent: usize) -> f64 {
-    let index = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+/// The value that so many of a thousand sorted values do not exceed; NaN if there are none.
+fn permille(sorted: &[f64], share: usize) -> f64 {
+    let index = (sorted.len() * share / 1000).min(sorted.len().saturating_sub(1));
     sorted.get(index).copied().unwrap_or(f64::NAN)
+}
+
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+/// For a table: null if it is none.
+fn number(value: f64) -> Value {
+    if value.is_finite() { json!(value) } else { Value::Null }
 }

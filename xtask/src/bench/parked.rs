@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::client::Connection;
 use super::load::{self, QUEUE, Requests};
+use super::plan::Plan;
+use super::progress;
 use super::server::Server;
 use super::table::Table;
-use super::{Plan, progress};
 
 /// The aims for a parked get with its connection, in bytes.
 const AIMS: (usize, usize) = (20 * 1024, 12 * 1024);

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use super::client::Connection;
 
-/// A running server. It is killed when this is dropped: it keeps nothing that would be worth an end.
+/// A running server. It is killed when this is dropped: what it keeps is worth no end.
 pub(super) struct Server {
     child: Child,
     address: SocketAddr,
 }
 
 impl Server {
-    /// Starts the binary and waits until it answers; without `workers` it chooses them itself.
+    /// Starts awaitd in memory and waits until it answers; without `workers` it chooses them itself.
     pub(super) async fn start(binary: &Path, workers: Option<usize>) -> io::Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(binary);
@@ -26,33 +26,55 @@ impl Server {
         if let Some(workers) = workers {
             command.args(["--workers", &workers.to_string()]);
         }
-        // Its log would tear the progress apart; what it says when it cannot start goes to stderr.
-        command.env("AWAITD_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
-        let child = command.spawn().map_err(|error| {
-            io::Error::other(format!("failed to start {}: {error}", binary.display()))
-        })?;
-        let mut server = Self { child, address };
-        server.ready().await?;
-        Ok(server)
-    }
-
-    async fn ready(&mut self) -> io::Result<()> {
+        let mut server = Self::spawn(&mut command, address)?;
         let begun = Instant::now();
-        loop {
-            if let Ok(mut connection) = Connection::open(self).await
-                && connection.ask(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n").await?.status
-                    == 200
-            {
-                return Ok(());
-            }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(io::Error::other(format!("the server ended at its start: {status}")));
-            }
+        while !server.healthy().await? {
+            server.expect_running()?;
             if begun.elapsed() > Duration::from_secs(10) {
                 return Err(io::Error::other("the server did not answer within 10 s"));
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+        Ok(server)
+    }
+
+    /// Starts a program that is going to listen at this address, and does not wait until it does.
+    pub(super) fn spawn(command: &mut Command, address: SocketAddr) -> io::Result<Self> {
+        // Its log would tear the progress apart; what it says when it cannot start goes to stderr.
+        command.env("AWAITD_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null());
+        let child = command.spawn().map_err(|error| {
+            io::Error::other(format!(
+                "failed to start {}: {error}",
+                command.get_program().display()
+            ))
+        })?;
+        Ok(Self { child, address })
+    }
+
+    async fn healthy(&self) -> io::Result<bool> {
+        let Ok(mut connection) = Connection::open(self).await else {
+            return Ok(false);
+        };
+        let answer = connection.ask(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
+        Ok(answer.status == 200)
+    }
+
+    /// An error if it has ended.
+    pub(super) fn expect_running(&mut self) -> io::Result<()> {
+        match self.child.try_wait()? {
+            None => Ok(()),
+            Some(status) => {
+                Err(io::Error::other(format!("the server ended at its start: {status}")))
+            }
+        }
+    }
+
+    /// Asks it to end, and waits until it has.
+    pub(super) fn terminate(mut self) -> io::Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
+        self.child.wait()?;
+        Ok(())
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -71,6 +93,16 @@ impl Server {
             threads.insert(task.file_name(), nanos);
         }
         Ok(Cpu(threads))
+    }
+
+    /// All its CPU time so far, in hundredths of a second, with that of threads that have ended.
+    pub(super) fn cpu_since_start(&self) -> io::Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
+        let after_name = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+        let ticks = after_name.split(' ').skip(11).take(2).map(str::parse::<u64>);
+        let ticks = ticks.sum::<Result<u64, _>>().map_err(io::Error::other)?;
+        Ok(Duration::from_millis(ticks * 10))
     }
 
     /// Bytes of its memory that are resident, without what the kernel holds for it.
@@ -108,6 +140,6 @@ impl Cpu {
 
 /// A port that was free a moment ago. The server could choose one itself, but then we would depend on
 /// how it words that.
-fn free_address() -> io::Result<SocketAddr> {
+pub(super) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

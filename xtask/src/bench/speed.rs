@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::client::Connection;
 use super::load::{self, Cost, Load, Requests};
+use super::plan::Plan;
 use super::server::Server;
 use super::table::{Column, Table};
-use super::{Plan, median, percentile, progress};
+use super::{median, micros, permille, progress};
 
 /// The aim for a cycle against three echoes, and at how many connections it is meant.
 const AIM: (f64, usize) = (1.3, 64);
@@ -118,11 +119,11 @@ pub(super) async fn hand_offs(plan: &Plan) -> io::Result<Table> {
         hand_offs.sort_by(f64::total_cmp);
         table.push(vec![
             json!(workers),
-            json!(percentile(echoes, 50)),
-            json!(percentile(echoes, 99)),
-            json!(percentile(hand_offs, 50)),
-            json!(percentile(hand_offs, 99)),
-            json!(percentile(hand_offs, 50) / percentile(echoes, 50)),
+            json!(permille(echoes, 500)),
+            json!(permille(echoes, 990)),
+            json!(permille(hand_offs, 500)),
+            json!(permille(hand_offs, 990)),
+            json!(permille(hand_offs, 500) / permille(echoes, 500)),
             json!(hand_offs.len()),
         ]);
     }
@@ -176,10 +177,6 @@ async fn time_hand_offs(server: &Server, count: usize) -> io::Result<Vec<f64>> {
 }
 
 /// The pause is part of the load: what is measured is a server that is awake but idle.
-async fn pause() {
+pub(super) async fn pause() {
     tokio::time::sleep(Duration::from_millis(1)).await;
-}
-
-fn micros(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e6
 }

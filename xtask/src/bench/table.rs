@@ -33,6 +33,63 @@ impl Table {
         self.rows.is_empty()
     }
 
+    /// The aims in it: what is measured where, the figure, the aim, and whether it is reached. A figure
+    /// has its aim to the right of it.
+    pub(super) fn aims(&self) -> Vec<[Value; 4]> {
+        let mut aims = Vec::new();
+        for row in &self.rows {
+            for (column, aim) in row.iter().enumerate().filter(|(column, _)| *column > 0) {
+                let figure = &row[column - 1];
+                let Some((kind, bound)) = aim.as_str().and_then(|aim| aim.split_once(' ')) else {
+                    continue;
+                };
+                let (Some(value), Ok(bound)) = (figure.as_f64(), bound.parse::<f64>()) else {
+                    continue;
+                };
+                let reached = match (self.columns[column].heading, kind) {
+                    ("aim", "≤") => value <= bound,
+                    ("aim", "≥") => value >= bound,
+                    _ => continue,
+                };
+                let measured = &self.columns[column - 1];
+                let about =
+                    self.title.split([':', ';', ',', '(']).next().unwrap_or_default().trim();
+                let what = format!("{about}: {}: {}", self.label(row), measured.heading);
+                let shown = json!(show(figure, measured));
+                let reached = json!(if reached { "yes" } else { "no" });
+                aims.push([json!(what), shown, aim.clone(), reached]);
+            }
+        }
+        aims
+    }
+
+    /// What a row is about: its cells up to the first figure behind a text.
+    fn label(&self, row: &[Value]) -> String {
+        let first_text = row.iter().position(Value::is_string).unwrap_or(0);
+        let texts = row[first_text..].iter().take_while(|value| value.is_string()).count();
+        let cells = row.iter().zip(self.columns).take(first_text + texts);
+        let label = cells.map(|(value, column)| match value {
+            Value::Number(_) => format!("{} {}", show(value, column), column.heading),
+            _ => show(value, column),
+        });
+        label.collect::<Vec<_>>().join(", ")
+    }
+
+    /// The same as a section of Markdown.
+    pub(super) fn markdown(&self) -> String {
+        let words = |row: usize, column: usize| {
+            self.rows.get(row).is_some_and(|row| row[column].is_string())
+        };
+        let headings = self.columns.iter().map(|column| column.heading.to_owned());
+        let ruler =
+            (0..self.columns.len()).map(|column| if words(0, column) { "---" } else { "---:" });
+        let mut lines = vec![line(headings), line(ruler.map(str::to_owned))];
+        lines.extend(self.rows.iter().map(|row| {
+            line(row.iter().zip(self.columns).map(|(value, column)| show(value, column)))
+        }));
+        format!("### {}\n\n{}\n", self.title, lines.join("\n"))
+    }
+
     pub(super) fn json(&self) -> Value {
         let object = |row: &Vec<Value>| {
             let keys = self.columns.iter().map(|column| column.key.to_owned());
@@ -62,6 +119,11 @@ impl fmt::Display for Table {
     }
 }
 
+/// A line of a table in Markdown.
+fn line(cells: impl Iterator<Item = String>) -> String {
+    format!("| {} |", cells.collect::<Vec<_>>().join(" | "))
+}
+
 fn show(value: &Value, column: &Column) -> String {
     match value {
         Value::Null => String::new(),
@@ -72,7 +134,7 @@ fn show(value: &Value, column: &Column) -> String {
 }
 
 /// `12345.6` as `12,346`: thousands apart, so that a digit too many is seen.
-fn grouped(number: f64, decimals: usize) -> String {
+pub(super) fn grouped(number: f64, decimals: usize) -> String {
     let plain = format!("{number:.decimals$}");
     let whole = plain.find('.').unwrap_or(plain.len());
     let mut shown = String::new();
@@ -84,6 +146,21 @@ fn grouped(number: f64, decimals: usize) -> String {
         shown.push(digit);
     }
     shown
+}
+
+/// The aims of all tables in one.
+pub(super) fn aims(tables: &[Table]) -> Table {
+    const COLUMNS: &[Column] = &[
+        Column { heading: "what", key: "what", decimals: 0 },
+        Column { heading: "measured", key: "measured", decimals: 0 },
+        Column { heading: "aim", key: "aim", decimals: 0 },
+        Column { heading: "reached", key: "reached", decimals: 0 },
+    ];
+    let mut table = Table::new("Aims", COLUMNS);
+    for aim in tables.iter().flat_map(Table::aims) {
+        table.push(aim.to_vec());
+    }
+    table
 }
 
 /// The table of everything that is counted in bytes.
