@@ -69,7 +69,7 @@ impl Table {
         let texts = row[first_text..].iter().take_while(|value| value.is_string()).count();
         let cells = row.iter().zip(self.columns).take(first_text + texts);
         let label = cells.map(|(value, column)| match value {
-            Value::Number(_) => format!("{} {}", show(value, column), column.heading),
+            Value::Number(_) => format!("{} {}", column.heading, show(value, column)),
             _ => show(value, column),
         });
         label.collect::<Vec<_>>().join(", ")

@@ -140,7 +140,7 @@ fn speeds(targets: &[Target], cells: &[Cell]) -> Table {
         Column { heading: "× redis list", key: "ratio_to_redis", decimals: 2 },
         Column { heading: "aim", key: "aim_to_redis", decimals: 1 },
         Column { heading: "CPU µs a cycle", key: "cpu_us", decimals: 1 },
-        Column { heading: "× 3 echoes", key: "cpu_ratio_to_echoes", decimals: 2 },
+        Column { heading: "CPU × 3 echoes", key: "cpu_ratio_to_echoes", decimals: 2 },
         Column { heading: "aim", key: "aim_to_echoes", decimals: 1 },
         Column { heading: "disk bytes a cycle", key: "disk_bytes", decimals: 0 },
     ];
