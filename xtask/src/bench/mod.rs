@@ -132,7 +132,7 @@ async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
         tables.push(peers::disk(plan, &peers).await?);
     }
     if wanted(Part::Compaction) {
-        tables.push(peers::compaction(plan, &peers).await?);
+        tables.extend(peers::compaction(plan, &peers).await?);
     }
     if wanted(Part::Parked) {
         parked::measure(plan, &mut memory).await?;

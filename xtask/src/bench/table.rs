@@ -177,3 +177,36 @@ pub(super) fn memory() -> Table {
         COLUMNS,
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the first table of a run says is what people will quote.
+    #[test]
+    fn an_aim_is_about_the_figure_to_its_left() {
+        const COLUMNS: &[Column] = &[
+            Column { heading: "connections", key: "connections", decimals: 0 },
+            Column { heading: "target", key: "target", decimals: 0 },
+            Column { heading: "speed", key: "speed", decimals: 1 },
+            Column { heading: "aim", key: "speed_aim", decimals: 0 },
+            Column { heading: "cost", key: "cost", decimals: 1 },
+            Column { heading: "aim", key: "cost_aim", decimals: 0 },
+        ];
+        let mut table = Table::new("Cycles (put, get, done)", COLUMNS);
+        table.push(vec![json!(1), json!("a"), json!(2.0), Value::Null, json!(9.0), Value::Null]);
+        table.push(vec![
+            json!(64),
+            json!("a"),
+            json!(5.9),
+            json!("≥ 6"),
+            json!(1.6),
+            json!("≤ 1.6"),
+        ]);
+        let aims = [
+            ["Cycles: connections 64, a: speed", "5.9", "≥ 6", "no"],
+            ["Cycles: connections 64, a: cost", "1.6", "≤ 1.6", "yes"],
+        ];
+        assert_eq!(table.aims(), aims.map(|aim| aim.map(|text| json!(text))));
+    }
+}

@@ -23,7 +23,10 @@ const STAYS: usize = 8;
 /// p99 while copying to p99 otherwise, at most.
 const AIM: f64 = 2.0;
 
-/// Short enough that copying goes on in some windows only.
+/// The folder against 2 × what lives and four segments, at most.
+const SPACE_AIM: f64 = 1.0;
+
+/// Short enough that what the journal does in one is one thing.
 const WINDOW: Duration = Duration::from_millis(100);
 
 /// What `/metrics` says of the journal.
@@ -35,48 +38,61 @@ struct Journal {
     copied: f64,
 }
 
-pub(in crate::bench) async fn measure(plan: &Plan, peers: &Peers) -> io::Result<Table> {
+/// Two servers in turns: in one every job is done and nothing has to be copied, in the other some stay.
+pub(in crate::bench) async fn measure(plan: &Plan, peers: &Peers) -> io::Result<Vec<Table>> {
     const COLUMNS: &[Column] = &[
+        Column { heading: "what stays", key: "load", decimals: 0 },
         Column { heading: "windows of 100 ms", key: "windows", decimals: 0 },
-        Column { heading: "how many", key: "count", decimals: 0 },
         Column { heading: "puts", key: "puts", decimals: 0 },
+        Column { heading: "MB copied", key: "copied_megabytes", decimals: 0 },
         Column { heading: "put p50 µs", key: "p50_us", decimals: 0 },
-        Column { heading: "p99 µs", key: "p99_us", decimals: 0 },
         Column { heading: "p99.9 µs", key: "p999_us", decimals: 0 },
+        Column { heading: "p99 µs", key: "p99_us", decimals: 0 },
         Column { heading: "ratio of p99", key: "ratio_p99", decimals: 2 },
         Column { heading: "aim", key: "aim", decimals: 0 },
     ];
-    let peer = peers.start(Target::Awaitd).await?;
-    let mut clients = peer.clients(CONNECTIONS, SIZE).await?;
-    let mut keepers = keepers(&peer).await?;
-    let (mut calm, mut copying) = (Kind::default(), Kind::default());
-    let (mut last, mut largest) = (None, None::<Journal>);
+    let (calm, busy) = (peers.start(Target::Awaitd).await?, peers.start(Target::Awaitd).await?);
+    let mut calm_clients = calm.clients(CONNECTIONS, SIZE).await?;
+    let mut busy_clients = busy.clients(CONNECTIONS, SIZE).await?;
+    let mut keepers = keepers(&busy).await?;
+    let [mut nothing_stays, mut resting, mut copying] =
+        [Kind::default(), Kind::default(), Kind::default()];
+    let mut fullest = Fullest::default();
     let begun = Instant::now();
     while begun.elapsed() < plan.turnover {
-        let before = journal(&peer).await?;
-        let turn = turn::run(&peer, &mut clients, WINDOW).await?;
-        let after = journal(&peer).await?;
-        let copied = before.zip(after).is_some_and(|(before, after)| after.copied > before.copied);
-        let kind = if copied { &mut copying } else { &mut calm };
-        kind.windows += 1;
-        kind.puts.extend(&turn.times[0]);
-        turn::put_all(&mut keepers, turn.cycles / STAYS).await?;
-        last = after;
-        largest = after.into_iter().chain(largest).max_by(|a, b| a.bytes.total_cmp(&b.bytes));
-        if (calm.windows + copying.windows).is_multiple_of(20) {
-            progress(&format!(
-                "compaction: {:.0} s of {:.0}, copying in {} of {} windows",
-                begun.elapsed().as_secs_f64(),
-                plan.turnover.as_secs_f64(),
-                copying.windows,
-                copying.windows + calm.windows
-            ));
+        nothing_stays.add(&window(&calm, &mut calm_clients).await?);
+        let seen = window(&busy, &mut busy_clients).await?;
+        let kind = if seen.copied > 0.0 { &mut copying } else { &mut resting };
+        kind.add(&seen);
+        turn::put_all(&mut keepers, seen.puts.len() / STAYS).await?;
+        if let Some(journal) = journal(&busy).await? {
+            fullest.see(&journal, busy.folder.bytes()? as f64);
+        }
+        if (resting.windows + copying.windows).is_multiple_of(20) {
+            let (elapsed, length) = (begun.elapsed().as_secs(), plan.turnover.as_secs());
+            progress(&format!("compaction: {elapsed} s of {length}"));
         }
     }
-    let mut table = Table::new(title(last, largest), COLUMNS);
-    let calm_p99 = calm.row("without copying", f64::NAN, &mut table);
-    copying.row("while the journal copies", calm_p99, &mut table);
-    Ok(table)
+    let title = format!("Puts while the journal is compacted: 4 KiB, {CONNECTIONS} connections");
+    let mut table = Table::new(title, COLUMNS);
+    let p99 = nothing_stays.row("nothing", None, &mut table);
+    resting.row(&format!("one job of {STAYS}, while nothing is copied"), None, &mut table);
+    copying.row(&format!("one job of {STAYS}, while it is copied"), Some(p99), &mut table);
+    Ok(vec![table, fullest.table()])
+}
+
+struct Seen {
+    puts: Vec<f64>,
+    copied: f64,
+}
+
+async fn window(peer: &Peer, clients: &mut Vec<Client>) -> io::Result<Seen> {
+    let copied = |journal: Option<Journal>| journal.map_or(0.0, |journal| journal.copied);
+    let before = copied(journal(peer).await?);
+    let turn = turn::run(peer, clients, WINDOW).await?;
+    let copied = copied(journal(peer).await?) - before;
+    let [puts, ..] = turn.times;
+    Ok(Seen { puts, copied })
 }
 
 /// The windows of one kind, and microseconds of each put in them.
@@ -84,39 +100,71 @@ pub(in crate::bench) async fn measure(plan: &Plan, peers: &Peers) -> io::Result<
 struct Kind {
     windows: usize,
     puts: Vec<f64>,
+    copied: f64,
 }
 
 impl Kind {
-    /// Shows itself beside another p99 and returns its own.
-    fn row(&mut self, what: &str, than: f64, table: &mut Table) -> f64 {
+    fn add(&mut self, seen: &Seen) {
+        self.windows += 1;
+        self.puts.extend(&seen.puts);
+        self.copied += seen.copied;
+    }
+
+    /// Shows itself, beside another p99 if there is one, and returns its own.
+    fn row(&mut self, what: &str, than: Option<f64>, table: &mut Table) -> f64 {
         self.puts.sort_by(f64::total_cmp);
         let [p50, p99, p999] = [500, 990, 999].map(|share| permille(&self.puts, share));
         table.push(vec![
             json!(what),
             json!(self.windows),
             json!(self.puts.len()),
+            number(self.copied / 1e6),
             number(p50),
-            number(p99),
             number(p999),
-            number(p99 / than),
-            if than.is_nan() { Value::Null } else { json!(format!("≤ {AIM}")) },
+            number(p99),
+            than.map_or(Value::Null, |than| number(p99 / than)),
+            than.map_or(Value::Null, |_| json!(format!("≤ {AIM}"))),
         ]);
         p99
     }
 }
 
-fn title(last: Option<Journal>, largest: Option<Journal>) -> String {
-    let Some((last, largest)) = last.zip(largest) else {
-        return "Puts and compaction: this server tells nothing of a journal".to_owned();
-    };
-    let megabytes = |bytes: f64| format!("{:.0} MB", bytes / 1e6);
-    format!(
-        "Puts of 4 KiB while one job of {STAYS} stays; {CONNECTIONS} connections, {} copied; at most {} in {} segments, when {} lived",
-        megabytes(last.copied),
-        megabytes(largest.bytes),
-        largest.segments,
-        megabytes(largest.live),
-    )
+/// The moment at which the folder was largest for what lived.
+#[derive(Default)]
+struct Fullest {
+    bytes: f64,
+    live: f64,
+    bound: f64,
+}
+
+impl Fullest {
+    fn see(&mut self, journal: &Journal, bytes: f64) {
+        let bound = 2.0 * journal.live + 4.0 * journal.bytes / journal.segments;
+        if self.bound == 0.0 || bytes / bound > self.bytes / self.bound {
+            *self = Self { bytes, live: journal.live, bound };
+        }
+    }
+
+    fn table(&self) -> Table {
+        const COLUMNS: &[Column] = &[
+            Column { heading: "what", key: "what", decimals: 0 },
+            Column { heading: "MB on disk", key: "megabytes", decimals: 1 },
+            Column { heading: "MB that lived", key: "live_megabytes", decimals: 1 },
+            Column { heading: "to 2 × that + 4 segments", key: "ratio", decimals: 2 },
+            Column { heading: "aim", key: "aim", decimals: 0 },
+        ];
+        let mut table = Table::new("Space in these turns", COLUMNS);
+        if self.bound > 0.0 {
+            table.push(vec![
+                json!("the folder when it was fullest"),
+                number(self.bytes / 1e6),
+                number(self.live / 1e6),
+                number(self.bytes / self.bound),
+                json!(format!("≤ {SPACE_AIM}")),
+            ]);
+        }
+        table
+    }
 }
 
 /// Those who put jobs that nobody is going to get.

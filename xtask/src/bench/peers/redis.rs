@@ -195,3 +195,30 @@ fn reply(heard: &[u8]) -> io::Result<Option<Reply>> {
     }
     Ok(Some(Reply { length: at, bulks }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A socket gives what has arrived, which may end anywhere.
+    #[test]
+    fn an_answer_is_taken_only_when_it_is_whole() {
+        let entry = b"*1\r\n*2\r\n$5\r\nbench\r\n*1\r\n*2\r\n$3\r\n1-0\r\n*2\r\n$4\r\nbody\r\n$2\r\n\r\n\r\n";
+        let stream = Stream::new(0, 2);
+        for end in 0..entry.len() {
+            assert!(stream.answer(Call::Get, &entry[..end]).unwrap().is_none(), "at byte {end}");
+        }
+        let told = [entry, &b"+OK\r\n"[..]].concat();
+        let heard = stream.answer(Call::Get, &told).unwrap().unwrap();
+        assert_eq!((heard.length, &entry[heard.held]), (entry.len(), &b"1-0"[..]));
+    }
+
+    /// Figures of a server that refuses, or has no job, would be worthless.
+    #[test]
+    fn a_refusal_is_an_error() {
+        let list = List::new(0, 2);
+        assert!(list.answer(Call::Ready, b"-LOADING\r\n").is_err());
+        assert!(list.answer(Call::Get, b"*-1\r\n").is_err());
+        assert!(list.answer(Call::Done, b":0\r\n").is_err());
+    }
+}
