@@ -48,14 +48,27 @@ impl Folder {
     /// file whose space was taken in advance, and knows nothing of the file system's own journal.
     pub(super) fn written(&self) -> f64 {
         const SECTOR: f64 = 512.0;
-        let sectors = fs::metadata(&self.0).ok().and_then(|metadata| {
-            let device = metadata.dev();
-            let major = ((device >> 8) & 0xfff) | ((device >> 32) & !0xfff);
-            let minor = (device & 0xff) | ((device >> 12) & !0xff);
-            let stat = fs::read_to_string(format!("/sys/dev/block/{major}:{minor}/stat")).ok()?;
-            stat.split_whitespace().nth(6)?.parse::<f64>().ok()
-        });
-        sectors.unwrap_or(f64::NAN) * SECTOR
+        let sectors = || {
+            let stat = format!("/sys/dev/block/{}/stat", self.device()?);
+            fs::read_to_string(stat).ok()?.split_whitespace().nth(6)?.parse::<f64>().ok()
+        };
+        sectors().unwrap_or(f64::NAN) * SECTOR
+    }
+
+    /// The kind of file system that it is on.
+    pub(super) fn file_system(&self) -> Option<String> {
+        let device = format!(" {} ", self.device()?);
+        let mounts = fs::read_to_string("/proc/self/mountinfo").ok()?;
+        let mount = mounts.lines().find(|line| line.contains(&device))?;
+        mount.split_once(" - ")?.1.split(' ').next().map(str::to_owned)
+    }
+
+    /// The two numbers of the device that it is on.
+    fn device(&self) -> Option<String> {
+        let device = fs::metadata(&self.0).ok()?.dev();
+        let major = ((device >> 8) & 0xfff) | ((device >> 32) & !0xfff);
+        let minor = (device & 0xff) | ((device >> 12) & !0xff);
+        Some(format!("{major}:{minor}"))
     }
 }
 

@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 
+use self::folder::Folder;
 use self::peers::Peers;
 use self::plan::Plan;
 use self::report::Report;
@@ -96,7 +97,8 @@ pub(crate) fn run(args: &Args) -> io::Result<()> {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let kind = if args.quick { "quick" } else { "full" };
     let took = begun.elapsed().as_secs_f64();
-    report.notes.insert(0, format!("A {kind} run in {took:.0} s on {cores} cores"));
+    let run = format!("A {kind} run in {took:.0} s on {}", machine(cores)?);
+    report.notes.insert(0, run);
     print!("{report}\ndocs/benchmarks.md says how to read this.\n");
     if let Some(file) = &args.json {
         fs::write(file, format!("{:#}\n", report.json(kind, cores)))?;
@@ -185,6 +187,19 @@ fn build() -> io::Result<PathBuf> {
 
 fn cargo() -> String {
     env::var("CARGO").unwrap_or_else(|_| "cargo".into())
+}
+
+/// What there is to know of the machine, as far as it tells.
+fn machine(cores: usize) -> io::Result<String> {
+    let processors = fs::read_to_string("/proc/cpuinfo")?;
+    let model =
+        processors.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
+    let model = model.map_or("a processor", |(_, model)| model);
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease")?;
+    let file_system = Folder::new()?.file_system();
+    let file_system = file_system.map_or(String::new(), |name| format!(", data on {name}"));
+    let kernel = kernel.trim().split('-').next().unwrap_or_default();
+    Ok(format!("{cores} cores of {model}, Linux {kernel}{file_system}"))
 }
 
 /// Says what is going on: one line that is written over on a terminal, else a line each.

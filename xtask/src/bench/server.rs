@@ -72,9 +72,11 @@ impl Server {
     /// Asks it to end, and waits until it has.
     pub(super) fn terminate(mut self) -> io::Result<()> {
         let pid = self.child.id().to_string();
-        Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
-        self.child.wait()?;
-        Ok(())
+        let sent = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &pid]).status()?;
+        if !sent.success() {
+            return Err(io::Error::other("a server could not be asked to end"));
+        }
+        self.child.wait().map(|_| ())
     }
 
     pub(super) fn address(&self) -> SocketAddr {
