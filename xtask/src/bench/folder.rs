@@ -26,15 +26,18 @@ impl Folder {
         &self.0
     }
 
-    /// Bytes of the files in it.
+    /// Bytes of the files in it. What its server removes in this moment is not among them.
     pub(super) fn bytes(&self) -> io::Result<u64> {
         fn below(folder: &Path) -> io::Result<u64> {
             let mut bytes = 0;
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
-                let kind = entry.file_type()?;
-                bytes +=
-                    if kind.is_dir() { below(&entry.path())? } else { entry.metadata()?.len() };
+                bytes += match entry.metadata() {
+                    Ok(metadata) if metadata.is_dir() => below(&entry.path())?,
+                    Ok(metadata) => metadata.len(),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+                    Err(error) => return Err(error),
+                };
             }
             Ok(bytes)
         }

@@ -41,6 +41,8 @@ enum Target {
     Awaitd,
     /// The same, with a get that settles the lease before: two requests a cycle.
     AwaitdSettle,
+    /// The same with room in memory for a few bodies only.
+    AwaitdOverBudget,
     AwaitdMemory,
     Beanstalkd,
     BeanstalkdMemory,
@@ -57,7 +59,7 @@ enum Program {
 }
 
 impl Target {
-    /// In the order in which they are shown.
+    /// Those whose speed is compared, in the order in which they are shown.
     const ALL: [Self; 9] = [
         Self::Awaitd,
         Self::AwaitdSettle,
@@ -75,6 +77,7 @@ impl Target {
             Self::Echoes => "three echoes",
             Self::Awaitd => "awaitd",
             Self::AwaitdSettle => "awaitd, settle=",
+            Self::AwaitdOverBudget => "awaitd, above --memory-budget",
             Self::AwaitdMemory => "awaitd --memory",
             Self::Beanstalkd => "beanstalkd -f0",
             Self::BeanstalkdMemory => "beanstalkd, no binlog",
@@ -86,9 +89,11 @@ impl Target {
 
     fn program(self) -> Program {
         match self {
-            Self::Echoes | Self::Awaitd | Self::AwaitdSettle | Self::AwaitdMemory => {
-                Program::Awaitd
-            }
+            Self::Echoes
+            | Self::Awaitd
+            | Self::AwaitdSettle
+            | Self::AwaitdOverBudget
+            | Self::AwaitdMemory => Program::Awaitd,
             Self::Beanstalkd | Self::BeanstalkdMemory => Program::Beanstalkd,
             Self::List | Self::Stream | Self::ListMemory => Program::Redis,
         }
@@ -97,9 +102,12 @@ impl Target {
     /// Whether what it has acknowledged is on the disk.
     fn durable(self) -> bool {
         match self {
-            Self::Awaitd | Self::AwaitdSettle | Self::Beanstalkd | Self::List | Self::Stream => {
-                true
-            }
+            Self::Awaitd
+            | Self::AwaitdSettle
+            | Self::AwaitdOverBudget
+            | Self::Beanstalkd
+            | Self::List
+            | Self::Stream => true,
             Self::Echoes | Self::AwaitdMemory | Self::BeanstalkdMemory | Self::ListMemory => false,
         }
     }
@@ -108,7 +116,7 @@ impl Target {
     fn protocol(self, worker: usize, size: usize) -> Box<dyn Protocol> {
         match self {
             Self::Echoes => Box::new(awaitd::Echo::new(size)),
-            Self::Awaitd | Self::AwaitdSettle | Self::AwaitdMemory => {
+            Self::Awaitd | Self::AwaitdSettle | Self::AwaitdOverBudget | Self::AwaitdMemory => {
                 Box::new(awaitd::Awaitd::new(QUEUE, size))
             }
             Self::Beanstalkd | Self::BeanstalkdMemory => {
@@ -168,6 +176,10 @@ impl Peers {
     async fn start(&self, target: Target) -> io::Result<Peer> {
         let peer = self.start_in(target, Folder::new()?, target.durable()).await?;
         peer.client(0, 1).await?.call(Call::Prepare).await?;
+        if target.durable() && peer.folder.bytes()? == 0 {
+            let name = target.name();
+            return Err(io::Error::other(format!("{name} writes nothing: it is not durable")));
+        }
         Ok(peer)
     }
 
@@ -181,6 +193,9 @@ impl Peers {
             Program::Beanstalkd => beanstalkd::command(address, data, sync),
             Program::Redis => redis::command(address, folder.path(), target.durable()),
         };
+        if target == Target::AwaitdOverBudget {
+            command.args(["--memory-budget", "1MiB"]);
+        }
         let server = Server::spawn(&mut command, address)?;
         let mut peer = Peer { target, server, folder };
         peer.ready().await?;
