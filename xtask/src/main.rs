@@ -17,7 +17,7 @@ use clap::Parser;
 enum Command {
     /// Passes all the tests: brings what they need, and says what was left out
     Test(test::Args),
-    /// Measures speed and memory of the release binary
+    /// Measures speed and memory of the release binary, beside other queues
     Bench(bench::Args),
     /// Takes rules out of the core, one at a time, and sees whether the random histories notice
     Sharpness {
