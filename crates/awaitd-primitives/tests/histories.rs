@@ -8,14 +8,24 @@
 mod calls;
 #[path = "histories/checks.rs"]
 mod checks;
+#[path = "histories/chores.rs"]
+mod chores;
 #[path = "histories/early.rs"]
 mod early;
+#[path = "histories/ends.rs"]
+mod ends;
+#[path = "histories/journal.rs"]
+mod journal;
 #[path = "histories/leases.rs"]
 mod leases;
 #[path = "histories/limits.rs"]
 mod limits;
 #[path = "histories/model.rs"]
 mod model;
+#[path = "histories/oracle.rs"]
+mod oracle;
+#[path = "histories/room.rs"]
+mod room;
 #[path = "histories/run.rs"]
 mod run;
 #[path = "histories/script.rs"]
@@ -32,27 +42,28 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::run::{Run, Tally};
-use crate::script::{Turn, script};
+use crate::script::{Script, Turn, script};
 
 /// So many histories in CI.
 const ALL: u64 = 10_000;
 
 /// In which ways each command can end.
-const WAYS: [(&str, &[&str]); 21] = [
-    ("configure", &["ok", "exists", MISMATCH, "withdrawn"]),
+const WAYS: [(&str, &[&str]); 22] = [
+    ("configure", &["ok", "exists", MISMATCH, "withdrawn", ROOM]),
     ("read queue", &["ok", "not_found"]),
     ("list", &["ok"]),
     ("delete queue", &["ok", "not_found", MISMATCH, "withdrawn"]),
     ("put", &["ok", "queue_full", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
+    ("put", &[ROOM]),
     ("get", &["ok", "empty", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
-    ("get", &["lease_lost", "not_found"]),
+    ("get", &["lease_lost", "not_found", ROOM]),
     ("join", &["ok", "not_drained", "deleted", GOING]),
     ("shutdown", &["ok", "not_found", MISMATCH, "withdrawn"]),
-    ("set", &["ok", "already_set", MISMATCH, "withdrawn"]),
+    ("set", &["ok", "already_set", MISMATCH, "withdrawn", ROOM]),
     ("clear", &["ok", MISMATCH, "withdrawn"]),
     ("wait", &["ok", "not_set", GOING]),
     ("acquire", &["ok", "locked", "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
-    ("acquire", &["lease_lost"]),
+    ("acquire", &["lease_lost", ROOM]),
     ("read lock", &["ok", "not_found"]),
     ("delete lock", &["ok", "held", "not_found", MISMATCH, "withdrawn"]),
     ("done", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
@@ -64,14 +75,15 @@ const WAYS: [(&str, &[&str]); 21] = [
 const MISMATCH: &str = "idempotency_mismatch";
 const SHUT: &str = "queue_shut_down";
 const GOING: &str = "shutting_down";
+const ROOM: &str = "disk_full";
 
 fn number(name: &str) -> Option<u64> {
     Some(std::env::var(name).ok()?.parse().expect("a number"))
 }
 
 /// Plays a script; what went wrong, if anything.
-fn play(run: &mut Run, turns: &[Turn]) -> Result<(), String> {
-    catch_unwind(AssertUnwindSafe(|| run.play(turns))).unwrap_or_else(|panic| {
+fn play(run: &mut Run, script: &Script) -> Result<(), String> {
+    catch_unwind(AssertUnwindSafe(|| run.play(script))).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
         Err(format!("panicked: {}", text.unwrap_or_default()))
@@ -79,8 +91,12 @@ fn play(run: &mut Run, turns: &[Turn]) -> Result<(), String> {
 }
 
 /// The script with whatever can be left out left out, so that it still goes wrong.
-fn shrink(mut turns: Vec<Turn>) -> Vec<Turn> {
-    let fails = |turns: &[Turn]| play(&mut Run::default(), turns).is_err();
+fn shrink(mut script: Script) -> Script {
+    let mut turns = std::mem::take(&mut script.turns);
+    let fails = |turns: &[Turn]| {
+        let script = Script { turns: turns.to_vec(), ..script.clone() };
+        play(&mut Run::new(&script), &script).is_err()
+    };
     let mut chunk = turns.len();
     while chunk > 0 {
         let mut at = 0;
@@ -99,7 +115,7 @@ fn shrink(mut turns: Vec<Turn>) -> Vec<Turn> {
             if fails(&fewer) { turns = fewer } else { act += 1 }
         }
     }
-    turns
+    Script { turns, ..script }
 }
 
 fn add(sum: &mut Tally, tally: Tally) {
@@ -117,8 +133,9 @@ fn play_all(seeds: &Range<u64>) -> Found {
     let work = |worker: usize| {
         let (mut tally, mut broken) = Found::default();
         for seed in seeds.clone().skip(worker).step_by(workers) {
-            let mut run = Run::default();
-            if play(&mut run, &script(seed)).is_err() {
+            let script = script(seed);
+            let mut run = Run::new(&script);
+            if play(&mut run, &script).is_err() {
                 broken.push(seed);
             }
             run.tally
@@ -155,8 +172,9 @@ fn histories() {
     }));
     let (tally, broken) = play_all(&seeds);
     let shrunk = broken.first().map(|seed| {
-        let mut run = Run::default();
-        let why = play(&mut run, &shrink(script(*seed))).expect_err("it broke before");
+        let script = shrink(script(*seed));
+        let mut run = Run::new(&script);
+        let why = play(&mut run, &script).expect_err("it broke before");
         format!("seed {seed}, as short as it gets:\n{}\n{why}", run.story())
     });
     let _ = std::panic::take_hook();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::TURN_MAX;
 use awaitd_primitives::{
-    Answer, Ask, At, Command, Engine, Entry, GetMode, LeaseId, Limits, Name, Payload, Position,
-    QueueConfig, Refusal, Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Command, Engine, Entry, GetMode, Key, LeaseId, Limits, Name, Payload,
+    Position, QueueConfig, Record, Refusal, Reply, Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -37,9 +37,14 @@ impl Play {
     }
 
     fn ask(&mut self, command: Command, wait: Duration) -> Vec<Reply> {
+        self.ask_under(None, command, wait)
+    }
+
+    fn ask_under(&mut self, key: Option<String>, command: Command, wait: Duration) -> Vec<Reply> {
         self.tickets += 1;
         let (ticket, arrived, until) = (Ticket(self.tickets), self.now, self.now + wait);
-        let ask = Ask { command, key: None };
+        let key = key.map(|text| Key { text: text.into(), fingerprint: 1 });
+        let ask = Ask { command, key };
         let request = Request { ticket, arrived, until, ask };
         self.turn(|engine, step| engine.submit(request, step))
     }
@@ -188,4 +193,25 @@ fn more_waits_end_than_a_turn_may_turn_away() {
     let turns = play.pass(MINUTE);
     assert!(turns.iter().flatten().all(|reply| reply.told == Err(Refusal::Empty)));
     play.end(&turns, 1..=MANY);
+}
+
+/// A checkpoint that ends while what is over has not been worked off counts what a replay will count.
+#[test]
+fn a_checkpoint_ends_between_the_turns_of_one_moment() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for key in 0..MANY {
+        play.ask_under(Some(key.to_string()), put(Duration::ZERO), Duration::ZERO);
+    }
+    play.now = play.now + 5 * MINUTE;
+    let at = At { now: play.now, clock: play.now };
+    let mut done = true;
+    play.turn(|engine, step| done = engine.advance(at, step));
+    assert!(!done, "one turn was enough");
+    play.turn(|engine, step| engine.end_checkpoint(1, step));
+    let counts = play.entries.iter().flat_map(|entry| &entry.records).find_map(|it| match it {
+        Record::Checkpoint(checkpoint) => Some(checkpoint.counts),
+        _ => None,
+    });
+    assert_eq!(counts, Some(State::replay(play.entries.clone()).counts()));
 }

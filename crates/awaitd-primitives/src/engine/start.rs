@@ -91,7 +91,7 @@ impl Engine {
 
     /// Ends a checkpoint: a history may begin at `from` then.
     pub fn end_checkpoint(&mut self, from: u64, step: &mut Step) {
-        let records = self.state.end_checkpoint(from);
+        let records = self.state.end_checkpoint(from, self.at.now);
         self.write(records, step);
     }
 

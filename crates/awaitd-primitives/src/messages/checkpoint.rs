@@ -149,7 +149,7 @@ pub struct LeaseCopy {
     pub graced: bool,
 }
 
-/// The end of a checkpoint: the numbers, and how much there is of everything.
+/// The end of a checkpoint: the numbers, the clocks, and how much there is of everything.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Where in the journal a history may begin from now on; the journal knows what it means.
@@ -164,6 +164,8 @@ pub struct Checkpoint {
     pub reserved: u64,
     /// How much there is.
     pub counts: Counts,
+    /// The newest moment of which the time of day is known, and that.
+    pub tied: Option<(Time, u64)>,
 }
 
 /// How much there is of what only records end. Sums over what is there: whoever has lost something has

@@ -270,6 +270,7 @@ impl State {
         self.last_job = self.last_job.max(checkpoint.last_job);
         self.last_generation = self.last_generation.max(checkpoint.last_generation);
         self.leases.reserve(checkpoint.last_lease, checkpoint.reserved);
+        self.tied = checkpoint.tied;
     }
 
     /// Brings the index of due jobs up to date for a queue whose delayed jobs have changed.

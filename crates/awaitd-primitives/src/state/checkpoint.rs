@@ -76,8 +76,10 @@ impl State {
         })
     }
 
-    /// The records that end a checkpoint: a history may begin at `from` then.
-    pub(crate) fn end_checkpoint(&self, from: u64) -> Vec<Record> {
+    /// The records that end a checkpoint: a history may begin at `from` then. A replay has forgotten at
+    /// once what is over, whereas here that may take some turns.
+    pub(crate) fn end_checkpoint(&self, from: u64, now: Time) -> Vec<Record> {
+        let keys = self.remembered.lasting(now) as u64;
         let late = self.leases.copy_late().map(|late| Record::Copied(Box::new(late)));
         let checkpoint = Checkpoint {
             from,
@@ -85,7 +87,8 @@ impl State {
             last_generation: self.last_generation,
             last_lease: self.leases.last(),
             reserved: self.leases.reserved(),
-            counts: self.counts(),
+            counts: Counts { keys, ..self.counts() },
+            tied: self.tied,
         };
         late.into_iter().chain([Record::Checkpoint(Box::new(checkpoint))]).collect()
     }

@@ -13,7 +13,7 @@ pub(crate) mod settled;
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::limits::Limits;
+use crate::limits::{Limits, Room};
 use crate::messages::answer::Refusal;
 use crate::messages::checkpoint::Gate;
 use crate::messages::name::{Name, Thing};
@@ -146,7 +146,10 @@ impl State {
         if !limits.auto_create {
             return Err(Refusal::NotFound);
         }
-        if self.is_full(limits) { Err(Refusal::TooManyNames) } else { Ok(()) }
+        if self.is_full(limits) {
+            return Err(Refusal::TooManyNames);
+        }
+        if limits.room == Room::Enough { Ok(()) } else { Err(Refusal::DiskFull) }
     }
 
     pub(crate) fn has(&self, thing: &Thing) -> bool {

@@ -47,6 +47,11 @@ impl Remembered {
         self.by_key.len()
     }
 
+    /// How many there will be once what is over by then has been forgotten.
+    pub(crate) fn lasting(&self, now: Time) -> usize {
+        self.len() - self.ends.iter().take_while(|(end, _)| *end <= now).count()
+    }
+
     /// When the next one is forgotten.
     pub(crate) fn next_end(&self) -> Option<Time> {
         self.ends.first().map(|(end, _)| *end)

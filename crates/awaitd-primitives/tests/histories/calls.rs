@@ -9,13 +9,18 @@ use crate::model::{Told, granted};
 /// One call of the engine.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
-    Start(At),
+    /// A new life goes on from a state; without a moment, it begins in the middle of one.
+    Begin(Box<State>, Option<At>),
     Advance(At),
     Submit(Request),
     Withdraw(Ticket),
     Close,
     /// So many entries are durable.
     Durable(u64),
+    Copy(Part, Option<Body>),
+    EndCheckpoint(u64),
+    Stow(Written),
+    Room(Room),
     Deliver(Reply, Time),
     Handed(LeaseId, bool),
 }
@@ -44,7 +49,16 @@ pub(crate) fn perform(
 ) -> Result<Came, String> {
     let (mut step, mut left) = (Step::default(), None);
     match call.clone() {
-        Call::Start(at) => engine.start(at, wall(at), &mut step),
+        Call::Begin(state, at) => {
+            *engine = Engine::new(*state, Limits::default());
+            if let Some(at) = at {
+                engine.start(at, wall(at), &mut step);
+            }
+        }
+        Call::Copy(part, body) => engine.copy(&part, body.as_ref(), &mut step),
+        Call::EndCheckpoint(from) => engine.end_checkpoint(from, &mut step),
+        Call::Stow(written) => engine.stow(&written),
+        Call::Room(room) => engine.set_room(room),
         Call::Advance(at) => {
             if !engine.advance(at, &mut step) {
                 return Err("a turn was too short for a small history".into());
@@ -71,7 +85,14 @@ pub(crate) fn story(calls: &[(Call, Came)]) -> String {
         let line = match call {
             Call::Advance(_) if came.entries.is_empty() && came.told.is_empty() => continue,
             Call::Deliver(reply, _) if granted(&reply.told).is_none() => continue,
-            Call::Start(At { now, .. }) => format!("{} us: a start", now.micros()),
+            Call::Begin(_, at) => match at {
+                Some(at) => format!("{} us: a start", at.now.micros()),
+                None => "a history".to_owned(),
+            },
+            Call::Copy(part, _) => format!("copy {part:?}"),
+            Call::EndCheckpoint(from) => format!("a checkpoint from {from}"),
+            Call::Stow(written) => format!("stow the body of job {}", written.job.0),
+            Call::Room(room) => format!("room: {room:?}"),
             Call::Advance(At { now, clock }) => {
                 format!("{} us, clock {} us", now.micros(), clock.micros())
             }

@@ -1,6 +1,7 @@
 //! What must hold for the records themselves, whatever the model thinks.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use awaitd_primitives::*;
 
@@ -9,11 +10,30 @@ use awaitd_primitives::*;
 pub(crate) struct Ledger {
     at: Time,
     fence: u64,
+    pub(crate) reserved: u64,
     job: u64,
     generation: u64,
     /// Of each queue: the jobs that wait, and those that somebody holds.
     queues: BTreeMap<Name, (BTreeSet<JobId>, BTreeMap<JobId, LeaseId>)>,
     locks: BTreeMap<Name, LeaseId>,
+    /// Those that are held.
+    pub(crate) leases: BTreeMap<LeaseId, Live>,
+}
+
+/// A lease that is held.
+pub(crate) struct Live {
+    pub(crate) held: Held,
+    pub(crate) until: Option<Time>,
+    length: Duration,
+    /// It was lengthened at a start, and not kept since.
+    graced: bool,
+}
+
+impl Live {
+    /// Until when a start must not end it.
+    fn lasts(&self, start: Time) -> Time {
+        start + self.length.min(Duration::from_secs(10))
+    }
 }
 
 fn ensure(holds: bool, what: &str, record: &Record) -> Result<(), String> {
@@ -37,10 +57,13 @@ impl Ledger {
                 self.job = job.0;
                 self.queues.entry(queue.clone()).or_default().0.insert(*job);
             }
-            Record::Leased { lease, held, .. } => {
+            Record::Leased { lease, held, length, until, .. } => {
                 ensure(lease.fence() == self.fence + 1, "not the next fence", record)?;
                 self.fence = lease.fence();
-                match held {
+                let (held, length, until) = (held.clone(), *length, *until);
+                self.leases
+                    .insert(*lease, Live { held: held.clone(), until, length, graced: false });
+                match &held {
                     Held::Job { queue, job } => {
                         let (waiting, held) = self.queues.entry(queue.clone()).or_default();
                         ensure(waiting.remove(job), "a second winner", record)?;
@@ -52,14 +75,16 @@ impl Ledger {
                     }
                 }
             }
-            Record::Settled { lease, held: Held::Job { queue, job }, then, .. } => {
+            Record::Settled { lease, held: Held::Job { queue, job }, then, outcome, .. } => {
+                self.end(*lease, *outcome, record)?;
                 let (waiting, held) = self.queues.entry(queue.clone()).or_default();
                 ensure(held.remove(job) == Some(*lease), "not its holder", record)?;
                 if matches!(then, Then::Back { .. }) {
                     waiting.insert(*job);
                 }
             }
-            Record::Settled { lease, held: Held::Lock { lock, .. }, .. } => {
+            Record::Settled { lease, held: Held::Lock { lock, .. }, outcome, .. } => {
+                self.end(*lease, *outcome, record)?;
                 ensure(self.locks.remove(lock) == Some(*lease), "not its holder", record)?;
             }
             Record::Emptied { queue, dropped } => {
@@ -72,6 +97,7 @@ impl Ledger {
                 ensure((waiting.len() + held.len()) as u64 == *dropped, "a wrong count", record)?;
                 let held: BTreeSet<_> = held.values().collect();
                 ensure(held == leases.iter().collect(), "other leases", record)?;
+                self.leases.retain(|lease, _| !leases.contains(lease));
             }
             Record::Forgotten { thing: Thing::Queue(queue) } => {
                 let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
@@ -90,26 +116,57 @@ impl Ledger {
             Record::Deleted { thing: Thing::Lock(lock), leases, .. } => {
                 let held: Vec<_> = self.locks.remove(lock).into_iter().collect();
                 ensure(held == *leases, "other leases", record)?;
+                self.leases.retain(|lease, _| !leases.contains(lease));
+            }
+            Record::Extended { lease, until } => {
+                let live = self.leases.get_mut(lease).ok_or("kept, but not live")?;
+                ensure(live.until < Some(*until), "shorter than before", record)?;
+                (live.until, live.graced) = (Some(*until), false);
+            }
+            Record::Graced { lease, until } => {
+                let at = self.at;
+                let live = self.leases.get_mut(lease).ok_or("graced, but not live")?;
+                ensure(!live.graced, "graced twice", record)?;
+                let short = live.until.is_some_and(|end| end < *until);
+                ensure(short && *until == live.lasts(at), "graced for no reason", record)?;
+                (live.until, live.graced) = (Some(*until), true);
             }
             Record::Reserved { from, upto } => {
                 ensure(*from >= self.fence && upto > from, "an idle mark", record)?;
                 self.fence = *from;
+                self.reserved = self.reserved.max(*upto);
             }
             Record::Configured { .. }
             | Record::Made { .. }
             | Record::Deleted { thing: Thing::Event(_), .. }
             | Record::Forgotten { thing: Thing::Event(_) | Thing::Lock(_) }
-            | Record::Extended { .. }
             | Record::ShutDown { .. }
             | Record::Cleared { .. }
             | Record::Remembered { .. }
             | Record::Unremembered { .. }
             | Record::Tied { .. }
-            | Record::Graced { .. }
             | Record::Copied(_)
             | Record::Checkpoint(_) => {}
         }
         Ok(())
+    }
+
+    fn end(&mut self, lease: LeaseId, outcome: Outcome, record: &Record) -> Result<(), String> {
+        let live = self.leases.remove(&lease).ok_or("it ended twice")?;
+        let over = live.until.is_some_and(|until| until <= self.at);
+        ensure(outcome != Outcome::Expired || over, "before its time", record)
+    }
+
+    /// After a start no live lease is about to end, if it was not given time at an earlier one, and
+    /// none is left that was to be done on delivery.
+    pub(crate) fn started(&self, at: Time) -> Result<(), String> {
+        let short = |live: &Live| live.until.is_none_or(|it| it < live.lasts(at) && !live.graced);
+        match self.leases.iter().find(|(_, live)| short(live)) {
+            Some((lease, Live { held, until, .. })) => {
+                Err(format!("{lease:?} of {held:?} lasts until {until:?} after a start at {at:?}"))
+            }
+            None => Ok(()),
+        }
     }
 
     /// placed = ready + delayed + leased + done + dropped.

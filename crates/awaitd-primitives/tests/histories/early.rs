@@ -117,11 +117,28 @@ impl Early {
         }
     }
 
-    /// The leases that become durable with this many entries.
-    pub(crate) fn becomes_durable(&mut self, upto: u64) -> Vec<LeaseId> {
-        let before = std::mem::replace(&mut self.durable, upto);
-        let newly = |position: &u64| *position > before && *position <= upto;
-        self.leases.iter().filter(|(_, at)| newly(at)).map(|(lease, _)| *lease).collect()
+    /// A new life begins after so many entries of the last one; what is there is durable.
+    pub(crate) fn restart(&mut self, kept: u64) {
+        fn keep<K: Ord>(map: &mut BTreeMap<K, u64>, kept: u64) {
+            map.retain(|_, at| *at <= kept);
+            for at in map.values_mut() {
+                *at = 0;
+            }
+        }
+        keep(&mut self.jobs, kept);
+        keep(&mut self.leases, kept);
+        keep(&mut self.ends, kept);
+        keep(&mut self.keeps, kept);
+        keep(&mut self.generations, kept);
+        keep(&mut self.memories, kept);
+        self.marks.retain(|(_, at)| *at <= kept);
+        self.marks.iter_mut().for_each(|(_, at)| *at = 0);
+        (self.committed, self.durable) = (0, 0);
+    }
+
+    /// Whether a lease is durable.
+    pub(crate) fn is_durable(&self, lease: LeaseId) -> bool {
+        self.leases.get(&lease).is_some_and(|at| *at <= self.durable)
     }
 }
 

@@ -98,7 +98,7 @@ impl Model {
         length: Duration,
         owner: Option<Arc<str>>,
     ) -> Grant {
-        let number = NonZeroU64::MIN.saturating_add(self.leases.len() as u64);
+        let number = NonZeroU64::MIN.saturating_add(self.reserved + self.leases.len() as u64);
         let (thing, lease, until) = (thing.clone(), LeaseId(number), self.clock + length);
         let grant = Grant { thing, lease, until };
         self.leases.push(Lease {

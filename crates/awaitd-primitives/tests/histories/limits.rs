@@ -5,18 +5,33 @@ use std::time::Duration;
 use awaitd_primitives::*;
 
 /// An engine with these limits, and the tickets and replies of those who asked it.
-struct Bounded {
-    engine: Engine,
+pub(crate) struct Bounded {
+    pub(crate) engine: Engine,
     tickets: u64,
 }
 
 impl Bounded {
-    fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self { engine: Engine::new(State::new(), limits), tickets: 0 }
     }
 
     /// What is told at once to one who would wait for a minute; `None` if he waits.
-    fn ask(&mut self, command: Command, key: Option<&str>) -> Option<Result<Answer, Refusal>> {
+    pub(crate) fn ask(
+        &mut self,
+        command: Command,
+        key: Option<&str>,
+    ) -> Option<Result<Answer, Refusal>> {
+        let told = self.replies(command, key);
+        let own = told.into_iter().find(|reply| reply.ticket == Ticket(self.tickets));
+        own.map(|reply| reply.told)
+    }
+
+    /// All that is told because of a command, to him who asks and to those who wait.
+    pub(crate) fn told_by(&mut self, command: Command) -> Vec<Result<Answer, Refusal>> {
+        self.replies(command, None).into_iter().map(|reply| reply.told).collect()
+    }
+
+    fn replies(&mut self, command: Command, key: Option<&str>) -> Vec<Reply> {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         let (arrived, until) = (Time::ZERO, Time::ZERO + Duration::from_mins(1));
@@ -24,8 +39,7 @@ impl Bounded {
         let mut step = Step::default();
         self.engine
             .submit(Request { ticket, arrived, until, ask: Ask { command, key } }, &mut step);
-        let reply = step.replies.into_iter().find(|reply| reply.ticket == ticket);
-        reply.map(|reply| reply.told)
+        step.replies
     }
 
     fn hang_up(&mut self, ticket: u64) {
@@ -33,20 +47,20 @@ impl Bounded {
     }
 }
 
-fn name(text: &str) -> Name {
+pub(crate) fn name(text: &str) -> Name {
     text.parse().expect("a good name")
 }
 
-fn get(queue: &str) -> Command {
+pub(crate) fn get(queue: &str) -> Command {
     Command::Get { queue: name(queue), mode: GetMode::Leased(None), settle: None }
 }
 
-fn put(queue: &str, bytes: usize) -> Command {
+pub(crate) fn put(queue: &str, bytes: usize) -> Command {
     let payload = Payload { body: vec![0; bytes].into(), content_type: None };
     Command::Put { queue: name(queue), payload, delay: Duration::ZERO }
 }
 
-fn acquire(lock: &str) -> Command {
+pub(crate) fn acquire(lock: &str) -> Command {
     Command::Acquire { lock: name(lock), lease: None, owner: None }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Model {
     pub(crate) line: Vec<Waiter>,
     pub(crate) memory: Vec<(KeyOf, u128, Option<Answer>, Time)>,
     pub(crate) last_job: u64,
+    /// No lease of this history has a number up to this one.
+    pub(crate) reserved: u64,
     pub(crate) last_generation: u64,
     last_number: u64,
     pub(crate) told: Vec<(Ticket, Told, Duration)>,
@@ -295,9 +297,9 @@ impl Model {
     }
 
     /// The grants of these leases are durable.
-    pub(crate) fn durable(&mut self, leases: &[LeaseId]) {
-        for lease in leases {
-            self.lease(*lease).durable = true;
+    pub(crate) fn durable(&mut self, is: impl Fn(LeaseId) -> bool) {
+        for lease in &mut self.leases {
+            lease.durable = is(lease.grant.lease);
         }
     }
 

@@ -7,40 +7,58 @@ use awaitd_primitives::*;
 
 use crate::calls::{Call, Came, perform, story};
 use crate::checks::Ledger;
+use crate::chores::Cleaning;
 use crate::early::Early;
+use crate::journal::Journal;
 use crate::model::{Model, Told, granted};
-use crate::script::{Act, Append, Fate, Pass, Turn, What};
+use crate::oracle::Oracle;
+use crate::script::{Act, Append, Fate, Pass, Script, Turn, What};
 use crate::views::{in_order, op_of};
 
 /// How often each command succeeded, or was refused with which code.
 pub(crate) type Tally = BTreeMap<(&'static str, &'static str), u64>;
 
 pub(crate) struct Run {
-    engine: Engine,
-    model: Model,
-    ledger: Ledger,
-    early: Early,
-    clock: Time,
+    pub(crate) engine: Engine,
+    /// Up to the first crash.
+    pub(crate) model: Option<Model>,
+    pub(crate) ledger: Ledger,
+    pub(crate) early: Early,
+    pub(crate) oracle: Oracle,
+    pub(crate) journal: Journal,
+    pub(crate) cleaning: Option<Cleaning>,
+    /// So often the journal was compared with the state.
+    pub(crate) looks: u64,
+    /// Every entry, of all lives.
+    pub(crate) history: Vec<Entry>,
+    pub(crate) clock: Time,
+    pub(crate) now: Time,
     /// Every request, and whether it was hung up on; its ticket is its place here.
     asked: Vec<(Request, bool)>,
     /// Replies that have not left yet.
-    pending: Vec<Reply>,
+    pub(crate) pending: Vec<Reply>,
     /// Answers that hang on their connection.
-    hanging: Vec<(Ticket, LeaseId)>,
+    pub(crate) hanging: Vec<(Ticket, LeaseId)>,
     /// Leases that somebody has heard of.
     heard_of: Vec<LeaseRef>,
-    calls: Vec<(Call, Came)>,
+    pub(crate) calls: Vec<(Call, Came)>,
     pub(crate) tally: Tally,
 }
 
-impl Default for Run {
-    fn default() -> Self {
+impl Run {
+    pub(crate) fn new(script: &Script) -> Self {
         Self {
             engine: Engine::new(State::new(), Limits::default()),
-            model: Model::default(),
+            model: Some(Model::default()),
             ledger: Ledger::default(),
             early: Early::default(),
+            oracle: Oracle::default(),
+            journal: Journal::new(script.segment),
+            cleaning: None,
+            looks: 0,
+            history: Vec::new(),
             clock: Time::ZERO,
+            now: Time::ZERO,
             asked: Vec::new(),
             pending: Vec::new(),
             hanging: Vec::new(),
@@ -49,19 +67,16 @@ impl Default for Run {
             tally: Tally::new(),
         }
     }
-}
 
-impl Run {
     /// Plays it to its end; an error says what went wrong.
-    pub(crate) fn play(&mut self, turns: &[Turn]) -> Result<(), String> {
-        self.call(&Call::Start(At::default()))?;
-        turns.iter().try_for_each(|turn| self.turn(turn))?;
-        self.end()?;
-        self.replay()?;
+    pub(crate) fn play(&mut self, script: &Script) -> Result<(), String> {
+        self.begin(script.seeded.as_ref())?;
+        script.turns.iter().try_for_each(|turn| self.turn(turn))?;
+        self.end(script.cleans)?;
         self.once_more()
     }
 
-    fn turn(&mut self, turn: &Turn) -> Result<(), String> {
+    pub(crate) fn turn(&mut self, turn: &Turn) -> Result<(), String> {
         let (before, earlier) = (self.clock, self.early.committed);
         self.pass(turn.pass);
         let mut fates = turn.fates.iter().copied().cycle();
@@ -77,14 +92,16 @@ impl Run {
         self.pass(turn.append.1);
         match turn.append.0 {
             Append::Stalled => return Ok(()),
-            Append::Earlier => self.call(&Call::Durable(earlier.max(self.early.durable)))?,
-            Append::All => self.call(&Call::Durable(self.early.committed))?,
+            // A life that began in this turn has nothing from before it.
+            Append::Earlier if earlier > self.early.committed => {}
+            Append::Earlier => self.durable(earlier.max(self.early.durable))?,
+            Append::All => self.durable(self.early.committed)?,
         }
         self.leave(&mut fate)
     }
 
     /// All replies leave that may.
-    fn leave(&mut self, fate: &mut impl FnMut() -> Fate) -> Result<(), String> {
+    pub(crate) fn leave(&mut self, fate: &mut impl FnMut() -> Fate) -> Result<(), String> {
         let durable = Position(self.early.durable);
         let leaving = |reply: &Reply| reply.after <= durable;
         let (leaving, staying) = std::mem::take(&mut self.pending).into_iter().partition(leaving);
@@ -135,15 +152,26 @@ impl Run {
                 self.call(&Call::Withdraw(ticket))
             }
             Act::Close => self.call(&Call::Close),
+            Act::Clean(slice) => self.clean(*slice),
+            Act::Stow(back) => self.stow(*back),
+            Act::Crash(crash) => self.crash(crash),
+            Act::Look => self.look(),
+            // The model knows of no disk.
+            Act::Room(room) if self.model.is_none() => {
+                self.oracle.short |= *room != Room::Enough;
+                self.call(&Call::Room(*room))
+            }
+            Act::Room(_) => Ok(()),
         }
     }
 
-    fn ask(&mut self, ask: Ask, arrived: Time, wait: Duration) -> Result<(), String> {
-        let arrived = arrived.max(self.model.now);
+    pub(crate) fn ask(&mut self, ask: Ask, arrived: Time, wait: Duration) -> Result<(), String> {
+        let arrived = arrived.max(self.now);
         self.call(&Call::Advance(At { now: arrived, clock: self.clock }))?;
         let ticket = Ticket(self.asked.len() as u64);
         let request = Request { ticket, arrived, until: arrived + wait, ask };
         self.asked.push((request.clone(), false));
+        self.oracle.asked(&request.ask.command);
         self.call(&Call::Submit(request))
     }
 
@@ -179,7 +207,9 @@ impl Run {
         self.call(&Call::Deliver(reply.clone(), self.clock))?;
         let (_, came) = self.calls.last().expect("it was called just now");
         let Some(told) = &came.left else { return Ok(None) };
-        self.early.check(&self.asked[place(reply.ticket)].0, reply)?;
+        let request = &self.asked[place(reply.ticket)].0;
+        self.early.check(request, reply)?;
+        self.oracle.left(request, told, reply.repeat, self.clock)?;
         // Every reply leaves once: then it is counted.
         let code = told.as_ref().map_or_else(Refusal::code, |_| "ok");
         *self.tally.entry((op_of(&reply.command), code)).or_default() += 1;
@@ -200,64 +230,42 @@ impl Run {
         let fate = if self.asked[place(ticket)].1 { Fate::NotTaken } else { fate };
         match fate {
             Fate::Later => self.hanging.push((ticket, lease)),
-            Fate::Taken => self.call(&Call::Handed(lease, true))?,
+            Fate::Taken => {
+                // One that had ended meanwhile was nobody's.
+                if self.ledger.leases.contains_key(&lease) {
+                    self.oracle.taken(lease, self.clock);
+                }
+                self.call(&Call::Handed(lease, true))?;
+            }
             Fate::NotTaken => self.call(&Call::Handed(lease, false))?,
         }
         Ok(())
     }
 
-    /// Everything comes to its end: nobody waits, nothing is on its way, and what nobody configured
-    /// and is at rest has been let go.
-    fn end(&mut self) -> Result<(), String> {
-        for _ in 0..100 {
-            let last = Turn {
-                pass: Pass::By(Duration::from_mins(1)),
-                acts: Vec::new(),
-                append: (Append::All, Pass::By(Duration::ZERO)),
-                fates: vec![Fate::Taken],
-            };
-            self.turn(&last)?;
-        }
-        let census = self.engine.census();
-        let idle = census
-            .queues
-            .iter()
-            .find(|(it, configured)| !configured && !it.shut_down && it.unfinished == 0);
-        let unset = census.events.iter().find(|(_, set)| !set);
-        let left = census.waits + census.undelivered + census.waiters.len() + census.locks.len();
-        if left > 0 || idle.is_some() || unset.is_some() {
-            return Err(format!("something is left at the end: {census:?}"));
-        }
-        Ok(())
-    }
-
     /// Calls the engine and the model, and compares everything.
-    fn call(&mut self, call: &Call) -> Result<(), String> {
+    pub(crate) fn call(&mut self, call: &Call) -> Result<(), String> {
         self.calls.push((call.clone(), Came::default()));
         let came = perform(&mut self.engine, call, &mut self.pending)?;
         self.calls.last_mut().expect("it was pushed just now").1 = came.clone();
+        self.take_in(call, &came)?;
         let Came { entries, mut told, left } = came;
-        let asked = told.iter().map(|(ticket, told, _)| (&self.asked[place(*ticket)].0, told));
-        self.early.note(&entries, asked)?;
-        let stays = self.imitate(call);
+        let Some(mut model) = self.model.take() else { return Ok(()) };
+        let stays = self.imitate(&mut model, call);
         same("left", &left, &stays)?;
-        let mut expected = std::mem::take(&mut self.model.told);
+        let mut expected = std::mem::take(&mut model.told);
         expected.sort_by_key(|(ticket, ..)| *ticket);
         told.sort_by_key(|(ticket, ..)| *ticket);
-        self.model.renumber(&mut expected, &told)?;
+        model.renumber(&mut expected, &told)?;
         if told != expected {
             return Err(format!("told {told:#?}\nexpected {expected:#?}"));
         }
-        for entry in &entries {
-            self.ledger.add(entry)?;
-            for record in &entry.records {
-                if let Record::Forgotten { thing } = record {
-                    self.model.forget(thing)?;
-                }
+        for record in entries.iter().flat_map(|entry| &entry.records) {
+            if let Record::Forgotten { thing } = record {
+                model.forget(thing)?;
             }
         }
-        let (census, expected) = (in_order(self.engine.census()), self.model.census());
-        self.ledger.conserves(&census)?;
+        let (census, expected) = (in_order(self.engine.census()), model.census());
+        self.model = Some(model);
         same("queues", &census.queues, &expected.queues)?;
         same("events", &census.events, &expected.events)?;
         same("locks", &census.locks, &expected.locks)?;
@@ -266,69 +274,68 @@ impl Run {
         same("undelivered", &census.undelivered, &expected.undelivered)
     }
 
+    /// Everybody takes note of what came of a call.
+    fn take_in(&mut self, call: &Call, came: &Came) -> Result<(), String> {
+        if let Call::Advance(At { now, .. }) = call {
+            self.now = self.now.max(*now);
+        }
+        let told = came.told.iter();
+        let asked = told.map(|(ticket, told, _)| (&self.asked[place(*ticket)].0, told));
+        self.early.note(&came.entries, asked)?;
+        if let Call::Durable(upto) = call {
+            self.early.durable = *upto;
+        }
+        self.journal.append(&came.entries)?;
+        for entry in &came.entries {
+            self.oracle.note(entry);
+            self.ledger.add(entry)?;
+            for record in &entry.records {
+                if let Record::Settled { lease, outcome: Outcome::Expired, .. } = record
+                    && !self.early.is_durable(*lease)
+                {
+                    return Err(format!("ended before it was durable: {lease:?}"));
+                }
+            }
+            self.history.push(entry.clone());
+        }
+        for (_, told, _) in &came.told {
+            if let Ok(Answer::Got(got)) = told
+                && let Body::Stored(stored) = &got.payload.body
+            {
+                same(
+                    "a stored body",
+                    &Some(self.journal.body(stored)?),
+                    &self.oracle.body(got.job),
+                )?;
+            }
+        }
+        self.ledger.conserves(&self.engine.census())
+    }
+
     /// Calls the model; what may leave, if something was delivered.
-    fn imitate(&mut self, call: &Call) -> Option<Told> {
+    fn imitate(&self, model: &mut Model, call: &Call) -> Option<Told> {
         match call {
-            Call::Start(_) => {}
-            Call::Durable(upto) => self.model.durable(&self.early.becomes_durable(*upto)),
-            Call::Advance(at) => self.model.advance(at.now, at.clock),
-            Call::Submit(request) => self.model.submit(request),
-            Call::Withdraw(ticket) => self.model.withdraw(*ticket),
-            Call::Close => self.model.close(),
+            Call::Begin(..)
+            | Call::Copy(..)
+            | Call::EndCheckpoint(_)
+            | Call::Stow(_)
+            | Call::Room(_) => {}
+            Call::Durable(_) => model.durable(|lease| self.early.is_durable(lease)),
+            Call::Advance(at) => model.advance(at.now, at.clock),
+            Call::Submit(request) => model.submit(request),
+            Call::Withdraw(ticket) => model.withdraw(*ticket),
+            Call::Close => model.close(),
             Call::Deliver(reply, clock) => {
                 let request = &self.asked[place(reply.ticket)].0;
-                let told = self.model.deliver(request, reply.told.clone(), *clock);
+                let told = model.deliver(request, reply.told.clone(), *clock);
                 match told {
                     Ok(told) => return Some(told),
-                    Err(other) => self.model.told.push((reply.ticket, other, reply.waited)),
+                    Err(other) => model.told.push((reply.ticket, other, reply.waited)),
                 }
             }
-            Call::Handed(lease, taken) => self.model.handed(*lease, *taken),
+            Call::Handed(lease, taken) => model.handed(*lease, *taken),
         }
         None
-    }
-
-    /// The records alone give the state.
-    fn replay(&self) -> Result<(), String> {
-        let entries = self.calls.iter().flat_map(|(_, came)| came.entries.iter().cloned());
-        let mut state = State::replay(entries);
-        state.advance(self.model.now);
-        same("replay", &state, self.engine.state())
-    }
-
-    /// The same calls give the same again, if time moves from one wake-up to the next and no further;
-    /// just before each, nothing happens.
-    fn once_more(&self) -> Result<(), String> {
-        let mut engine = Engine::new(State::new(), Limits::default());
-        let (mut now, mut scratch) = (Time::ZERO, Vec::new());
-        for (call, came) in &self.calls {
-            let mut again = Came::default();
-            if let Call::Advance(at) = call {
-                while let Some(next) = engine.wake_at().filter(|next| *next <= at.now) {
-                    let just_before = Time::from_micros(next.micros().saturating_sub(1));
-                    if just_before > now {
-                        let early = Call::Advance(At { now: just_before, ..*at });
-                        let nothing = perform(&mut engine, &early, &mut scratch)?;
-                        same("just before a wake-up", &nothing, &Came::default())?;
-                    }
-                    now = now.max(next);
-                    let call = Call::Advance(At { now, ..*at });
-                    let came = perform(&mut engine, &call, &mut scratch)?;
-                    again.entries.extend(came.entries);
-                    again.told.extend(came.told);
-                    if engine.wake_at().is_some_and(|later| later <= next) {
-                        return Err(format!("wake_at stays at {next:?}"));
-                    }
-                }
-                now = now.max(at.now);
-            }
-            let last = perform(&mut engine, call, &mut scratch)?;
-            again.entries.extend(last.entries);
-            again.told.extend(last.told);
-            again.left = last.left;
-            same("the second time", &again, came)?;
-        }
-        Ok(())
     }
 
     /// The history so far.
@@ -337,8 +344,22 @@ impl Run {
     }
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, is: &T, should: &T) -> Result<(), String> {
-    if is == should { Ok(()) } else { Err(format!("{what}: is {is:#?}\nshould be {should:#?}")) }
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    is: &T,
+    should: &T,
+) -> Result<(), String> {
+    if is == should {
+        return Ok(());
+    }
+    // Of something large, that where it begins to differ.
+    let (is, should) = (format!("{is:#?}"), format!("{should:#?}"));
+    let equal = is.lines().zip(should.lines()).take_while(|(one, other)| one == other).count();
+    let part = |text: &str| {
+        let lines = text.lines().skip(equal.saturating_sub(25)).take(60);
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    Err(format!("{what}: is {}\nshould be {}", part(&is), part(&should)))
 }
 
 /// Where a request stands among all.

@@ -15,6 +15,36 @@ pub(crate) enum Pass {
     ToNext(Duration),
 }
 
+/// A history.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    pub(crate) seeded: Option<Seeded>,
+    /// So many entries make a segment of the journal.
+    pub(crate) segment: usize,
+    /// The journal is cleaned.
+    pub(crate) cleans: bool,
+    pub(crate) turns: Vec<Turn>,
+}
+
+/// What was before: so many lease numbers were reserved.
+#[derive(Clone, Debug)]
+pub(crate) struct Seeded {
+    pub(crate) reserved: u64,
+    /// The history begins in the middle of a life, in which so many more are.
+    pub(crate) ahead: Option<u64>,
+}
+
+/// The server crashes, and starts again.
+#[derive(Clone, Debug)]
+pub(crate) struct Crash {
+    /// How much of what is not durable is there all the same, in hundredths.
+    pub(crate) kept: u32,
+    /// For how long it is away.
+    pub(crate) away: Duration,
+    /// So many starts come before, in which nothing happens.
+    pub(crate) idle: u64,
+}
+
 /// One turn of the loop.
 #[derive(Clone, Debug)]
 pub(crate) struct Turn {
@@ -49,13 +79,32 @@ pub(crate) enum Fate {
 #[derive(Clone, Debug)]
 pub(crate) enum Act {
     /// Asks. `late`: the request had arrived when a part of the time since the last turn was over.
-    Ask { what: What, key: Option<&'static str>, wait: Duration, late: u32 },
+    Ask {
+        what: What,
+        key: Option<&'static str>,
+        wait: Duration,
+        late: u32,
+    },
     /// Asks the same again that was asked under a key so many requests ago.
-    Again { back: usize, wait: Duration },
+    Again {
+        back: usize,
+        wait: Duration,
+    },
     /// Hangs up on a request, so many requests ago.
-    HangUp { back: usize },
+    HangUp {
+        back: usize,
+    },
     /// The server goes.
     Close,
+    /// So many things are copied out of the oldest segment.
+    Clean(usize),
+    /// A body is put away: that of the job so many ago.
+    Stow(usize),
+    Crash(Crash),
+    /// What the disk has left.
+    Room(Room),
+    /// Does the journal give the state that is lived?
+    Look,
 }
 
 /// What is asked; leases are named by how many grants ago they were.
@@ -72,8 +121,9 @@ pub(crate) enum What {
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 /// A script of about 80 turns, the same for the same seed.
-pub(crate) fn script(seed: u64) -> Vec<Turn> {
+pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng::with_seed(seed);
+    let (crashes, cleans) = (!seed.is_multiple_of(2), !seed.is_multiple_of(3));
     let mut turns = vec![Turn {
         pass: Pass::By(Duration::ZERO),
         acts: vec![plain(configure(&mut rng, "q"))],
@@ -89,7 +139,44 @@ pub(crate) fn script(seed: u64) -> Vec<Turn> {
         turn.acts.insert(0, Act::Close);
         turns.push(self::turn(&mut rng, slow, sloppy));
     }
-    turns
+    for turn in &mut turns {
+        let mut also = |rng: &mut Rng, one_in: u32, act: fn(&mut Rng) -> Act| {
+            if rng.u32(0..one_in) == 0 {
+                let at = rng.usize(0..=turn.acts.len());
+                turn.acts.insert(at, act(rng));
+            }
+        };
+        if cleans {
+            also(&mut rng, 3, |rng| Act::Clean(rng.usize(1..16)));
+            also(&mut rng, 6, |rng| Act::Stow(rng.usize(0..6)));
+        }
+        also(&mut rng, 30, |_| Act::Look);
+        if crashes {
+            also(&mut rng, 15, |rng| Act::Crash(crash(rng)));
+            also(&mut rng, 40, |rng| {
+                Act::Room(if rng.bool() { Room::Low } else { Room::Critical })
+            });
+            also(&mut rng, 6, |_| Act::Room(Room::Enough));
+        }
+    }
+    let seeded = (rng.u32(0..2) == 0).then(|| seeded(&mut rng));
+    Script { seeded, segment: rng.usize(2..20), cleans, turns }
+}
+
+/// Just before a range of leases of which it is kept together what became of them; and in the middle
+/// of a life, just before the mark up to which numbers are reserved.
+fn seeded(rng: &mut Rng) -> Seeded {
+    let reserved = 16 * 1024 * rng.u64(1..4) - rng.u64(0..8);
+    Seeded { reserved, ahead: rng.bool().then(|| rng.u64(1..8)) }
+}
+
+fn crash(rng: &mut Rng) -> Crash {
+    Crash {
+        kept: [0, rng.u32(0..100), 100][rng.usize(0..3)],
+        away: if rng.bool() { Duration::ZERO } else { length(rng, 15) },
+        // So many that the window over the numbers leaves those behind that are held now.
+        idle: if rng.u32(0..400) == 0 { rng.u64(120..140) } else { 0 },
+    }
 }
 
 fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {

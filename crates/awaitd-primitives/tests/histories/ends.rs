@@ -1,0 +1,89 @@
+//! How a history ends: everything comes to rest, all jobs are found, and the same happens again.
+
+use std::time::Duration;
+
+use awaitd_primitives::*;
+
+use crate::calls::{Call, Came, perform};
+use crate::run::{Run, same};
+use crate::script::{Act, Append, Fate, Pass, Turn};
+
+impl Run {
+    /// Everything comes to its end: nobody waits, nothing is on its way, and what nobody configured
+    /// and is at rest has been let go. Then all jobs are looked for.
+    pub(crate) fn end(&mut self, cleans: bool) -> Result<(), String> {
+        self.call(&Call::Room(Room::Enough))?;
+        for turn in 0..100 {
+            let clean = (cleans && turn < 8).then_some(Act::Clean(100));
+            let last = Turn {
+                pass: Pass::By(Duration::from_mins(1)),
+                acts: clean.into_iter().collect(),
+                append: (Append::All, Pass::By(Duration::ZERO)),
+                fates: vec![Fate::Taken],
+            };
+            self.turn(&last)?;
+        }
+        let census = self.engine.census();
+        let idle = census
+            .queues
+            .iter()
+            .find(|(it, configured)| !configured && !it.shut_down && it.unfinished == 0);
+        let unset = census.events.iter().find(|(_, set)| !set);
+        let left = census.waits + census.undelivered + census.waiters.len() + census.locks.len();
+        if left > 0 || idle.is_some() || unset.is_some() {
+            return Err(format!("something is left at the end: {census:?}"));
+        }
+        self.look()?;
+        self.oracle.look_for();
+        let unfinished = census.queues.iter().map(|(view, _)| (view.name.clone(), view.unfinished));
+        for (queue, unfinished) in unfinished.collect::<Vec<_>>() {
+            for _ in 0..unfinished {
+                let mode = GetMode::Leased(None);
+                let command = Command::Get { queue: queue.clone(), mode, settle: None };
+                self.ask(Ask { command, key: None }, self.clock, Duration::ZERO)?;
+            }
+        }
+        self.durable(self.early.committed)?;
+        self.leave(&mut || Fate::Taken)?;
+        self.oracle.found_all()?;
+        self.look()
+    }
+
+    /// The same calls give the same again, if time moves from one wake-up to the next and no further;
+    /// just before each, nothing happens.
+    pub(crate) fn once_more(&self) -> Result<(), String> {
+        let mut engine = Engine::new(State::new(), Limits::default());
+        let (mut now, mut scratch) = (Time::ZERO, Vec::new());
+        for (call, came) in &self.calls {
+            let mut again = Came::default();
+            if let Call::Advance(at) = call {
+                while let Some(next) = engine.wake_at().filter(|next| *next <= at.now) {
+                    let just_before = Time::from_micros(next.micros().saturating_sub(1));
+                    if just_before > now {
+                        let early = Call::Advance(At { now: just_before, ..*at });
+                        let nothing = perform(&mut engine, &early, &mut scratch)?;
+                        same("just before a wake-up", &nothing, &Came::default())?;
+                    }
+                    now = now.max(next);
+                    let call = Call::Advance(At { now, ..*at });
+                    let came = perform(&mut engine, &call, &mut scratch)?;
+                    again.entries.extend(came.entries);
+                    again.told.extend(came.told);
+                    if engine.wake_at().is_some_and(|later| later <= next) {
+                        return Err(format!("wake_at stays at {next:?}"));
+                    }
+                }
+                now = now.max(at.now);
+            }
+            if let Call::Begin(_, Some(at)) = call {
+                now = now.max(at.now);
+            }
+            let last = perform(&mut engine, call, &mut scratch)?;
+            again.entries.extend(last.entries);
+            again.told.extend(last.told);
+            again.left = last.left;
+            same("the second time", &again, came)?;
+        }
+        Ok(())
+    }
+}

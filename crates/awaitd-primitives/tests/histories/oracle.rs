@@ -1,0 +1,289 @@
+//! What clients were told, and what of it must hold for ever: whatever crashed, and whatever the model
+//! thinks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use awaitd_primitives::*;
+
+use crate::model::Told;
+
+const FIVE_MINUTES: Duration = Duration::from_mins(5);
+
+/// A job, as far as clients know of it.
+#[derive(Default)]
+struct Job {
+    queue: Option<Name>,
+    body: Option<Body>,
+    /// Its put was answered.
+    placed: bool,
+    /// Something was asked that may have ended it.
+    may_be_gone: bool,
+    /// A client knows that it is done, or may have had it at most once.
+    over: bool,
+}
+
+/// A lease of which somebody was told.
+struct Lease {
+    thing: Thing,
+    job: Option<JobId>,
+    /// When it ends, as far as was told; `None`: once it is delivered.
+    until: Option<Time>,
+    /// Somebody has it.
+    taken: bool,
+    /// Something was asked that may have ended it.
+    may_be_over: bool,
+    ask: Ask,
+    arrived: Time,
+    repeat: bool,
+    answer: Answer,
+}
+
+#[derive(Default)]
+pub(crate) struct Oracle {
+    jobs: BTreeMap<JobId, Job>,
+    leases: BTreeMap<LeaseId, Lease>,
+    /// Jobs that were handed out.
+    seen: BTreeSet<JobId>,
+    /// What was told under each key, and when that request had arrived.
+    keys: BTreeMap<(Thing, String), (Answer, Time)>,
+    /// The largest numbers that were told: of a lease, a job and a generation.
+    told: [u64; 3],
+    /// Those before the last crash.
+    before: [u64; 3],
+    /// Room was short: puts may be refused.
+    pub(crate) short: bool,
+}
+
+fn ensure(holds: bool, what: &str, told: &Told) -> Result<(), String> {
+    if holds { Ok(()) } else { Err(format!("{what}: {told:?}")) }
+}
+
+impl Oracle {
+    /// Facts, as far as bodies are concerned.
+    pub(crate) fn note(&mut self, entry: &Entry) {
+        for record in &entry.records {
+            if let Record::Placed { queue, job, payload, .. } = record {
+                let (queue, body) = (Some(queue.clone()), Some(payload.body.clone()));
+                self.jobs.insert(*job, Job { queue, body, ..Job::default() });
+            }
+        }
+    }
+
+    /// The body of a job, as it was put.
+    pub(crate) fn body(&self, job: JobId) -> Option<&Body> {
+        self.jobs.get(&job)?.body.as_ref()
+    }
+
+    /// From here on it may be done.
+    pub(crate) fn asked(&mut self, command: &Command) {
+        match command {
+            Command::Done { lease } | Command::Get { settle: Some(lease), .. } => {
+                if let Some(job) = self.end(lease.id).and_then(|job| self.jobs.get_mut(&job)) {
+                    job.may_be_gone = true;
+                }
+            }
+            Command::Nack { lease, .. } => _ = self.end(lease.id),
+            Command::DeleteQueue { queue } | Command::Shutdown { queue, immediate: true } => {
+                for job in self.jobs.values_mut().filter(|it| it.queue.as_ref() == Some(queue)) {
+                    job.may_be_gone = true;
+                }
+                if matches!(command, Command::DeleteQueue { .. }) {
+                    self.end_all(&Thing::Queue(queue.clone()));
+                }
+            }
+            Command::DeleteLock { lock, force: true } => {
+                self.end_all(&Thing::Lock(lock.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, lease: LeaseId) -> Option<JobId> {
+        let lease = self.leases.get_mut(&lease)?;
+        lease.may_be_over = true;
+        lease.job
+    }
+
+    fn end_all(&mut self, thing: &Thing) {
+        for lease in self.leases.values_mut().filter(|it| it.thing == *thing) {
+            lease.may_be_over = true;
+        }
+    }
+
+    /// A reply leaves.
+    pub(crate) fn left(
+        &mut self,
+        request: &Request,
+        told: &Told,
+        repeat: bool,
+        clock: Time,
+    ) -> Result<(), String> {
+        if *told == Err(Refusal::DiskFull) {
+            return ensure(self.short, "there was room", told);
+        }
+        self.check_key(request, told, repeat)?;
+        let Ok(answer) = told else { return Ok(()) };
+        match answer {
+            Answer::Placed { job, .. } => {
+                self.grows(1, job.0, repeat, told)?;
+                self.jobs.entry(*job).or_default().placed = true;
+            }
+            Answer::Set { generation } => self.grows(2, *generation, repeat, told)?,
+            Answer::Joined { generation } | Answer::Happened { generation, .. } => {
+                self.told[2] = self.told[2].max(*generation);
+            }
+            Answer::Got(got) => {
+                let thing = Thing::Queue(got.queue.clone());
+                let what = (got.lease, thing, Some(got.job), got.until);
+                self.granted(request, told, what, repeat, clock)?;
+            }
+            Answer::Acquired(grant) => {
+                let Grant { lease, thing, until } = grant.clone();
+                let what = (lease, thing, None, Some(until));
+                self.granted(request, told, what, repeat, clock)?;
+            }
+            Answer::Extended(grant) => {
+                if let Some(lease) = self.leases.get_mut(&grant.lease) {
+                    lease.until = lease.until.max(Some(grant.until));
+                }
+            }
+            Answer::Settled => {
+                if let Command::Done { lease } = &request.ask.command
+                    && let Some(job) = self.leases.get(&lease.id).and_then(|it| it.job)
+                {
+                    self.jobs.entry(job).or_default().over = true;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What is numbered anew has a larger number than was told before the last crash.
+    fn grows(&mut self, which: usize, is: u64, repeat: bool, told: &Told) -> Result<(), String> {
+        self.told[which] = self.told[which].max(is);
+        ensure(repeat || is > self.before[which], "a number that was told before a crash", told)
+    }
+
+    fn granted(
+        &mut self,
+        request: &Request,
+        told: &Told,
+        (id, thing, job, until): (LeaseId, Thing, Option<JobId>, Option<Time>),
+        repeat: bool,
+        clock: Time,
+    ) -> Result<(), String> {
+        if let Some(known) = self.leases.get_mut(&id) {
+            let same = (&known.thing, known.job) == (&thing, job);
+            known.until = known.until.max(until);
+            known.repeat |= repeat;
+            return ensure(same, "told for something else", told);
+        }
+        self.grows(0, id.fence(), repeat, told)?;
+        // One who was told so has it until it ends, or he asked to end it.
+        let holds =
+            |it: &Lease| it.taken && !it.may_be_over && it.until.is_some_and(|it| it > clock);
+        let same = |it: &Lease| it.thing == thing && it.job == job;
+        let held = self.leases.iter().find(|(_, it)| same(it) && holds(it));
+        ensure(held.is_none(), "somebody else has it", told)?;
+        let newest = self.leases.iter().rev().find(|(_, it)| same(it)).map(|(other, _)| *other);
+        ensure(newest < Some(id), "a smaller fence than before", told)?;
+        if let Some(job) = job {
+            let known = self.jobs.entry(job).or_default();
+            ensure(!known.over, "a job that was done", told)?;
+            self.seen.insert(job);
+        }
+        let (ask, arrived) = (request.ask.clone(), request.arrived);
+        let answer = told.clone().expect("a grant is an answer");
+        let (taken, may_be_over) = (false, false);
+        let lease = Lease { thing, job, until, taken, may_be_over, ask, arrived, repeat, answer };
+        self.leases.insert(id, lease);
+        Ok(())
+    }
+
+    /// An answer was taken while its lease was live.
+    pub(crate) fn taken(&mut self, id: LeaseId, clock: Time) {
+        let Some(lease) = self.leases.get_mut(&id) else { return };
+        lease.taken = true;
+        if let (None, Some(job)) = (lease.until, lease.job) {
+            let job = self.jobs.entry(job).or_default();
+            (job.may_be_gone, job.over) = (true, true);
+        }
+        if let (Some(key), Some(thing)) = (&lease.ask.key, lease.ask.command.thing()) {
+            let told = (lease.answer.clone(), lease.arrived);
+            // One that is over, if not yet ended, is not told again.
+            if !lease.repeat && lease.until.is_none_or(|until| until > clock) {
+                self.keys.entry((thing, key.text.to_string())).or_insert(told);
+            }
+        }
+    }
+
+    /// A repeat under a key is told what the first was told, for five minutes at least.
+    fn check_key(&mut self, request: &Request, told: &Told, repeat: bool) -> Result<(), String> {
+        let key = request.ask.key.as_ref().zip(request.ask.command.thing());
+        let Some((key, thing)) = key else { return Ok(()) };
+        let of = (thing, key.text.to_string());
+        let known = self.keys.get(&of);
+        if let Some((first, _)) = known.filter(|(_, at)| request.arrived < *at + FIVE_MINUTES) {
+            let same = match (first, told) {
+                (Answer::Got(one), Ok(Answer::Got(other))) => {
+                    (one.lease, one.job, &one.payload) == (other.lease, other.job, &other.payload)
+                }
+                (Answer::Acquired(one), Ok(Answer::Acquired(other))) => one.lease == other.lease,
+                (Answer::Got(_) | Answer::Acquired(_), Err(why)) => {
+                    matches!(why, Refusal::LeaseLost | Refusal::Deleted | Refusal::KeyMismatch)
+                }
+                (_, Err(why)) => *why == Refusal::KeyMismatch,
+                (first, Ok(other)) => first == other,
+            };
+            // One that was superseded, or asked before, is told something of its own.
+            let before = request.arrived < known.expect("it is there").1;
+            return ensure(same || before, &format!("a repeat of {first:?}"), told);
+        }
+        // Of a repeat whose first answer was lost it is not known when it was done.
+        if let Ok(answer) = told
+            && !repeat
+            && !matches!(answer, Answer::Got(_) | Answer::Acquired(_))
+        {
+            self.keys.insert(of, (answer.clone(), request.arrived));
+        } else {
+            self.keys.remove(&of);
+        }
+        Ok(())
+    }
+
+    /// The server has crashed: these answers may have been taken, and these leases are gone or done.
+    pub(crate) fn crash(
+        &mut self,
+        hanging: impl Iterator<Item = LeaseId>,
+        lost: &[LeaseId],
+        clock: Time,
+    ) {
+        hanging.for_each(|lease| self.taken(lease, clock));
+        for lease in lost {
+            _ = self.end(*lease);
+        }
+        self.before = self.told;
+    }
+
+    /// This job may have been done without anybody having had it.
+    pub(crate) fn may_be_gone(&mut self, job: JobId) {
+        self.jobs.entry(job).or_default().may_be_gone = true;
+    }
+
+    /// From here on, all jobs are looked for.
+    pub(crate) fn look_for(&mut self) {
+        self.seen.clear();
+    }
+
+    /// Every job whose put was answered was handed out since then, or may have been done.
+    pub(crate) fn found_all(&self) -> Result<(), String> {
+        let lost = |job: &Job| job.placed && !job.may_be_gone;
+        let mut lost = self.jobs.iter().filter(|(_, job)| lost(job)).map(|(id, _)| id);
+        match lost.find(|id| !self.seen.contains(id)) {
+            Some(job) => Err(format!("{job:?} was put and is lost")),
+            None => Ok(()),
+        }
+    }
+}
