@@ -26,6 +26,9 @@ use crate::sweep;
 use crate::writer::{Order, Outcome, Shared, Writer};
 use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Usage};
 
+/// Without a segment in advance the room is critical when less than this part of one is left.
+const CRITICAL_PART: u64 = 16;
+
 /// The file that says who has the journal open.
 const LOCK: &str = "lock";
 
@@ -137,7 +140,7 @@ impl<D: Disk> Journal for FileJournal<D> {
         }
         let segments = self.shared.segments();
         let left = segments.back().map_or(0, |active| active.size - active.used);
-        if left < self.shared.segment_bytes / 2 { Room::Critical } else { Room::Low }
+        if left < self.shared.segment_bytes / CRITICAL_PART { Room::Critical } else { Room::Low }
     }
 
     fn usage(&self) -> Option<Usage> {

@@ -17,7 +17,7 @@ pub use limits::{Limits, Room};
 pub use messages::{
     answer::{Answer, Got, Grant, Granted, LockView, QueueView, QueueWaiters, Refusal, Withdrawal},
     body::{Body, Stored},
-    checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tried},
+    checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tie, Tried},
     command::{
         Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig, Ticket,
     },

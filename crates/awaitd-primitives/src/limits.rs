@@ -101,7 +101,7 @@ pub enum Room {
     Enough,
     /// No more than what was set aside: nothing new is taken in, what is there may be worked off.
     Low,
-    /// Half of what was set aside: only what gives room back, or keeps or ends a lease.
+    /// Hardly anything of that: only what gives room back, or keeps or ends a lease.
     Critical,
 }
 

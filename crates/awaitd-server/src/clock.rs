@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use awaitd_primitives::Time;
+use awaitd_primitives::{Tie, Time};
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 
@@ -48,13 +48,14 @@ impl Clock {
     }
 
     /// A clock that goes on where a journal left off at `last`: as much later as the wall clock is
-    /// than it was then, by the newest moment whose time of day is `tied`; never earlier, and not by
-    /// more than `most`.
-    pub fn going_on(last: Time, tied: Option<(Time, u64)>, most: Duration) -> Result<Self, Jump> {
-        let gap = tied.map_or(Duration::ZERO, |(time, wall)| {
-            let then =
-                wall.saturating_add(u64::try_from(last.since(time).as_micros()).unwrap_or(0));
-            Duration::from_micros(u64::try_from(wall_micros()).unwrap_or(0).saturating_sub(then))
+    /// than it was then, but not by more than `most`. Not later at all if the wall clock has been set
+    /// back, nor after that one start: nobody knows then how long the server was away, and whoever
+    /// counted too much would end leases early.
+    pub fn going_on(last: Time, tied: Option<Tie>, most: Duration) -> Result<Self, Jump> {
+        let tied = tied.filter(|tie| !tie.doubted);
+        let gap = tied.map_or(Duration::ZERO, |tie| {
+            let wall = u64::try_from(wall_micros()).unwrap_or(0);
+            Duration::from_micros(wall.saturating_sub(tie.wall_at(last)))
         });
         if gap > most {
             return Err(Jump(gap));
@@ -101,6 +102,13 @@ impl Clock {
             Hand::Running(started, then) => *then + started.elapsed(),
             Hand::Manual(manual) => Time::from_micros(manual.micros.load(Ordering::SeqCst)),
         }
+    }
+
+    /// By how much the wall clock has been set since it was last read.
+    pub fn drift(&self) -> Duration {
+        let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
+        let epoch = wall_micros().saturating_sub(now);
+        Duration::from_micros(epoch.abs_diff(self.epoch.load(Ordering::Relaxed)))
     }
 
     /// The time of day at a moment of the axis.

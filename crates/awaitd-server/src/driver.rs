@@ -29,6 +29,9 @@ const TURN_MESSAGES_MAX: usize = 1_024;
 /// The same while the journal takes more room than it should.
 const TURN_MESSAGES_LATE: usize = 64;
 
+/// A wall clock that goes otherwise than the monotonic one by so much has been set.
+const DRIFT_MAX: Duration = Duration::from_secs(1);
+
 /// The time of day is noted so often, if anything is.
 const TIE_EVERY: Duration = Duration::from_mins(1);
 
@@ -200,10 +203,13 @@ impl<J: Journal> Driver<J> {
         self.engine.state().bytes_here() > self.memory_budget
     }
 
-    /// Ties the axis of time to the time of day, now and then.
+    /// Ties the axis of time to the time of day, now and then, and when that was set.
     fn note_time_of_day(&mut self) {
         let now = self.reached;
-        if !self.step.entries.is_empty() && now.since(self.tied) >= TIE_EVERY {
+        if self.step.entries.is_empty() {
+            return;
+        }
+        if now.since(self.tied) >= TIE_EVERY || self.clock.drift() >= DRIFT_MAX {
             self.tied = now;
             self.engine.tie(self.clock.tie(), &mut self.step);
         }

@@ -17,6 +17,9 @@ use crate::flags::Serve;
 /// Progress is told so often.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
+/// What an entry has beside a body, and a segment beside an entry, generously.
+const AROUND_A_BODY: u64 = 16 * 1024;
+
 /// Of the memory that there is, bodies may take one part in so many.
 const MEMORY_PART: u64 = 4;
 
@@ -25,7 +28,7 @@ pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> 
     let mut new_key = [0; 32];
     getrandom::fill(&mut new_key).expect("the system has random bytes");
     let options = Options {
-        segment_bytes: flags.segment_size.0 as u64,
+        segment_bytes: segment_bytes(flags),
         memory_budget: memory_budget(flags),
         new_key,
     };
@@ -76,6 +79,12 @@ fn tell(opened: &Opened, flags: &Serve, took: Duration) {
         "read the journal in {folder}{}",
         if *sealed { "" } else { ", which was not closed in order" },
     );
+}
+
+/// Whatever is put fits into one segment, so that the room for it was set aside before it came.
+fn segment_bytes(flags: &Serve) -> u64 {
+    let body = flags.max_body.0 as u64 + AROUND_A_BODY;
+    body.max(flags.segment_size.0 as u64)
 }
 
 /// What the operator set, or a part of the memory that this process may use.

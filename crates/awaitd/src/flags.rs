@@ -83,7 +83,7 @@ pub(crate) struct Serve {
         default_value_t = Size(config().max_body),
         value_name = "SIZE"
     )]
-    max_body: Size,
+    pub(crate) max_body: Size,
 
     /// The bodies of all puts that wait, together; above it a put is refused at once.
     #[arg(

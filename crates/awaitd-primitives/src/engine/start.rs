@@ -37,7 +37,10 @@ impl Engine {
         self.at = at;
         let from = self.state.leases.reserved();
         let reserved = Record::Reserved { from, upto: from + LEASES_RESERVED };
-        self.commit(vec![Record::Tied { wall }, reserved], step);
+        // A second more or less is no set-back.
+        let expected = self.state.tied().map_or(0, |tie| tie.wall_at(at.now));
+        let doubted = wall.saturating_add(1_000_000) < expected;
+        self.commit(vec![Record::Tied { wall, doubted }, reserved], step);
         let leases = self.state.leases.in_order();
         let unending = leases.iter().filter(|(_, lease)| lease.until.is_none());
         let unending: Vec<LeaseId> = unending.map(|(id, _)| *id).collect();
@@ -55,9 +58,10 @@ impl Engine {
         }
     }
 
-    /// Notes what time of day it is.
+    /// Notes what time of day it is, in microseconds since 1970.
     pub fn tie(&mut self, wall: u64, step: &mut Step) {
-        self.commit(vec![Record::Tied { wall }], step);
+        let doubted = self.state.tied().is_some_and(|tie| tie.doubted);
+        self.commit(vec![Record::Tied { wall, doubted }], step);
     }
 
     /// Everything up to here is durable.

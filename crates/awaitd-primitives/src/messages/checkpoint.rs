@@ -165,11 +165,29 @@ pub struct Checkpoint {
     /// How much there is.
     pub counts: Counts,
     /// The newest moment of which the time of day is known, and that.
-    pub tied: Option<(Time, u64)>,
+    pub tied: Option<Tie>,
 }
 
-/// How much there is of what only records end. Sums over what is there: whoever has lost something has
-/// others. Keys are not counted, since time alone ends them.
+/// A moment of which the time of day is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tie {
+    /// The moment.
+    pub time: Time,
+    /// Microseconds since 1970.
+    pub wall: u64,
+    /// The wall clock was behind at the last start, or ahead before: one of the two was wrong.
+    pub doubted: bool,
+}
+
+impl Tie {
+    /// What time of day it is at another moment.
+    pub fn wall_at(&self, time: Time) -> u64 {
+        let since = u64::try_from(time.since(self.time).as_micros()).unwrap_or(u64::MAX);
+        self.wall.saturating_add(since)
+    }
+}
+
+/// How much there is of everything. Sums over what is there: whoever has lost something has others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Queues.
@@ -182,4 +200,6 @@ pub struct Counts {
     pub jobs: u64,
     /// Leases that are held.
     pub leases: u64,
+    /// Keys under which something is remembered.
+    pub keys: u64,
 }

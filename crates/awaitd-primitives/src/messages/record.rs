@@ -259,6 +259,8 @@ pub enum Record {
     Tied {
         /// Microseconds since 1970.
         wall: u64,
+        /// See [`Tie::doubted`](crate::Tie::doubted).
+        doubted: bool,
     },
     /// A lease that would have ended too soon after a start, at which its holder could not keep it.
     Graced {

@@ -4,7 +4,7 @@
 //! because they come whole, later, or have gone since. Such records are skipped, but for the numbers
 //! in them. Only a job is never skipped: a queue that it is put into is there.
 
-use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy};
+use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy, Tie};
 use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
@@ -71,7 +71,9 @@ impl State {
                 self.remembered.remove(&key);
             }
             Record::Reserved { from, upto } => self.leases.reserve(*from, *upto),
-            Record::Tied { wall } => self.tied = Some((at, *wall)),
+            Record::Tied { wall, doubted } => {
+                self.tied = Some(Tie { time: at, wall: *wall, doubted: *doubted });
+            }
             Record::Copied(copied) => self.restore(at, copied),
             Record::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
         }

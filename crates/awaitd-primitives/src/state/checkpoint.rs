@@ -1,7 +1,7 @@
 //! What lives, as copies that make older entries needless.
 
 use crate::messages::body::Stored;
-use crate::messages::checkpoint::{Checkpoint, Copied, Counts, Part};
+use crate::messages::checkpoint::{Checkpoint, Copied, Counts, Part, Tie};
 use crate::messages::command::JobId;
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
@@ -93,7 +93,7 @@ impl State {
         late.into_iter().chain([Record::Checkpoint(Box::new(checkpoint))]).collect()
     }
 
-    /// How much there is of what only records end.
+    /// How much there is of everything.
     pub fn counts(&self) -> Counts {
         Counts {
             queues: self.queues.len() as u64,
@@ -101,6 +101,7 @@ impl State {
             locks: self.locks.len() as u64,
             jobs: self.sums.jobs.jobs,
             leases: self.leases.len() as u64,
+            keys: self.remembered.len() as u64,
         }
     }
 
@@ -117,8 +118,8 @@ impl State {
         self.sums.jobs.here
     }
 
-    /// The newest moment of which the time of day is known, and that, in microseconds since 1970.
-    pub fn tied(&self) -> Option<(Time, u64)> {
+    /// The newest moment of which the time of day is known.
+    pub fn tied(&self) -> Option<Tie> {
         self.tied
     }
 

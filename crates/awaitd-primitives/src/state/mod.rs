@@ -15,7 +15,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::limits::{Limits, Room};
 use crate::messages::answer::Refusal;
-use crate::messages::checkpoint::Gate;
+use crate::messages::checkpoint::{Gate, Tie};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
@@ -42,8 +42,8 @@ pub struct State {
     pub(crate) last_generation: u64,
     /// When the first delayed job of each queue is due.
     due: BTreeSet<(Time, Name)>,
-    /// The newest moment of which the time of day is known, and that.
-    tied: Option<(Time, u64)>,
+    /// The newest moment of which the time of day is known.
+    tied: Option<Tie>,
     sums: Sums,
     trash: Trash,
 }

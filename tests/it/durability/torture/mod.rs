@@ -72,7 +72,8 @@ async fn what_was_told_holds_however_often_it_is_killed() {
     for round in 1..=rounds {
         // Small segments come and go within a life; large ones are what people use.
         let segments = torture.rng.choice(["64KiB", "256KiB", "16MiB"]).expect("there are some");
-        torture.data.variables = vec![("AWAITD_SEGMENT_SIZE", segments)];
+        torture.data.variables =
+            vec![("AWAITD_SEGMENT_SIZE", segments), ("AWAITD_MAX_BODY", "32KiB")];
         let ending = torture.draw_ending();
         torture.live(&[], &[], ending).await;
         let told = torture.ground.summary();
