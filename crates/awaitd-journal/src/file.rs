@@ -1,8 +1,8 @@
 //! The journal on a disk: a thread that writes, and one that makes segments in advance and removes old
 //! ones, so that neither holds an append up.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::pin::Pin;
@@ -16,6 +16,7 @@ use std::thread::JoinHandle;
 use awaitd_primitives::{Entry, JobId, Room, State, Stored, Time};
 use tokio::sync::oneshot;
 
+use crate::backup;
 use crate::bodies;
 use crate::disk::{Disk, DiskFile, Folder};
 use crate::frame::Key;
@@ -30,7 +31,7 @@ use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Usage};
 const CRITICAL_PART: u64 = 16;
 
 /// The file that says who has the journal open.
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 
 /// The journal on a disk.
 #[derive(Debug)]
@@ -174,7 +175,7 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     fn backup(&self) -> Option<Backup> {
-        None
+        Some(Box::new(backup::Writer::new(self.shared.segments().clone())))
     }
 }
 
@@ -197,26 +198,51 @@ impl<F: DiskFile> Sweep for sweep::Sweep<F> {
     }
 }
 
+/// Makes sure that the journal in a folder stays as it is until what comes back is dropped, and changes
+/// nothing in it: whoever has it open is named, nobody can open it, and others may read as well. A
+/// folder that nobody ever opened has nothing to lock.
+pub fn reading(disk: &Folder) -> Result<Option<File>, OpenError> {
+    let io = |error| OpenError::Io(disk.path(LOCK), error);
+    match File::open(disk.path(LOCK)) {
+        Ok(file) => {
+            let locked = file.try_lock_shared();
+            held(disk, file, locked).map(Some)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(io(error)),
+    }
+}
+
 /// Makes sure that nobody else uses the folder, and says who does.
-fn lock(disk: &Folder) -> Result<File, OpenError> {
+pub(crate) fn lock(disk: &Folder) -> Result<File, OpenError> {
     let path = disk.path(LOCK);
     let io = |error| OpenError::Io(path.clone(), error);
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600);
-    let mut file = options.open(&path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(std::fs::TryLockError::WouldBlock) => {
+    let file = options.open(&path).map_err(io)?;
+    let locked = file.try_lock();
+    let mut file = held(disk, file, locked)?;
+    file.set_len(0).map_err(io)?;
+    writeln!(file, "{}", process::id()).map_err(io)?;
+    Ok(file)
+}
+
+/// The file, if it was locked.
+fn held(
+    disk: &Folder,
+    mut file: File,
+    locked: Result<(), TryLockError>,
+) -> Result<File, OpenError> {
+    match locked {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
             let mut by = String::new();
             // Who it is may not be written down yet.
             _ = file.read_to_string(&mut by);
             let by = by.trim();
             let by = if by.is_empty() { String::new() } else { format!(", process {by}") };
-            return Err(OpenError::Locked(disk.place().into(), by));
+            Err(OpenError::Locked(disk.place().into(), by))
         }
-        Err(std::fs::TryLockError::Error(error)) => return Err(io(error)),
+        Err(TryLockError::Error(error)) => Err(OpenError::Io(disk.path(LOCK), error)),
     }
-    file.set_len(0).map_err(io)?;
-    writeln!(file, "{}", process::id()).map_err(io)?;
-    Ok(file)
 }

@@ -5,8 +5,9 @@
 //!
 //! [`FileJournal`] keeps them on a disk. Below it, from the bottom to the top: [`disk`], [`mod@frame`],
 //! [`segment`], [`log`] (written by one thread), [`read`] and [`recover`] (at a start), [`sweep`] (what lives of
-//! the oldest segment), [`bodies`] (what is not in memory).
+//! the oldest segment), [`bodies`] (what is not in memory), [`backup`] and [`mod@restore`] (a copy, and back).
 
+pub mod backup;
 pub mod bodies;
 pub mod disk;
 pub mod file;
@@ -15,6 +16,7 @@ mod keeping;
 pub mod log;
 pub mod read;
 pub mod recover;
+pub mod restore;
 pub mod segment;
 pub mod sweep;
 mod writer;
