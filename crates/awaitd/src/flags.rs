@@ -7,7 +7,9 @@ use awaitd_server::Config;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::journal::Look;
 use crate::logs;
+use crate::restore::Restore;
 use crate::values::{Length, Size};
 
 /// Queues, events and locks to await over HTTP.
@@ -21,9 +23,14 @@ pub(crate) struct Flags {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+pub(crate) enum Command {
     /// Serve. This is what happens if no command is given.
-    Serve(Serve),
+    Serve(Box<Serve>),
+    /// Make a data directory of a backup.
+    Restore(Restore),
+    /// Look into the journal of a data directory that no server uses.
+    #[command(subcommand)]
+    Journal(Look),
 }
 
 /// What `serve` may be told.
@@ -188,12 +195,9 @@ pub(crate) enum LogFormat {
 }
 
 impl Flags {
-    /// What to serve with.
-    pub(crate) fn serve(self) -> Serve {
-        match self.command {
-            Some(Command::Serve(serve)) => serve,
-            None => self.serve,
-        }
+    /// What to do.
+    pub(crate) fn asked(self) -> Command {
+        self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }
 
@@ -237,9 +241,12 @@ mod tests {
 
     use super::*;
 
-    fn parse(arguments: &[&str]) -> Result<Serve, clap::Error> {
+    fn parse(arguments: &[&str]) -> Result<Box<Serve>, clap::Error> {
         let arguments = ["awaitd"].iter().chain(arguments);
-        Flags::try_parse_from(arguments).map(Flags::serve)
+        match Flags::try_parse_from(arguments)?.asked() {
+            Command::Serve(serve) => Ok(serve),
+            other => panic!("this is not to serve: {other:?}"),
+        }
     }
 
     /// Names, defaults and parsers fit each other.
@@ -253,7 +260,7 @@ mod tests {
     fn serve_is_what_happens() {
         for arguments in [&["serve", "--max-wait", "2m"][..], &["--max-wait", "2m"]] {
             let serve = parse(arguments).unwrap();
-            assert_eq!(Config::from(&serve).max_wait, Duration::from_mins(2), "{arguments:?}");
+            assert_eq!(Config::from(&*serve).max_wait, Duration::from_mins(2), "{arguments:?}");
             assert_eq!(serve.listen, "127.0.0.1:29248");
         }
     }
@@ -261,7 +268,7 @@ mod tests {
     /// If nothing is said, the server's own defaults hold.
     #[test]
     fn nothing_said_changes_nothing() {
-        let config = Config::from(&parse(&[]).unwrap());
+        let config = Config::from(&*parse(&[]).unwrap());
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }
 

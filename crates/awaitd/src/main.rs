@@ -2,7 +2,10 @@
 
 mod data;
 mod flags;
+mod journal;
 mod logs;
+mod progress;
+mod restore;
 mod values;
 
 use std::future::Future;
@@ -21,7 +24,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{info, warn};
 
-use flags::{Flags, Serve};
+use flags::{Command, Flags, Serve};
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
 // with huge pages, in which all that a parked connection has allocated and never touches is resident.
@@ -52,7 +55,11 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    let serve = Flags::parse().serve();
+    let serve = match Flags::parse().asked() {
+        Command::Serve(serve) => serve,
+        Command::Restore(restore) => return restore.run(),
+        Command::Journal(look) => return look.run(),
+    };
     logs::begin(&serve.log, serve.log_format);
     match run(&serve) {
         Ok(()) => ExitCode::SUCCESS,
