@@ -321,3 +321,31 @@ async fn who_reads_and_who_writes_keep_out_of_each_others_way() {
     drop(readers);
     open(&source, SMALL);
 }
+
+/// A restore that is cut off while it moves its files leaves what no start takes for a journal.
+#[tokio::test]
+async fn a_part_of_what_was_restored_is_not_opened() {
+    let scratch = Scratch::new();
+    let backup = small(&scratch.join("source")).await;
+    let target = scratch.join("target");
+    assert_eq!(try_restore(&backup, &target).expect("a good backup"), 60);
+    let names = fs::read_dir(&target).expect("it is there");
+    let names = names.map(|entry| entry.expect("it can be read").file_name());
+    let mut segments: Vec<_> = names.filter(|name| name != "lock").collect();
+    segments.sort();
+    assert!(segments.len() >= 3, "{segments:?}");
+    // The newest one is moved first, the others in any order.
+    let others = segments.len() - 1;
+    for there in 0..(1 << others) - 1 {
+        let part = scratch.join(&format!("part-{there}"));
+        fs::create_dir(&part).expect("there is room");
+        for (at, name) in segments.iter().enumerate() {
+            if at == others || there >> at & 1 == 1 {
+                fs::copy(target.join(name), part.join(name)).expect("there is room");
+            }
+        }
+        let refused = FileJournal::open(&part, &options(SMALL), |_| {});
+        assert!(matches!(refused, Err(OpenError::Missing(_))), "{there:b}: {refused:?}");
+        assert!(matches!(try_restore(&backup, &part), Err(RestoreError::Occupied(..))));
+    }
+}

@@ -1,10 +1,11 @@
 //! `awaitd journal`: looks into a journal, and changes nothing.
 
+use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
 
-use awaitd_journal::disk::Folder;
+use awaitd_journal::disk::{Disk, Folder};
 use awaitd_journal::file;
 use awaitd_journal::read::{OpenError, Progress};
 use awaitd_journal::recover::{self, Scanned};
@@ -156,7 +157,7 @@ fn scan(
         bar.set_length(read.of);
         bar.set_position(read.bytes);
     };
-    let scanned = recover::scan(&disk, follow, entry);
+    let scanned = recover::scan(&ReadOnly(disk), follow, entry);
     if scanned.is_err() {
         bar.finish_and_clear();
     }
@@ -164,6 +165,49 @@ fn scan(
         0 => Err(nothing()),
         _ => Ok(scanned),
     })
+}
+
+/// A folder in which nothing can be changed, also where the system would not let us: a disk that fails
+/// is often mounted read-only.
+#[derive(Clone, Debug)]
+struct ReadOnly(Folder);
+
+impl ReadOnly {
+    fn refuse<T>() -> io::Result<T> {
+        Err(ErrorKind::ReadOnlyFilesystem.into())
+    }
+}
+
+impl Disk for ReadOnly {
+    type File = File;
+
+    fn list(&self) -> io::Result<Vec<String>> {
+        self.0.list()
+    }
+
+    fn create(&self, _name: &str, _bytes: u64) -> io::Result<File> {
+        Self::refuse()
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        File::open(self.path(name))
+    }
+
+    fn rename(&self, _from: &str, _to: &str) -> io::Result<()> {
+        Self::refuse()
+    }
+
+    fn remove(&self, _name: &str) -> io::Result<()> {
+        Self::refuse()
+    }
+
+    fn sync_names(&self) -> io::Result<()> {
+        Self::refuse()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path(name)
+    }
 }
 
 impl Trouble {
