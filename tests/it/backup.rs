@@ -8,31 +8,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use awaitd_tests::{Client, Server, bash, binary, until};
+use awaitd_tests::{Client, End, Folder, Server, bash, binary, until};
 use serde_json::Value;
 use tokio::task::JoinHandle;
-
-/// A folder of its own, gone with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        let path = std::env::temp_dir().join(format!("awaitd-test-{:016x}", fastrand::u64(..)));
-        fs::create_dir(&path).expect("there is room for tests");
-        Self(path)
-    }
-
-    fn join(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // A test that failed may have left a server that still writes.
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
 
 /// What a command of the binary did.
 #[derive(Debug)]
@@ -70,12 +48,9 @@ impl Did {
 
 /// A server with small segments, so that there are several.
 fn serve(folder: &str) -> Server {
-    Server::with_args(&["--data-dir", folder, "--segment-size", "16KiB"])
-}
-
-async fn stop(mut server: Server) {
-    server.signal("TERM");
-    assert_eq!(server.exit_code().await, Some(0), "{}", server.log());
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--segment-size", "16KiB"];
+    let server = Server::run(&[&listen[..], &["--data-dir", folder]].concat(), &[]);
+    server.unwrap_or_else(|failed| panic!("no server: {failed:?}"))
 }
 
 /// A stopped service's folder with some jobs in it.
@@ -86,7 +61,7 @@ async fn some_jobs(folder: &str) {
         let body = format!("job {number} {}", "x".repeat(2_000));
         client.post("/v1/queues/q/jobs", body).await.expect(201);
     }
-    stop(server).await;
+    End::Term.of(server).await;
 }
 
 /// The segments of a folder, the oldest first.
@@ -182,8 +157,8 @@ async fn drain(client: &Client, queue: &str) -> BTreeSet<String> {
 /// something then still holds it, and no number that was told since is told again.
 #[tokio::test]
 async fn a_backup_of_a_busy_service_is_restored_elsewhere() {
-    let scratch = Scratch::new();
-    let server = serve(&scratch.join("here"));
+    let scratch = Folder::new();
+    let server = serve(&scratch.inside("here"));
     let client = server.client();
     client.put("/v1/queues/jobs", r#"{"maxsize": 0}"#).await.expect(201);
     client.post("/v1/queues/held/jobs", "mine").await.expect(201);
@@ -195,15 +170,15 @@ async fn a_backup_of_a_busy_service_is_restored_elsewhere() {
     let producers = Producers::start(&server);
     producers.until_more(100).await;
     let before = producers.acknowledged();
-    let script = format!("curl -q -f -sS --noproxy '*' $BASE/v1/backup -o {}", scratch.join("b"));
+    let script = format!("curl -q -f -sS --noproxy '*' $BASE/v1/backup -o {}", scratch.inside("b"));
     bash(&server.base(), &script).await.well();
     producers.until_more(50).await;
     let late = client.post("/v1/queues/jobs/get?lease=1h", "").await.expect(200);
     producers.stop().await;
-    stop(server).await;
+    End::Term.of(server).await;
 
-    let there = scratch.join("there");
-    let restored = awaitd(&["restore", &scratch.join("b"), "--data-dir", &there]).well();
+    let there = scratch.inside("there");
+    let restored = awaitd(&["restore", &scratch.inside("b"), "--data-dir", &there]).well();
     assert_eq!(restored.out.lines().count(), 1, "{restored:?}");
     assert!(restored.out.contains("2 leases"), "{restored:?}");
 
@@ -226,14 +201,14 @@ async fn a_backup_of_a_busy_service_is_restored_elsewhere() {
     let there = drain(&client, "jobs").await;
     let lost: Vec<_> = before.difference(&there).collect();
     assert!(lost.is_empty(), "{} were acknowledged before, lost are {lost:?}", before.len());
-    stop(server).await;
+    End::Term.of(server).await;
 }
 
 /// What is restored can be served, copied and restored again, also through a pipe.
 #[tokio::test]
 async fn a_backup_can_be_piped() {
-    let scratch = Scratch::new();
-    let (here, there) = (scratch.join("here"), scratch.join("there"));
+    let scratch = Folder::new();
+    let (here, there) = (scratch.inside("here"), scratch.inside("there"));
     some_jobs(&here).await;
     let server = serve(&here);
     let awaitd = binary().display();
@@ -245,7 +220,7 @@ async fn a_backup_can_be_piped() {
     drop(server);
 
     let server = serve(&there);
-    let again = scratch.join("again");
+    let again = scratch.inside("again");
     let script = format!("{copy} | {awaitd} restore - --data-dir {again}");
     bash(&server.base(), &script).await.well();
     drop(server);
@@ -255,8 +230,9 @@ async fn a_backup_can_be_piped() {
 /// A backup that is not whole, not a backup, or has no place: said what and where, and nothing is left.
 #[tokio::test]
 async fn what_cannot_be_restored_is_refused() {
-    let scratch = Scratch::new();
-    let (here, file, target) = (scratch.join("here"), scratch.join("b"), scratch.join("target"));
+    let scratch = Folder::new();
+    let (here, file, target) =
+        (scratch.inside("here"), scratch.inside("b"), scratch.inside("target"));
     let server = serve(&here);
     for _ in 0..20 {
         server.client().post("/v1/queues/q/jobs", "x".repeat(1_000)).await.expect(201);
@@ -266,7 +242,7 @@ async fn what_cannot_be_restored_is_refused() {
     let restore = |target: &str| awaitd(&["restore", &file, "--data-dir", target]);
 
     restore(&here).failed(1, &[&here, "not empty"]);
-    stop(server).await;
+    End::Term.of(server).await;
     let before = everything(&here);
     restore(&here).failed(1, &[&here, "not empty"]);
     assert_eq!(everything(&here), before, "it is as it was");
@@ -280,7 +256,7 @@ async fn what_cannot_be_restored_is_refused() {
     restore(&target).failed(65, &["damaged at byte", "not what was written"]);
     fs::write(&file, "hello\n".repeat(100)).expect("there is room");
     restore(&target).failed(65, &["no backup"]);
-    awaitd(&["restore", &scratch.join("none"), "--data-dir", &target]).failed(74, &["none"]);
+    awaitd(&["restore", &scratch.inside("none"), "--data-dir", &target]).failed(74, &["none"]);
     assert!(!Path::new(&target).exists(), "something is left");
 
     fs::write(&file, &whole).expect("there is room");
@@ -290,8 +266,8 @@ async fn what_cannot_be_restored_is_refused() {
 /// A journal that is good, also one whose process was killed in the middle of an append.
 #[tokio::test]
 async fn verify_says_what_is_there_and_changes_nothing() {
-    let scratch = Scratch::new();
-    let here = scratch.join("here");
+    let scratch = Folder::new();
+    let here = scratch.inside("here");
     some_jobs(&here).await;
     let before = everything(&here);
     let said = awaitd(&["journal", "verify", &here]).well().out;
@@ -301,16 +277,14 @@ async fn verify_says_what_is_there_and_changes_nothing() {
     assert!(!said.contains("torn"), "{said}");
     assert_eq!(everything(&here), before);
 
-    // The spare has nothing but its head.
+    // The newest thing in it is the seal, and now it is not whole. The spare has nothing but its head.
     let newest = segments(&here).into_iter().rfind(|path| used(path) > 64).expect("there are some");
-    let end = used(&newest);
-    let mut bytes = fs::read(&newest).expect("it can be read");
-    bytes[end + 8..end + 16].copy_from_slice(b"unfinish");
-    fs::write(&newest, bytes).expect("it can be written");
+    flip(&newest, used(&newest) - 1);
     let before = everything(&here);
     let said = awaitd(&["journal", "verify", &here]).well().out;
     let name = newest.file_name().expect("it has a name").to_string_lossy().into_owned();
     assert!(said.contains("torn") && said.contains(&name), "{said}");
+    assert!(said.contains("closed in order: no"), "{said}");
     assert_eq!(everything(&here), before);
     let server = serve(&here);
     assert_eq!(drain(&server.client(), "q").await.len(), 40, "a start cuts it off");
@@ -319,8 +293,8 @@ async fn verify_says_what_is_there_and_changes_nothing() {
 /// Damage: which file, where in it, and what to do.
 #[tokio::test]
 async fn verify_says_where_a_journal_is_damaged() {
-    let scratch = Scratch::new();
-    let here = scratch.join("here");
+    let scratch = Folder::new();
+    let here = scratch.inside("here");
     some_jobs(&here).await;
     let first = &segments(&here)[0];
     let name = first.display().to_string();
@@ -334,7 +308,7 @@ async fn verify_says_where_a_journal_is_damaged() {
     let missing = second.display().to_string();
     awaitd(&["journal", "verify", &here]).failed(65, &[&missing, "missing", "restore"]);
 
-    let empty = scratch.join("empty");
+    let empty = scratch.inside("empty");
     awaitd(&["journal", "verify", &empty]).failed(1, &["no journal", &empty]);
     assert!(!Path::new(&empty).exists(), "looking makes nothing");
 }
@@ -342,23 +316,23 @@ async fn verify_says_where_a_journal_is_damaged() {
 /// What is written to is neither judged nor shown.
 #[tokio::test]
 async fn a_journal_in_use_is_said_to_be_in_use() {
-    let scratch = Scratch::new();
-    let here = scratch.join("here");
+    let scratch = Folder::new();
+    let here = scratch.inside("here");
     let server = serve(&here);
     server.client().post("/v1/queues/q/jobs", "x").await.expect(201);
     for look in ["verify", "dump"] {
         awaitd(&["journal", look, &here]).failed(1, &["used by another", &here]);
     }
     server.client().post("/v1/queues/q/jobs", "y").await.expect(201);
-    stop(server).await;
+    End::Term.of(server).await;
     awaitd(&["journal", "verify", &here]).well();
 }
 
 /// Every entry is a line of JSON, up to a damage if there is one; who reads only the first is content.
 #[tokio::test]
 async fn dump_is_lines_of_json() {
-    let scratch = Scratch::new();
-    let here = scratch.join("here");
+    let scratch = Folder::new();
+    let here = scratch.inside("here");
     some_jobs(&here).await;
     let dumped = awaitd(&["journal", "dump", &here]).well();
     let lines = |text: &str| -> Vec<Value> {
