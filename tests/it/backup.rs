@@ -48,8 +48,10 @@ impl Did {
 
 /// A server with small segments, so that there are several.
 fn serve(folder: &str) -> Server {
-    let listen = ["serve", "--listen", "127.0.0.1:0", "--segment-size", "16KiB"];
-    let server = Server::run(&[&listen[..], &["--data-dir", folder]].concat(), &[]);
+    // The largest body fits into one.
+    let small = ["--segment-size", "16KiB", "--max-body", "4KiB"];
+    let listen = ["serve", "--listen", "127.0.0.1:0", "--data-dir", folder];
+    let server = Server::run(&[&listen[..], &small].concat(), &[]);
     server.unwrap_or_else(|failed| panic!("no server: {failed:?}"))
 }
 
