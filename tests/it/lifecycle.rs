@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use awaitd_tests::{Raw, Server, binary, until};
+use awaitd_tests::{Folder, Raw, Server, binary, until};
 
 /// A thousand requests that wait, of every kind; each on a connection of its own.
 async fn thousand_waits(server: &Server) -> Vec<(&'static str, &'static str, Raw)> {
@@ -82,35 +82,39 @@ async fn idle_connections_do_not_keep_the_server_alive() {
 }
 
 #[tokio::test]
-async fn the_start_up_line_says_where_and_that_all_is_in_memory() {
+async fn the_start_up_line_says_where() {
     let server = Server::start();
     let log = server.log();
     assert!(log.contains(&server.at().to_string()), "where: {log}");
-    assert!(log.contains("memory"), "nothing is kept on a disk yet: {log}");
     assert!(log.contains("curl "), "a line to try: {log}");
 }
 
 #[tokio::test]
 async fn every_flag_can_be_a_variable() {
-    let variables = [("AWAITD_LISTEN", "127.0.0.1:0"), ("AWAITD_MAX_BODY", "3")];
+    let folder = Folder::new();
+    let [first, second] = ["first", "second"].map(|name| folder.inside(name));
+    let mut variables = vec![("AWAITD_LISTEN", "127.0.0.1:0"), ("AWAITD_MAX_BODY", "3")];
+    variables.push(("AWAITD_DATA_DIR", &first));
     let server = Server::run(&["serve"], &variables).expect("the variables are good");
     let client = server.client();
     client.post("/v1/queues/q/jobs", "abc").await.expect(201);
     client.post("/v1/queues/q/jobs", "abcd").await.refused(413, "too_large");
     // A flag wins; and `serve` is what awaitd does if nothing is said.
-    let both = ["--listen", "127.0.0.1:0", "--max-body", "4"];
+    let both = ["--listen", "127.0.0.1:0", "--max-body", "4", "--data-dir", &second];
     let server = Server::run(&both, &variables).expect("flags and variables are good");
     server.client().post("/v1/queues/q/jobs", "abcd").await.expect(201);
 }
 
 #[tokio::test]
-async fn where_data_would_be_can_be_said_already() {
-    let folder = std::env::temp_dir().join(format!("awaitd-test-{:016x}", fastrand::u64(..)));
-    let folder = folder.display().to_string();
-    for args in [vec!["--memory"], vec!["--data-dir", &folder]] {
-        let server = Server::with_args(&args);
-        assert!(server.log().contains("memory"), "{args:?}: {}", server.log());
+async fn where_things_are_kept_is_said() {
+    let folder = Folder::new();
+    let data = folder.inside("data");
+    let at_random = ["serve", "--listen", "127.0.0.1:0"];
+    for (args, said) in [(&["--memory"][..], "memory"), (&["--data-dir", &data], data.as_str())] {
+        let server = Server::run(&[&at_random, args].concat(), &[]).expect("the flags are good");
+        assert!(server.log().contains(said), "{args:?}: {}", server.log());
         server.client().get("/readyz").await.expect(200);
+        assert_eq!(folder.path().join("data").exists(), said == data);
     }
 }
 
@@ -169,7 +173,7 @@ async fn a_log_that_nobody_reads_keeps_nobody_from_ending_it() {
     let at = free.local_addr().expect("it has an address");
     drop(free);
     let mut command = Command::new(binary());
-    command.args(["serve", "--listen", &at.to_string()]);
+    command.args(["serve", "--memory", "--listen", &at.to_string()]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary runs");
     drop(child.stderr.take());

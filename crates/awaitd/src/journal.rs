@@ -96,9 +96,15 @@ fn verify(folder: &Path) -> Result<(), Trouble> {
 
 /// How much there is, for people.
 pub(crate) fn lives(counts: &Counts) -> String {
-    let Counts { queues, events, locks, jobs, leases } = *counts;
-    let all =
-        [(jobs, "job"), (queues, "queue"), (events, "event"), (locks, "lock"), (leases, "lease")];
+    let Counts { queues, events, locks, jobs, leases, keys } = *counts;
+    let all = [
+        (jobs, "job"),
+        (queues, "queue"),
+        (events, "event"),
+        (locks, "lock"),
+        (leases, "lease"),
+        (keys, "key"),
+    ];
     let text = |(count, what)| {
         format!("{} {what}{}", HumanCount(count), if count == 1 { "" } else { "s" })
     };

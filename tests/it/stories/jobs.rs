@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use awaitd_tests::{Client, Server, bash};
+use awaitd_tests::{Client, Folder, Server, bash};
 
-use super::{Folder, script, work};
+use super::{script, work};
 
 /// Two producers of five items each and a bound of three.
 const MAXSIZE_3: &str = r#"{"maxsize": 3}"#;
@@ -32,7 +32,7 @@ async fn all_ten_were_done(server: &Server, done: &str) {
 async fn producers_and_consumers_with_curl() {
     let server = Server::start();
     let folder = Folder::new();
-    let queue = format!("Q=$BASE/v1/queues/emails; cd {}; ", folder.shown());
+    let queue = format!("Q=$BASE/v1/queues/emails; cd {}; ", folder.path().display());
     let configure = format!("{queue} curl -fsS -X PUT -d '{MAXSIZE_3}' $Q");
     bash(&server.base(), &configure).await.well();
 
@@ -71,7 +71,7 @@ async fn producers_and_consumers_with_curl() {
     for consumer in consumers {
         consumer.await.expect("no panic").well();
     }
-    let done = fs::read_to_string(folder.0.join("done")).expect("there were ten");
+    let done = fs::read_to_string(folder.path().join("done")).expect("there were ten");
     all_ten_were_done(&server, &done).await;
 }
 

@@ -5,27 +5,27 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use awaitd_tests::{Client, Ran, Server, bash};
+use awaitd_tests::{Client, Folder, Ran, Server, bash};
 
-use super::{Folder, script, work};
+use super::{script, work};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_under_a_lock_with_curl() {
     let server = Server::start();
     let folder = Folder::new();
-    fs::write(folder.0.join("number"), "0").expect("the folder is ours");
+    fs::write(folder.path().join("number"), "0").expect("the folder is ours");
     let add_one = format!(
         r#"cd {}
            lease=$(curl -fsS -X POST "$BASE/v1/locks/counter/acquire?wait=30s")
            n=$(cat number); sleep 0.0$((RANDOM % 5)); echo $((n + 1)) > number
            curl -fsS -X DELETE "$BASE$lease""#,
-        folder.shown()
+        folder.path().display()
     );
     let clients = [(); 3].map(|()| script(&server, &add_one));
     for client in clients {
         client.await.expect("no panic").well();
     }
-    let number = fs::read_to_string(folder.0.join("number")).expect("it is still there");
+    let number = fs::read_to_string(folder.path().join("number")).expect("it is still there");
     assert_eq!(number.trim(), "3");
 }
 
@@ -33,7 +33,7 @@ async fn a_number_under_a_lock_with_curl() {
 async fn a_number_under_a_lock_with_reqwest() {
     let server = Server::start();
     let folder = Folder::new();
-    let number = Arc::new(folder.0.join("number"));
+    let number = Arc::new(folder.path().join("number"));
     fs::write(&*number, "0").expect("the folder is ours");
     let add_one = |client: Client, number: Arc<PathBuf>| async move {
         let lock = client.post("/v1/locks/counter/acquire?wait=30s", "").await.expect(201);
