@@ -186,7 +186,11 @@ impl World for Core {
                 self.engine.durable(self.durable);
                 let mut step = Step::default();
                 let mut heard = self.deliver(stalled, &mut step);
-                heard.extend(self.turn(|_, next| *next = step));
+                heard.extend(self.turn(|_, next| {
+                    let later = std::mem::replace(next, step);
+                    next.entries.extend(later.entries);
+                    next.replies.extend(later.replies);
+                }));
                 heard
             }
         };
