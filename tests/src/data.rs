@@ -37,12 +37,15 @@ impl End {
     }
 }
 
+/// A start reads all segments from end to end, and an unoptimised binary takes its time for a large one.
+const SMALL: (&str, &str) = ("AWAITD_SEGMENT_SIZE", "256KiB");
+
 /// A data directory.
 #[derive(Debug)]
 pub struct Data {
     /// What it lies in.
     pub folder: Folder,
-    /// Variables that its servers are started with.
+    /// Variables that its servers are started with: at first one that makes segments small.
     pub variables: Vec<(&'static str, &'static str)>,
     dir: PathBuf,
 }
@@ -53,7 +56,7 @@ impl Data {
     pub fn new() -> Self {
         let folder = Folder::new();
         let dir = folder.path().join("data");
-        Self { folder, variables: Vec::new(), dir }
+        Self { folder, variables: vec![SMALL], dir }
     }
 
     /// Where it is.
