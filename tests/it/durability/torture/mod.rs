@@ -70,14 +70,11 @@ async fn what_was_told_holds_however_often_it_is_killed() {
     eprintln!("torture: AWAITD_TORTURE_ROUNDS={rounds} AWAITD_TEST_SEED={seed}");
     let mut torture = Torture::new(seed);
     for round in 1..=rounds {
-        // Small segments come and go within a life; large ones are what people use.
-        let segments = torture.rng.choice(["64KiB", "256KiB", "16MiB"]).expect("there are some");
-        torture.data.variables =
-            vec![("AWAITD_SEGMENT_SIZE", segments), ("AWAITD_MAX_BODY", "32KiB")];
+        let shape = torture.draw_shape();
         let ending = torture.draw_ending();
         torture.live(&[], &[], ending).await;
         let told = torture.ground.summary();
-        eprintln!("round {round} of {rounds}: {segments}, {ending:?}; {told}");
+        eprintln!("round {round} of {rounds}: {shape}, {ending:?}; {told}");
         torture.content();
     }
     torture.drain().await;
@@ -141,6 +138,21 @@ impl Torture {
         crew.push(Actor::Watcher(Watcher::default()));
         crew.push(Actor::Joiner(Joiner::default()));
         Self { data: Data::new(), ground: Ground::new(), crew, rng }
+    }
+
+    /// What the next life is started with, and how to say it.
+    fn draw_shape(&mut self) -> String {
+        let mut draw = |values: &[&'static str]| *self.rng.choice(values).expect("there are some");
+        // Small segments come and go within a life, large ones are what people use; bodies are in
+        // memory or read back from the disk; connections share a thread with the loop or do not.
+        self.data.variables = vec![
+            ("AWAITD_SEGMENT_SIZE", draw(&["64KiB", "256KiB", "16MiB"])),
+            ("AWAITD_MEMORY_BUDGET", draw(&["4KiB", "1GiB"])),
+            ("AWAITD_WORKERS", draw(&["1", "2"])),
+            ("AWAITD_MAX_BODY", "32KiB"),
+        ];
+        let values = self.data.variables.iter().map(|(_, value)| *value);
+        values.collect::<Vec<_>>().join(" ")
     }
 
     fn draw_ending(&mut self) -> Ending {
