@@ -104,9 +104,9 @@ impl Settled {
         }
     }
 
-    /// Takes a copy of the late ones in.
+    /// Takes a copy of the late ones in: all that there are.
     pub(crate) fn fill_late(&mut self, fates: &[(LeaseId, u8)]) {
-        self.late.extend(fates.iter().map(|(lease, bits)| (*lease, Fate::of(*bits))));
+        self.late = fates.iter().map(|(lease, bits)| (*lease, Fate::of(*bits))).collect();
     }
 
     /// Notes what became of a lease.

@@ -159,6 +159,12 @@ pub(crate) fn script(seed: u64) -> Script {
             also(&mut rng, 6, |_| Act::Room(Room::Enough));
         }
     }
+    if seed % 40 == 7 {
+        // So many starts that the window over the numbers leaves those behind that are held now.
+        let turn = rng.usize(20..50);
+        let crash = Crash { idle: rng.u64(120..140), ..crash(&mut rng) };
+        turns[turn].acts.push(Act::Crash(crash));
+    }
     let seeded = (rng.u32(0..2) == 0).then(|| seeded(&mut rng));
     Script { seeded, segment: rng.usize(2..20), cleans, turns }
 }
@@ -174,8 +180,7 @@ fn crash(rng: &mut Rng) -> Crash {
     Crash {
         kept: [0, rng.u32(0..100), 100][rng.usize(0..3)],
         away: if rng.bool() { Duration::ZERO } else { length(rng, 15) },
-        // So many that the window over the numbers leaves those behind that are held now.
-        idle: if rng.u32(0..400) == 0 { rng.u64(120..140) } else { 0 },
+        idle: 0,
     }
 }
 
