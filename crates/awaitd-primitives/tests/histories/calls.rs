@@ -20,6 +20,7 @@ pub(crate) enum Call {
     Copy(Part, Option<Body>),
     EndCheckpoint(u64),
     Stow(Written),
+    Tie(Time),
     Room(Room),
     Deliver(Reply, Time),
     Handed(LeaseId, bool),
@@ -37,8 +38,8 @@ pub(crate) struct Came {
 }
 
 /// The time of day at that moment: any that says which one it was.
-fn wall(at: At) -> u64 {
-    at.clock.micros() + 1_000_000
+fn wall(clock: Time) -> u64 {
+    clock.micros() + 1_000_000
 }
 
 /// Calls the engine; replies that have to leave go to `pending`.
@@ -52,12 +53,13 @@ pub(crate) fn perform(
         Call::Begin(state, at) => {
             *engine = Engine::new(*state, Limits::default());
             if let Some(at) = at {
-                engine.start(at, wall(at), &mut step);
+                engine.start(at, wall(at.clock), &mut step);
             }
         }
         Call::Copy(part, body) => engine.copy(&part, body.as_ref(), &mut step),
         Call::EndCheckpoint(from) => engine.end_checkpoint(from, &mut step),
         Call::Stow(written) => engine.stow(&written),
+        Call::Tie(clock) => engine.tie(wall(clock), &mut step),
         Call::Room(room) => engine.set_room(room),
         Call::Advance(at) => {
             if !engine.advance(at, &mut step) {
@@ -92,6 +94,7 @@ pub(crate) fn story(calls: &[(Call, Came)]) -> String {
             Call::Copy(part, _) => format!("copy {part:?}"),
             Call::EndCheckpoint(from) => format!("a checkpoint from {from}"),
             Call::Stow(written) => format!("stow the body of job {}", written.job.0),
+            Call::Tie(clock) => format!("{} us: the time of day", clock.micros()),
             Call::Room(room) => format!("room: {room:?}"),
             Call::Advance(At { now, clock }) => {
                 format!("{} us, clock {} us", now.micros(), clock.micros())

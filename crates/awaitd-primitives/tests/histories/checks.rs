@@ -157,6 +157,25 @@ impl Ledger {
         ensure(outcome != Outcome::Expired || over, "before its time", record)
     }
 
+    /// Whether a lease is live decides what is told to whoever settles or keeps it.
+    pub(crate) fn tells(&self, ask: &Ask, told: &Result<Answer, Refusal>) -> Result<(), String> {
+        let (lease, repeats) = match &ask.command {
+            Command::Done { lease } | Command::Nack { lease, .. } => (lease.id, true),
+            Command::Extend { lease, .. } | Command::Watch { lease } => (lease.id, false),
+            _ => return Ok(()),
+        };
+        let live = self.leases.get(&lease).map(|live| &live.held);
+        let holds = match (live, told) {
+            (Some(Held::Lock { .. }), Err(Refusal::NotFound)) => {
+                matches!(ask.command, Command::Nack { .. })
+            }
+            (Some(_), Err(refusal)) => *refusal == Refusal::ShuttingDown,
+            (None, Ok(_)) => repeats,
+            (Some(_), Ok(_)) | (None, Err(_)) => true,
+        };
+        if holds { Ok(()) } else { Err(format!("live: {live:?}, but {told:?} to {ask:?}")) }
+    }
+
     /// After a start no live lease is about to end, if it was not given time at an earlier one, and
     /// none is left that was to be done on delivery.
     pub(crate) fn started(&self, at: Time) -> Result<(), String> {

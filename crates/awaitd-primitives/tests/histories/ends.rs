@@ -11,10 +11,10 @@ use crate::script::{Act, Append, Fate, Pass, Turn};
 impl Run {
     /// Everything comes to its end: nobody waits, nothing is on its way, and what nobody configured
     /// and is at rest has been let go. Then all jobs are looked for.
-    pub(crate) fn end(&mut self, cleans: bool) -> Result<(), String> {
+    pub(crate) fn end(&mut self, cleans: usize) -> Result<(), String> {
         self.call(&Call::Room(Room::Enough))?;
         for turn in 0..100 {
-            let clean = (cleans && turn < 8).then_some(Act::Clean(100));
+            let clean = (turn < cleans).then_some(Act::Clean(100));
             let last = Turn {
                 pass: Pass::By(Duration::from_mins(1)),
                 acts: clean.into_iter().collect(),
@@ -34,6 +34,10 @@ impl Run {
             return Err(format!("something is left at the end: {census:?}"));
         }
         self.look()?;
+        for written in self.journal.bodies_of.clone().into_values() {
+            self.call(&Call::Stow(Written { copied: false, ..written }))?;
+        }
+        same("bytes in memory", &self.engine.state().bytes_here(), &0)?;
         self.oracle.look_for();
         let unfinished = census.queues.iter().map(|(view, _)| (view.name.clone(), view.unfinished));
         for (queue, unfinished) in unfinished.collect::<Vec<_>>() {

@@ -96,6 +96,7 @@ impl Run {
             Append::Earlier if earlier > self.early.committed => {}
             Append::Earlier => self.durable(earlier.max(self.early.durable))?,
             Append::All => self.durable(self.early.committed)?,
+            Append::Unseen => return self.durable(self.early.committed),
         }
         self.leave(&mut fate)
     }
@@ -156,6 +157,7 @@ impl Run {
             Act::Stow(back) => self.stow(*back),
             Act::Crash(crash) => self.crash(crash),
             Act::Look => self.look(),
+            Act::Tie => self.call(&Call::Tie(self.clock)),
             // The model knows of no disk.
             Act::Room(room) if self.model.is_none() => {
                 self.oracle.short |= *room != Room::Enough;
@@ -282,6 +284,12 @@ impl Run {
         let told = came.told.iter();
         let asked = told.map(|(ticket, told, _)| (&self.asked[place(*ticket)].0, told));
         self.early.note(&came.entries, asked)?;
+        if let Call::Submit(request) = call
+            && request.ask.key.is_none()
+            && let Some((_, told, _)) = came.told.iter().find(|it| it.0 == request.ticket)
+        {
+            self.ledger.tells(&request.ask, told)?;
+        }
         if let Call::Durable(upto) = call {
             self.early.durable = *upto;
         }
@@ -319,6 +327,7 @@ impl Run {
             | Call::Copy(..)
             | Call::EndCheckpoint(_)
             | Call::Stow(_)
+            | Call::Tie(_)
             | Call::Room(_) => {}
             Call::Durable(_) => model.durable(|lease| self.early.is_durable(lease)),
             Call::Advance(at) => model.advance(at.now, at.clock),

@@ -21,8 +21,8 @@ pub(crate) struct Script {
     pub(crate) seeded: Option<Seeded>,
     /// So many entries make a segment of the journal.
     pub(crate) segment: usize,
-    /// The journal is cleaned.
-    pub(crate) cleans: bool,
+    /// For so many turns at the end the journal is cleaned.
+    pub(crate) cleans: usize,
     pub(crate) turns: Vec<Turn>,
 }
 
@@ -64,6 +64,8 @@ pub(crate) enum Append {
     /// What came before this turn.
     Earlier,
     All,
+    /// All, but no reply is looked at in this turn any more.
+    Unseen,
 }
 
 /// What becomes of an answer.
@@ -105,6 +107,8 @@ pub(crate) enum Act {
     Room(Room),
     /// Does the journal give the state that is lived?
     Look,
+    /// The time of day is noted.
+    Tie,
 }
 
 /// What is asked; leases are named by how many grants ago they were.
@@ -151,6 +155,7 @@ pub(crate) fn script(seed: u64) -> Script {
             also(&mut rng, 6, |rng| Act::Stow(rng.usize(0..6)));
         }
         also(&mut rng, 30, |_| Act::Look);
+        also(&mut rng, 30, |_| Act::Tie);
         if crashes {
             also(&mut rng, 15, |rng| Act::Crash(crash(rng)));
             also(&mut rng, 40, |rng| {
@@ -159,14 +164,37 @@ pub(crate) fn script(seed: u64) -> Script {
             also(&mut rng, 6, |_| Act::Room(Room::Enough));
         }
     }
-    if seed % 40 == 7 {
-        // So many starts that the window over the numbers leaves those behind that are held now.
-        let turn = rng.usize(20..50);
-        let crash = Crash { idle: rng.u64(120..140), ..crash(&mut rng) };
-        turns[turn].acts.push(Act::Crash(crash));
+    let old = seed % 40 == 7;
+    if old {
+        let at = rng.usize(20..50);
+        turns.splice(at..at, old_leases(&mut rng));
     }
     let seeded = (rng.u32(0..2) == 0).then(|| seeded(&mut rng));
-    Script { seeded, segment: rng.usize(2..20), cleans, turns }
+    let segment = if old { rng.usize(20..40) } else { rng.usize(2..20) };
+    let cleans = if old { 60 } else { 8 * usize::from(cleans) };
+    Script { seeded, segment, cleans, turns }
+}
+
+/// So many starts that the window over the numbers leaves those behind that are held now; then they end.
+fn old_leases(rng: &mut Rng) -> [Turn; 3] {
+    let turn = |acts| Turn {
+        pass: Pass::By(Duration::ZERO),
+        acts,
+        append: (Append::All, Pass::By(Duration::ZERO)),
+        fates: vec![Fate::Taken],
+    };
+    let take = |rng: &mut Rng| {
+        let (queue, mode) = (name("q"), GetMode::Leased(Some(Duration::from_secs(20))));
+        let put =
+            Command::Put { queue: queue.clone(), payload: payload(rng), delay: Duration::ZERO };
+        let lock = Command::Acquire { lock: name("l"), lease: None, owner: None };
+        [put, Command::Get { queue, mode, settle: None }, lock].map(plain)
+    };
+    let held = (0..3).flat_map(|_| take(rng)).collect();
+    let crash = Crash { idle: rng.u64(120..140), ..crash(rng) };
+    let anew = [Act::Crash(crash)].into_iter().chain(take(rng)).collect();
+    let done = |back| Act::Ask { what: What::Done(back), key: None, wait: Duration::ZERO, late: 0 };
+    [turn(held), turn(anew), turn((0..rng.usize(2..6)).map(done).collect())]
 }
 
 /// Just before a range of leases of which it is kept together what became of them; and in the middle
@@ -201,6 +229,7 @@ fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {
     let append = match rng.u32(0..20) {
         it if it < sloppy => Append::Stalled,
         it if it < sloppy * 2 => Append::Earlier,
+        it if it < sloppy * 5 / 2 => Append::Unseen,
         _ => Append::All,
     };
     let takes = match rng.u32(0..30) {
