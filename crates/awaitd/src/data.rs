@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use awaitd_journal::read::{OpenError, Progress};
 use awaitd_journal::recover::Options;
+use awaitd_journal::segment::SEGMENT_BYTES;
 use awaitd_journal::{FileJournal, file::Opened};
 use awaitd_server::Clock;
 use awaitd_server::clock::Jump;
@@ -81,10 +82,11 @@ fn tell(opened: &Opened, flags: &Serve, took: Duration) {
     );
 }
 
-/// Whatever is put fits into one segment, so that the room for it was set aside before it came.
+/// Whatever is put fits into one segment, so that the room for it was set aside before it came. Tests
+/// may want it otherwise: then a segment grows when it has to.
 fn segment_bytes(flags: &Serve) -> u64 {
-    let body = flags.max_body.0 as u64 + AROUND_A_BODY;
-    body.max(flags.segment_size.0 as u64)
+    let largest = flags.max_body.0 as u64 + AROUND_A_BODY;
+    flags.segment_size.map_or_else(|| largest.max(SEGMENT_BYTES), |size| size.0 as u64)
 }
 
 /// What the operator set, or a part of the memory that this process may use.

@@ -67,12 +67,11 @@ pub(crate) struct Serve {
     #[arg(
         long,
         env = "AWAITD_SEGMENT_SIZE",
-        default_value_t = Size(16 << 20),
         value_name = "SIZE",
         value_parser = segment_size,
         hide = true
     )]
-    pub(crate) segment_size: Size,
+    pub(crate) segment_size: Option<Size>,
 
     /// The longest that a request may wait; a longer `wait=` is cut to it.
     #[arg(

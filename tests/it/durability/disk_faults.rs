@@ -103,8 +103,7 @@ async fn what_was_told_holds_however_the_disk_fails() {
     let mut torture = Torture::new(fastrand::u64(..));
     for (round, (fault, errno)) in FAULTS.into_iter().cycle().take(9).enumerate() {
         let sizes = ["64KiB", "16MiB"];
-        torture.data.variables =
-            vec![("AWAITD_SEGMENT_SIZE", sizes[round % 2]), ("AWAITD_MAX_BODY", "32KiB")];
+        torture.data.variables = vec![("AWAITD_SEGMENT_SIZE", sizes[round % 2])];
         let probability = [0.2, 0.02, 0.01][round % 3];
         let enable = format!("enable_random name={fault},probability={probability}");
         let enable = format!("{enable},failinfo={errno}");

@@ -66,7 +66,7 @@ fn a_directory_that_cannot_be_written() {
 /// A directory with some segments, all of them full of jobs that live.
 async fn some_segments(end: End) -> Data {
     let mut data = Data::new();
-    data.variables = vec![("AWAITD_SEGMENT_SIZE", "64KiB"), ("AWAITD_MAX_BODY", "32KiB")];
+    data.variables = vec![("AWAITD_SEGMENT_SIZE", "64KiB")];
     let server = data.start(&[]);
     let client = server.client();
     for number in 0..100 {

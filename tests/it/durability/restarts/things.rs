@@ -95,7 +95,7 @@ async fn many_restarts_change_nothing() {
     for end in End::ALL {
         let mut past = Past::new(end);
         // Small, so that what is there is moved from segment to segment.
-        past.data.variables = vec![("AWAITD_SEGMENT_SIZE", "64KiB"), ("AWAITD_MAX_BODY", "32KiB")];
+        past.data.variables = vec![("AWAITD_SEGMENT_SIZE", "64KiB")];
         let client = past.restart().await;
         for number in 0..40 {
             put(&client, &format!("q{}", number % 4), &"x".repeat(number * 100)).await;

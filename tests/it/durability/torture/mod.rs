@@ -149,7 +149,6 @@ impl Torture {
             ("AWAITD_SEGMENT_SIZE", draw(&["64KiB", "256KiB", "16MiB"])),
             ("AWAITD_MEMORY_BUDGET", draw(&["4KiB", "1GiB"])),
             ("AWAITD_WORKERS", draw(&["1", "2"])),
-            ("AWAITD_MAX_BODY", "32KiB"),
         ];
         let values = self.data.variables.iter().map(|(_, value)| *value);
         values.collect::<Vec<_>>().join(" ")
