@@ -125,6 +125,10 @@ impl<D: Disk> Journal for FileJournal<D> {
         Appending(appending)
     }
 
+    fn syncs(&self) -> bool {
+        true
+    }
+
     fn seal(&mut self) -> Appending {
         let (done, appending) = oneshot::channel();
         self.order(Order::Seal { done });

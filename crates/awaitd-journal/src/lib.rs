@@ -43,6 +43,11 @@ pub trait Journal: Send + 'static {
     /// append, since after a failed sync nobody knows what the disk holds.
     fn append(&mut self, entries: Vec<Entry>, track: bool) -> Self::Appending;
 
+    /// Whether an append costs a sync: then one for which nobody waits had better wait for the next.
+    fn syncs(&self) -> bool {
+        false
+    }
+
     /// Says that the journal was closed in order. Nothing is appended after that.
     fn seal(&mut self) -> Self::Appending;
 

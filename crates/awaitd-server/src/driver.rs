@@ -32,6 +32,10 @@ const TURN_MESSAGES_LATE: usize = 64;
 /// A wall clock that goes otherwise than the monotonic one by so much has been set.
 const DRIFT_MAX: Duration = Duration::from_secs(1);
 
+/// Entries for which nobody waits (the lease of a plain get, mostly) become durable after so long, or
+/// with the next ones for which somebody does: a sync of their own would hold that one up.
+const UNHURRIED: Duration = Duration::from_millis(5);
+
 /// The time of day is noted so often, if anything is.
 const TIE_EVERY: Duration = Duration::from_mins(1);
 
@@ -57,6 +61,8 @@ pub(crate) struct Driver<J: Journal> {
     memory_budget: u64,
     /// When the time of day was last noted.
     tied: Time,
+    /// Until then the entries for which nobody waits are held back.
+    unhurried: Option<Time>,
     /// The moment up to which time has been worked off, or is being.
     reached: Time,
     /// A message for which time has still to be worked off.
@@ -104,6 +110,7 @@ impl<J: Journal> Driver<J> {
             durable: Position::default(),
             memory_budget: config.memory_budget,
             tied: now,
+            unhurried: None,
             reached: now,
             held: None,
             behind: true,
@@ -139,6 +146,7 @@ impl<J: Journal> Driver<J> {
             return Ok(false);
         }
         let open = self.may_judge();
+        let next = self.engine.wake_at().into_iter().chain(self.unhurried).min();
         tokio::select! {
             biased;
             landed = self.outbox.landed() => self.land(&landed?),
@@ -151,7 +159,7 @@ impl<J: Journal> Driver<J> {
                 self.held = message;
                 return Ok(self.held.is_some());
             }
-            () = self.alarm.ring(self.engine.wake_at()), if open => {}
+            () = self.alarm.ring(next), if open => {}
         }
         Ok(true)
     }
@@ -191,12 +199,31 @@ impl<J: Journal> Driver<J> {
             let Step { entries, replies, .. } = mem::take(&mut self.step);
             let ready = self.outbox.take(entries, replies, self.durable);
             self.leave(&[], ready);
+            if self.may_hold_back() {
+                break;
+            }
             let track = self.space.is_copying() || self.is_over_budget();
             let Some(landed) = self.outbox.launch(&mut self.journal, track) else { break };
             self.land(&landed?);
         }
         self.behind |= !(self.step.entries.is_empty() && self.step.replies.is_empty());
         Ok(())
+    }
+
+    /// Whether what was judged may wait for something that somebody waits for, and until when.
+    fn may_hold_back(&mut self) -> bool {
+        let rests = self.journal.syncs() && !self.stopped && !self.space.is_copying();
+        if !rests || !self.outbox.is_unhurried() {
+            self.unhurried = None;
+            return false;
+        }
+        let now = self.clock.now();
+        let until = *self.unhurried.get_or_insert(now + UNHURRIED);
+        let held = now < until;
+        if !held {
+            self.unhurried = None;
+        }
+        held
     }
 
     fn is_over_budget(&self) -> bool {

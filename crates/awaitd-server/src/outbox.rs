@@ -13,6 +13,9 @@ use awaitd_primitives::{Entry, Position, Record, Reply};
 /// of a slow disk, and little beside what the bodies take when they are durable.
 const UNSYNCED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Entries for which nobody waits are not held back if they are more.
+const UNHURRIED_BYTES_MAX: usize = 64 * 1024;
+
 /// What a record takes beside a body, about.
 const RECORD_BYTES: usize = 128;
 
@@ -108,6 +111,13 @@ impl<J: Journal> Outbox<J> {
     pub(crate) fn land(&mut self) -> (Position, Vec<Reply>) {
         self.flying_bytes = 0;
         (self.end, mem::take(&mut self.waiting))
+    }
+
+    /// There are entries for which nobody waits, and none for which somebody does.
+    pub(crate) fn is_unhurried(&self) -> bool {
+        !self.next.is_empty()
+            && self.next_waiting.is_empty()
+            && self.next_bytes < UNHURRIED_BYTES_MAX
     }
 
     /// Nothing is on its way.
