@@ -194,6 +194,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         instead: "settle: None, ..",
     },
     Mutant {
+        name: "a refusal waits for nothing",
+        rule: "no answer before its facts are durable, refusals included",
+        file: "engine/positions.rs",
+        text: "_ => self.committed,",
+        instead: "None => Position::default(),\n            _ => self.committed,",
+    },
+    Mutant {
+        name: "what is told instead of a grant leaves with it",
+        rule: "no answer before its facts are durable, refusals included",
+        file: "engine/delivery.rs",
+        text: "Reply { told, after: self.positions.committed(), ..reply }",
+        instead: "Reply { told, ..reply }",
+    },
+    Mutant {
         name: "a taken lease is as good as durable",
         rule: "time ends no lease before its grant is durable",
         file: "engine/delivery.rs",

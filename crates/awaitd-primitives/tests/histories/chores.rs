@@ -63,6 +63,7 @@ impl Run {
         let kept = self.early.durable + late * u64::from(crash.kept) / 100;
         let lost = usize::try_from(self.early.committed - kept).expect("few entries");
         self.journal.lose(lost);
+        self.journal.drop_needless();
         self.early.restart(kept);
         let gone = self.history.split_off(self.history.len() - lost);
         let leased = gone.iter().flat_map(|entry| &entry.records).filter_map(|it| match it {

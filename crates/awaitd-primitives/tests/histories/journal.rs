@@ -125,6 +125,14 @@ impl Journal {
         self.segments.pop_front();
     }
 
+    /// Drops all segments that a checkpoint has made needless, as a start does.
+    pub(crate) fn drop_needless(&mut self) {
+        let from = self.checkpoints().map(|(_, checkpoint)| checkpoint.from).last();
+        while from.is_some_and(|from| self.first() < from) {
+            self.drop_oldest();
+        }
+    }
+
     /// The state that the journal gives; some bodies are left where they are.
     pub(crate) fn replay(&self) -> Result<State, String> {
         self.replay_from(self.first(), true)
