@@ -1,8 +1,10 @@
 //! Random histories, on the core and on a naive model side by side: `model.rs` says who waits and what
 //! time does, `things.rs` what is done, `views.rs` what is seen; `script.rs` makes histories up,
-//! `run.rs` plays them (`calls.rs`: what it calls), `checks.rs` counts the
-//! records, `early.rs` sees to it that no reply leaves too early. `limits.rs` has what random histories never
-//! reach.
+//! `run.rs` plays them to their end (`ends.rs`), `checks.rs` counts the records.
+//!
+//! Half of them crash, and most clean their journal (`chores.rs`, `journal.rs`). The model follows up to
+//! the first crash; what clients were told holds for ever (`oracle.rs`), and no reply leaves before it
+//! is durable (`early.rs`). `limits.rs` and `room.rs` have what random histories never reach.
 
 #[path = "histories/calls.rs"]
 mod calls;
