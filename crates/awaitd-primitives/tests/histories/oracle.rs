@@ -43,6 +43,8 @@ struct Lease {
 pub(crate) struct Oracle {
     jobs: BTreeMap<JobId, Job>,
     leases: BTreeMap<LeaseId, Lease>,
+    /// The job of each lease, told or not: a withdrawn key tells of a lease alone.
+    held: BTreeMap<LeaseId, JobId>,
     /// Jobs that were handed out.
     seen: BTreeSet<JobId>,
     /// What was told under each key, and when that request had arrived.
@@ -60,12 +62,15 @@ fn ensure(holds: bool, what: &str, told: &Told) -> Result<(), String> {
 }
 
 impl Oracle {
-    /// Facts, as far as bodies are concerned.
+    /// Facts, as far as bodies and the jobs of leases are concerned.
     pub(crate) fn note(&mut self, entry: &Entry) {
         for record in &entry.records {
             if let Record::Placed { queue, job, payload, .. } = record {
                 let (queue, body) = (Some(queue.clone()), Some(payload.body.clone()));
                 self.jobs.insert(*job, Job { queue, body, ..Job::default() });
+            }
+            if let Record::Leased { lease, held: Held::Job { job, .. }, .. } = record {
+                self.held.insert(*lease, *job);
             }
         }
     }
@@ -100,9 +105,10 @@ impl Oracle {
     }
 
     fn end(&mut self, lease: LeaseId) -> Option<JobId> {
-        let lease = self.leases.get_mut(&lease)?;
-        lease.may_be_over = true;
-        lease.job
+        if let Some(lease) = self.leases.get_mut(&lease) {
+            lease.may_be_over = true;
+        }
+        self.held.get(&lease).copied()
     }
 
     fn end_all(&mut self, thing: &Thing) {
@@ -150,9 +156,9 @@ impl Oracle {
             }
             Answer::Settled => {
                 if let Command::Done { lease } = &request.ask.command
-                    && let Some(job) = self.leases.get(&lease.id).and_then(|it| it.job)
+                    && let Some(job) = self.held.get(&lease.id)
                 {
-                    self.jobs.entry(job).or_default().over = true;
+                    self.jobs.entry(*job).or_default().over = true;
                 }
             }
             _ => {}
