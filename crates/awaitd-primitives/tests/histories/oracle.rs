@@ -269,6 +269,8 @@ impl Oracle {
         hanging.for_each(|lease| self.taken(lease, clock));
         for lease in lost {
             _ = self.end(*lease);
+            // A number that nobody was told may come again, for something else.
+            self.held.remove(lease);
         }
         self.before = self.told;
     }
