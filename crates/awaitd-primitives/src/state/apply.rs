@@ -118,14 +118,16 @@ impl State {
     fn queue_or_new(&mut self, name: &Name, at: Time) -> &mut Queue {
         self.queues.entry(name.clone()).or_insert_with_key(|name| {
             self.queue_names.insert(name.clone());
+            self.sums.names += name.as_str().len() as u64;
             Queue::new(at)
         })
     }
 
     fn put_event(&mut self, name: &Name, event: Event) {
         self.sums.values += event.bytes();
-        if let Some(before) = self.events.insert(name.clone(), event) {
-            self.sums.values -= before.bytes();
+        match self.events.insert(name.clone(), event) {
+            Some(before) => self.sums.values -= before.bytes(),
+            None => self.sums.names += name.as_str().len() as u64,
         }
     }
 
@@ -135,13 +137,20 @@ impl State {
                 self.queue_or_new(name, at);
             }
             Thing::Event(name) => self.put_event(name, Event::new(at)),
-            Thing::Lock(name) => {
-                self.locks.insert(name.clone(), Lock::new(at));
-            }
+            Thing::Lock(name) => self.put_lock(name, Lock::new(at)),
+        }
+    }
+
+    fn put_lock(&mut self, name: &Name, lock: Lock) {
+        if self.locks.insert(name.clone(), lock).is_none() {
+            self.sums.names += name.as_str().len() as u64;
         }
     }
 
     fn remove(&mut self, thing: &Thing) {
+        if self.has(thing) {
+            self.sums.names -= thing.name().as_str().len() as u64;
+        }
         match thing {
             Thing::Queue(name) => {
                 let Some(queue) = self.queues.remove(name) else { return };
@@ -254,7 +263,7 @@ impl State {
             }
             Copied::Lock { lock, touched, owner, lease } => {
                 let holder = lease.as_ref().map(|lease| lease.lease);
-                self.locks.insert(lock.clone(), Lock { holder, touched });
+                self.put_lock(&lock, Lock { holder, touched });
                 self.restore_lease(lease, Held::Lock { lock, owner });
             }
             Copied::Fates { chunk, bits } => self.leases.settled().fill(chunk, &bits),

@@ -105,12 +105,13 @@ impl State {
         }
     }
 
-    /// How many bytes it takes to write all that lives, about, and rather more than less.
+    /// How many bytes it takes to write all that lives: no less, and not much more.
     pub fn live_bytes(&self) -> u64 {
         let things = self.queues.len() + self.events.len() + self.locks.len();
-        let records = things as u64 + 2 * self.remembered.len() as u64;
-        let leases = self.leases.len() as u64 * LEASE_BYTES + self.leases.fates_bytes();
-        self.sums.jobs.bytes + self.sums.values + records * RECORD_BYTES + leases
+        let records = (things + self.remembered.len()) as u64 * RECORD_BYTES;
+        let texts = self.sums.names + self.sums.values + self.remembered.bytes();
+        let leases = self.leases.len() as u64 * LEASE_BYTES + self.leases.owner_bytes();
+        self.sums.jobs.bytes + records + texts + leases + self.leases.fates_bytes()
     }
 
     /// How many bytes of jobs' bodies are in memory.

@@ -23,9 +23,10 @@ impl Event {
         Self { set: false, last: None, touched: now }
     }
 
-    /// Of its value.
+    /// Of its value and the value's type.
     pub(crate) fn bytes(&self) -> u64 {
-        self.last.as_ref().map_or(0, |(_, value)| value.body.len() as u64)
+        let kind = |value: &Payload| value.content_type.as_ref().map_or(0, |kind| kind.len());
+        self.last.as_ref().map_or(0, |(_, value)| (value.body.len() + kind(value)) as u64)
     }
 
     /// Of the last set; 0 if there was none.

@@ -48,6 +48,13 @@ impl Lease {
         LeaseCopy { lease, length, until, granted, waited, graced }
     }
 
+    fn owner_bytes(&self) -> u64 {
+        match &self.held {
+            Held::Lock { owner: Some(owner), .. } => owner.len() as u64,
+            Held::Lock { owner: None, .. } | Held::Job { .. } => 0,
+        }
+    }
+
     /// The record of its end.
     pub(crate) fn settled(
         &self,
@@ -68,6 +75,8 @@ pub(crate) struct Leases {
     /// No number above this one has been told.
     reserved: u64,
     live: FxHashMap<LeaseId, Lease>,
+    /// Of the names of those who hold the live ones.
+    owners: u64,
     ends: BTreeSet<(Time, LeaseId)>,
     settled: Settled,
 }
@@ -97,6 +106,11 @@ impl Leases {
     /// How many are live.
     pub(crate) fn len(&self) -> usize {
         self.live.len()
+    }
+
+    /// How many bytes of names of holders there are.
+    pub(crate) fn owner_bytes(&self) -> u64 {
+        self.owners
     }
 
     /// A live one.
@@ -152,9 +166,10 @@ impl Leases {
         if let Some(until) = lease.until {
             self.ends.insert((until, id));
         }
-        let before = self.live.insert(id, lease);
-        if let Some(until) = before.and_then(|before| before.until) {
-            self.unschedule(until, id);
+        self.owners += lease.owner_bytes();
+        if let Some(before) = self.live.insert(id, lease) {
+            self.owners -= before.owner_bytes();
+            before.until.into_iter().for_each(|until| self.unschedule(until, id));
         }
     }
 
@@ -171,8 +186,9 @@ impl Leases {
 
     /// What became of it is noted, whether it was there or not.
     pub(crate) fn remove(&mut self, id: LeaseId, fate: Fate) {
-        if let Some(until) = self.live.remove(&id).and_then(|lease| lease.until) {
-            self.ends.remove(&(until, id));
+        if let Some(lease) = self.live.remove(&id) {
+            self.owners -= lease.owner_bytes();
+            lease.until.into_iter().for_each(|until| _ = self.ends.remove(&(until, id)));
         }
         // A history that begins late may not have told of a number before it tells of its end.
         self.reach(id);

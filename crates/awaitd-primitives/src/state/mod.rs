@@ -54,13 +54,15 @@ pub struct State {
 struct Sums {
     /// Of the jobs of all queues.
     jobs: Load,
-    /// Bytes of the values of all events.
+    /// Bytes of the values of all events and of their types.
     values: u64,
+    /// Bytes of the names of all things.
+    names: u64,
 }
 
 impl PartialEq for Sums {
     fn eq(&self, other: &Self) -> bool {
-        let told = |sums: &Self| (sums.jobs.jobs, sums.jobs.bytes, sums.values);
+        let told = |sums: &Self| (sums.jobs.jobs, sums.jobs.bytes, sums.values, sums.names);
         told(self) == told(other)
     }
 }

@@ -14,6 +14,13 @@ pub(crate) struct KeyOf {
     pub(crate) text: Arc<str>,
 }
 
+impl KeyOf {
+    /// Of the key, and of the name of its thing, which may stand in what is remembered once more.
+    fn bytes(&self) -> u64 {
+        (self.text.len() + 2 * self.thing.name().as_str().len()) as u64
+    }
+}
+
 /// What is remembered of one request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Memory {
@@ -35,6 +42,8 @@ impl Memory {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Remembered {
     by_key: HashMap<KeyOf, Memory>,
+    /// Of the keys and of the names that are written with them.
+    bytes: u64,
     ends: BTreeSet<(Time, KeyOf)>,
 }
 
@@ -52,6 +61,11 @@ impl Remembered {
         self.len() - self.ends.iter().take_while(|(end, _)| *end <= now).count()
     }
 
+    /// How many bytes of keys and names there are.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// When the next one is forgotten.
     pub(crate) fn next_end(&self) -> Option<Time> {
         self.ends.first().map(|(end, _)| *end)
@@ -59,12 +73,14 @@ impl Remembered {
 
     pub(crate) fn insert(&mut self, key: KeyOf, fingerprint: u128, what: Remembrance, until: Time) {
         self.remove(&key);
+        self.bytes += key.bytes();
         self.ends.insert((until, key.clone()));
         self.by_key.insert(key, Memory { fingerprint, what, until });
     }
 
     pub(crate) fn remove(&mut self, key: &KeyOf) {
         if let Some((key, memory)) = self.by_key.remove_entry(key) {
+            self.bytes -= key.bytes();
             self.ends.remove(&(memory.until, key));
         }
     }
@@ -74,6 +90,7 @@ impl Remembered {
         let mut forgotten = 0;
         while forgotten < most && self.next_end().is_some_and(|end| end <= now) {
             let (_, key) = self.ends.pop_first().expect("one is over");
+            self.bytes -= key.bytes();
             self.by_key.remove(&key);
             forgotten += 1;
         }
