@@ -14,11 +14,16 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM debian:bookworm-slim
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/awaitd/
 COPY --from=build /usr/local/bin/awaitd /usr/local/bin/awaitd
+# All that is to survive is here. A volume that is mounted on it for the first time takes its owner over; a
+# folder of the host's must be writable by 65534.
+RUN install -d -o 65534 -g 65534 -m 700 /data
+ENV AWAITD_DATA_DIR=/data
+VOLUME /data
 # Inside a container, loopback would be heard by nobody. Publish the port with care: there is no
 # authentication yet.
 ENV AWAITD_LISTEN=0.0.0.0:29248
 EXPOSE 29248
 USER 65534:65534
-# awaitd ends well on SIGTERM, which is what `docker stop` sends.
+# awaitd ends well and closes its journal on SIGTERM, which is what `docker stop` sends.
 ENTRYPOINT ["awaitd"]
 CMD ["serve"]

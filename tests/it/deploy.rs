@@ -64,8 +64,11 @@ fn the_compose_file_fits_together() {
     for (name, service) in services {
         for volume in texts(&service["volumes"]) {
             let source = volume.split(':').next().unwrap_or_default();
-            let path = root().join("deploy").join(source);
-            assert!(path.exists(), "{name} mounts {source}, which is not there");
+            // A file of ours, or a volume by its name.
+            let there = root().join("deploy").join(source).exists();
+            let there =
+                if source.starts_with('.') { there } else { !compose["volumes"][source].is_null() };
+            assert!(there, "{name} mounts {source}, which is not there");
         }
         for port in texts(&service["ports"]) {
             assert!(port.starts_with("127.0.0.1:"), "{name} is published to the world: {port}");
@@ -81,6 +84,14 @@ fn the_compose_file_fits_together() {
     let published = texts(&services["awaitd"]["ports"]);
     assert_eq!(published, [format!("127.0.0.1:{port}:{port}")]);
     assert!(read("Dockerfile").contains(&format!("\nEXPOSE {port}\n")));
+
+    // What is to survive lies where the server keeps it, and the image lets it write there.
+    let kept = texts(&services["awaitd"]["volumes"]);
+    let folder = kept[0].split(':').nth(1).expect("a volume is mounted somewhere");
+    let dockerfile = read("Dockerfile");
+    assert!(dockerfile.contains(&format!("\nENV AWAITD_DATA_DIR={folder}\n")), "{folder}");
+    assert!(dockerfile.contains(&format!("-o 65534 -g 65534 -m 700 {folder}\n")), "{folder}");
+    assert!(dockerfile.contains("\nUSER 65534:65534\n"), "the image runs as somebody else");
 
     let sources = yaml("deploy/grafana/provisioning/datasources/prometheus.yml");
     let source = &sources["datasources"][0];
