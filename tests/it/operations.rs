@@ -230,3 +230,28 @@ async fn tell_what_a_key_was_granted() {
         assert_eq!(told.find("location").is_some(), has_a_place, "{thing}: {}", told.shown());
     }
 }
+
+/// Of what is in memory alone there is no backup.
+#[tokio::test]
+async fn refuse_a_backup_of_what_is_in_memory() {
+    let server = Server::with_args(&["--memory"]);
+    let heard = server.client().get("/v1/backup").await.refused(404, "not_found");
+    assert!(heard.text().contains("in memory"), "{}", heard.shown());
+}
+
+/// A server that is going says so to whoever asks whether it serves, though it finishes their request.
+#[tokio::test]
+async fn are_not_ready_while_the_server_is_going() {
+    let server = Server::start();
+    let mut raw = Raw::connect(server.at()).await.expect("the server listens");
+    let head = b"GET /readyz HTTP/1.1\r\nHost: awaitd\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    raw.send(head).await.expect("the server reads");
+    // From here on the request is in flight.
+    raw.hear().await.expect("the server wants the body").expect(100);
+    let waits = server.client().post("/v1/queues/q/get?wait=40s", "").spawn();
+    server.until_waiting("queue", "q", "get", 1).await;
+    server.signal("TERM");
+    waits.await.expect("the wait was answered").refused(503, "shutting_down");
+    raw.send(b" ").await.expect("the server reads");
+    raw.answer("GET", "/readyz").await.refused(503, "shutting_down");
+}
