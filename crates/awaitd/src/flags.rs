@@ -1,7 +1,6 @@
 //! What can be said on the command line, and in the environment as `AWAITD_…`.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use awaitd_server::Config;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
@@ -44,23 +43,18 @@ pub(crate) struct Serve {
     #[arg(long, env = "AWAITD_DATA_DIR", default_value = "./awaitd-data", value_name = "FOLDER")]
     pub(crate) data_dir: PathBuf,
 
-    /// Keep everything in memory, whatever --data-dir says.
+    /// Keep everything in memory, whatever --data-dir says: it is gone when the process ends.
     #[arg(long, env = "AWAITD_MEMORY", value_parser = BoolishValueParser::new())]
     pub(crate) memory: bool,
 
-    /// Jobs' bodies in memory; what is above is read from the disk when it is needed [default: a quarter
-    /// of the memory that there is].
+    /// How much of jobs' bodies is kept in memory. What is above it is read from the disk when it is handed
+    /// out [default: a quarter of the machine's memory, or of the control group's if that is less].
     #[arg(long, env = "AWAITD_MEMORY_BUDGET", value_name = "SIZE")]
     pub(crate) memory_budget: Option<Size>,
 
-    /// By how much the clock may be ahead of what the journal says at a start. A clock that is further
-    /// ahead is more likely wrong, and would end every lease and delay.
-    #[arg(
-        long,
-        env = "AWAITD_MAX_CLOCK_JUMP",
-        default_value_t = Length(Duration::from_hours(30 * 24)),
-        value_name = "DURATION"
-    )]
+    /// How long the server may have been away, by the clock, at a start. A longer time is more likely a
+    /// wrong clock, by which leases and delays would end early: then it does not start.
+    #[arg(long, env = "AWAITD_MAX_CLOCK_JUMP", default_value = "30d", value_name = "DURATION")]
     pub(crate) max_clock_jump: Length,
 
     /// The size of the journal's files, for tests.
@@ -236,6 +230,8 @@ fn config() -> Config {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::CommandFactory;
 
     use super::*;
