@@ -231,9 +231,13 @@ async fn tell_what_a_key_was_granted() {
     }
 }
 
-/// Of what is in memory alone there is no backup.
+/// A backup is of what is on a disk: of what is in memory alone there is none.
 #[tokio::test]
-async fn refuse_a_backup_of_what_is_in_memory() {
+async fn hand_out_a_backup_of_what_is_on_a_disk() {
+    let server = Server::start();
+    let backup = server.client().get("/v1/backup").await.expect(200);
+    assert_eq!(backup.header("content-type"), "application/octet-stream");
+    assert!(backup.body.starts_with(b"awaitd backup\n"), "{}", backup.shown());
     let server = Server::with_args(&["--memory"]);
     let heard = server.client().get("/v1/backup").await.refused(404, "not_found");
     assert!(heard.text().contains("in memory"), "{}", heard.shown());
