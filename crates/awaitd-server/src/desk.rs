@@ -132,7 +132,7 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        // If the loop has ended, so have all leases.
+        // A loop that has ended hears nothing; what is not settled then is settled by the next start.
         let message = Message::Handed(self.lease, self.taken);
         self.counter.send(self.counter.clock.now(), message);
     }
@@ -172,11 +172,11 @@ impl Desk {
         census.await.unwrap_or_default()
     }
 
-    /// A copy of the journal as it is now; `None` if there is nothing on a disk.
-    pub async fn backup(&self) -> Option<Backup> {
+    /// A copy of the journal as it is now; `None` in it if there is nothing on a disk.
+    pub async fn backup(&self) -> Result<Option<Backup>, Refusal> {
         let (asker, backup) = oneshot::channel();
         self.send(Message::Backup(asker));
-        backup.await.ok().flatten()
+        backup.await.map_err(|_| Refusal::ShuttingDown)
     }
 
     /// Whether the disk has no room for anything new.

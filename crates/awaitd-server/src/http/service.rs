@@ -55,10 +55,11 @@ pub(super) fn ready(app: &App, _: Bytes) -> Telling<'_> {
 /// A copy of the journal, while everything goes on.
 pub(super) fn backup(app: &App, _: Bytes) -> Telling<'_> {
     Box::pin(async {
-        let Some(backup) = app.desk.backup().await else {
-            return Problem::nothing_to_keep().into_response();
-        };
-        typed("application/octet-stream", Body::new(Pieces::of(backup)))
+        match app.desk.backup().await {
+            Ok(Some(backup)) => typed("application/octet-stream", Body::new(Pieces::of(backup))),
+            Ok(None) => Problem::nothing_to_keep().into_response(),
+            Err(refusal) => Problem::refused(refusal, app.clock.now()).into_response(),
+        }
     })
 }
 
