@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::io::retry_on_intr;
 
 /// A folder. Clones are the same one.
 pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
@@ -68,10 +69,7 @@ impl Folder {
     /// A folder, which is made if it is not there. Only its owner may look into it.
     pub fn at(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&path)?;
-        if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-            File::open(parent)?.sync_all()?;
-        }
+        make_folder(&path)?;
         Ok(Self(path))
     }
 
@@ -124,7 +122,8 @@ impl DiskFile for File {
     }
 
     fn grow(&self, bytes: u64) -> io::Result<()> {
-        match fallocate(self, FallocateFlags::empty(), 0, bytes) {
+        let set_aside = || fallocate(self, FallocateFlags::empty(), 0, bytes);
+        match retry_on_intr(set_aside) {
             Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(self, bytes),
             done => Ok(done?),
         }
@@ -150,6 +149,25 @@ impl DiskFile for File {
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
     }
+}
+
+/// Makes a folder and those that it lies in, each of them durably. The parent is synced even if the
+/// folder is there: whoever made it may have been killed before.
+fn make_folder(path: &Path) -> io::Result<()> {
+    let parent = match path.parent() {
+        None => return Ok(()),
+        Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+        Some(parent) => parent,
+    };
+    match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            make_folder(parent)?;
+            return make_folder(path);
+        }
+        Err(error) if !path.is_dir() => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    File::open(parent)?.sync_all()
 }
 
 /// For file systems that cannot set space aside: writes what is missing.
