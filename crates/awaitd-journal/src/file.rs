@@ -184,8 +184,9 @@ impl<D: Disk> Journal for FileJournal<D> {
 }
 
 impl<D: Disk> Drop for FileJournal<D> {
-    /// What was ordered before is still done.
+    /// What was ordered before is still done, but for what waits for room on the disk.
     fn drop(&mut self) {
+        self.shared.ending.store(true, Ordering::Relaxed);
         drop(self.orders.take());
         if let Some(writer) = self.writer.take() {
             // If it panicked, whoever waited for it has heard of it.

@@ -34,6 +34,8 @@ pub(crate) struct Shared<F> {
     pub(crate) spare: AtomicBool,
     /// There was no room for the next segment.
     pub(crate) low: AtomicBool,
+    /// The journal is being dropped: nobody waits for room any more.
+    pub(crate) ending: AtomicBool,
 }
 
 /// What the writer is sent.
@@ -55,6 +57,7 @@ impl<F> Shared<F> {
             closed_bytes: AtomicU64::new(0),
             spare: AtomicBool::new(spare),
             low: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
         };
         shared.count(&segments);
         *shared.segments() = segments;
@@ -213,7 +216,9 @@ impl<D: Disk> Helper<D> {
 
     fn make(&mut self, number: u64) {
         match segment::make(&self.disk, number, self.key, self.shared.segment_bytes) {
-            Err(error) if is_full(&error) => self.shared.low.store(true, Ordering::Relaxed),
+            Err(error) if is_full(&error) && !self.shared.ending.load(Ordering::Relaxed) => {
+                self.shared.low.store(true, Ordering::Relaxed);
+            }
             made => {
                 self.wanted = None;
                 self.hand_over(made);
