@@ -61,7 +61,8 @@ pub(crate) struct Found<D: Disk> {
     pub(crate) append: u64,
     /// Where it goes; `None` if nothing has been written at all.
     pub(crate) end: Option<End>,
-    /// Files that a crash left.
+    /// Files that a crash left, and segments before a gap: they may go if the history may begin
+    /// behind it.
     pub(crate) leftover: Vec<String>,
     pub(crate) sealed: bool,
     pub(crate) progress: Progress,
@@ -87,16 +88,18 @@ pub(crate) fn read<D: Disk>(
         progress: Progress::default(),
     };
     for (number, name) in &numbered {
-        if let Some(before) = found.segments.last().filter(|before| before.number + 1 != *number) {
-            return Err(OpenError::Missing(disk.path(&segment::name(before.number + 1))));
+        // A crash may undo the removal of one segment and not that of the next one.
+        if found.segments.last().is_some_and(|before| before.number + 1 != *number) {
+            let before = found.segments.drain(..).map(|segment| segment::name(segment.number));
+            found.leftover.extend(before);
         }
         let io = |error| OpenError::Io(disk.path(name), error);
         let file = disk.open(name).map_err(io)?;
         let size = file.len().map_err(io)?;
-        found.progress.of += size;
         let file = Arc::new(file);
         found.segments.push(Segment { number: *number, file, size, used: HEAD as u64 });
     }
+    found.progress.of = found.segments.iter().map(|segment| segment.size).sum();
     for at in 0..found.segments.len() {
         let Segment { number, file, .. } = found.segments[at].clone();
         let path = disk.path(&segment::name(number));
