@@ -145,17 +145,19 @@ impl<D: Disk> Log<D> {
     /// A place for so many bytes: the segment and the offset in it.
     fn room_for(&mut self, bytes: u64) -> io::Result<(u64, u64)> {
         let active = self.active();
-        if active.used + bytes > active.size {
-            let size = self.size.max(HEAD as u64 + bytes);
+        // One that is empty stays, or a start would find nothing where it looks for something.
+        if active.used + bytes > active.size && active.used > HEAD as u64 {
             let next = active.number + 1;
-            let mut segment = (self.source)(next)?;
-            if segment.size < size {
-                segment.file.grow(size)?;
-                segment.size = size;
-            }
+            let segment = (self.source)(next)?;
             self.segments.push_back(segment);
         }
-        Ok((self.active().number, self.active().used))
+        let size = self.size.max(HEAD as u64 + bytes);
+        let active = self.segments.back_mut().expect("a log has a segment");
+        if active.used + bytes > active.size {
+            active.file.grow(size)?;
+            active.size = size;
+        }
+        Ok((active.number, active.used))
     }
 
     fn write(&mut self) -> io::Result<()> {

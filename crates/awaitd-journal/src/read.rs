@@ -100,6 +100,9 @@ pub(crate) fn read<D: Disk>(
         found.segments.push(Segment { number: *number, file, size, used: HEAD as u64 });
     }
     found.progress.of = found.segments.iter().map(|segment| segment.size).sum();
+    // Of a history that begins late nobody knows with which append.
+    let whole_history = found.segments.first().is_none_or(|first| first.number == 1);
+    found.append = u64::from(whole_history);
     for at in 0..found.segments.len() {
         let Segment { number, file, .. } = found.segments[at].clone();
         let path = disk.path(&segment::name(number));
@@ -107,7 +110,9 @@ pub(crate) fn read<D: Disk>(
         head(&bytes, number, &mut found.key, &path)?;
         let mut reader = Reader { bytes: &bytes, number, offset: HEAD };
         while let Some(whole) = reader.append() {
-            if found.append != 0 && whole.number != found.append {
+            // A segment is begun with an append, so none that is followed by another is empty.
+            let empty = at > 0 && found.end.is_none_or(|end| end.segment + 1 < at);
+            if empty || found.append != 0 && whole.number != found.append {
                 return Err(found.gap(disk, (number, whole.start)));
             }
             found.append = whole.number + 1;
@@ -145,7 +150,7 @@ impl<D: Disk> Found<D> {
     /// Appends are missing before the one at this place.
     fn gap(&self, disk: &D, here: (u64, u64)) -> OpenError {
         let end = self.end.map(|end| (self.segments[end.segment].number, end.offset));
-        let (number, offset) = end.unwrap_or(here);
+        let (number, offset) = end.unwrap_or((self.segments[0].number, HEAD as u64));
         OpenError::Damaged {
             file: disk.path(&segment::name(number)),
             offset,
