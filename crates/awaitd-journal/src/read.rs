@@ -61,9 +61,10 @@ pub(crate) struct Found<D: Disk> {
     pub(crate) append: u64,
     /// Where it goes; `None` if nothing has been written at all.
     pub(crate) end: Option<End>,
-    /// Files that a crash left, and segments before a gap: they may go if the history may begin
-    /// behind it.
-    pub(crate) leftover: Vec<String>,
+    /// A crash left a segment that was being made.
+    pub(crate) unfinished: bool,
+    /// Segments before a gap: they may go if the history may begin behind it.
+    pub(crate) before_gap: Vec<String>,
     pub(crate) sealed: bool,
     pub(crate) progress: Progress,
 }
@@ -77,13 +78,13 @@ pub(crate) fn read<D: Disk>(
     let names = disk.list().map_err(|error| OpenError::Io(disk.path(""), error))?;
     let numbered: BTreeMap<u64, String> =
         names.iter().filter_map(|name| Some((segment::number(name)?, name.clone()))).collect();
-    let leftover = names.into_iter().filter(|name| name == UNFINISHED).collect();
     let mut found = Found {
         segments: Vec::with_capacity(numbered.len()),
         key: None,
         append: 0,
         end: None,
-        leftover,
+        unfinished: names.iter().any(|name| name == UNFINISHED),
+        before_gap: Vec::new(),
         sealed: false,
         progress: Progress::default(),
     };
@@ -91,7 +92,7 @@ pub(crate) fn read<D: Disk>(
         // A crash may undo the removal of one segment and not that of the next one.
         if found.segments.last().is_some_and(|before| before.number + 1 != *number) {
             let before = found.segments.drain(..).map(|segment| segment::name(segment.number));
-            found.leftover.extend(before);
+            found.before_gap.extend(before);
         }
         let io = |error| OpenError::Io(disk.path(name), error);
         let file = disk.open(name).map_err(io)?;

@@ -10,7 +10,7 @@ use crate::disk::{Disk, DiskFile};
 use crate::frame::Key;
 use crate::log::{self, Log};
 use crate::read::{Found, OpenError, Progress, contents, read};
-use crate::segment::{self, Segment};
+use crate::segment::{self, Segment, UNFINISHED};
 
 /// What was found at the end of the last append.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,11 +61,15 @@ pub fn open<D: Disk>(
     let mut replay = Replay { budget: options.memory_budget, ..Replay::default() };
     let found = read(disk, progress, |place, entry| replay.follow(place, entry))?;
     replay.check(disk, &found)?;
-    let Found { segments, key, append, end, leftover, sealed, progress } = found;
+    let Found { segments, key, append, end, unfinished, before_gap, sealed, progress } = found;
     let io = |name: &str, error| OpenError::Io(disk.path(name), error);
     let key = key.unwrap_or(options.new_key);
+    if unfinished {
+        // First, since it is in the way of a new one.
+        disk.remove(UNFINISHED).map_err(|error| io(UNFINISHED, error))?;
+    }
     // The segments before the checkpoint, those with good frames, and those without any yet.
-    let (mut removed, mut used, mut spares) = (leftover, VecDeque::new(), VecDeque::new());
+    let (mut removed, mut used, mut spares) = (before_gap, VecDeque::new(), VecDeque::new());
     for (at, segment) in segments.into_iter().enumerate() {
         if segment.number < replay.from {
             removed.push(segment::name(segment.number));
