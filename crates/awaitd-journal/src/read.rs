@@ -51,6 +51,8 @@ pub(crate) struct End {
     /// The place of the segment among those that were found.
     pub(crate) segment: usize,
     pub(crate) offset: u64,
+    /// Where the last good append begins.
+    pub(crate) begin: u64,
 }
 
 /// What was found.
@@ -127,7 +129,8 @@ pub(crate) fn read<D: Disk>(
                 follow((number, offset), entry);
                 found.progress.entries += 1;
             }
-            found.end = Some(End { segment: at, offset: reader.offset as u64 });
+            let (offset, begin) = (reader.offset as u64, whole.start);
+            found.end = Some(End { segment: at, offset, begin });
         }
         // An append that is not whole was never acknowledged, unless something came after it.
         let offset = reader.offset;

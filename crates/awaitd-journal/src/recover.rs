@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use awaitd_primitives::{Body, Copied, Entry, Record, State, Time};
 
 use crate::disk::{Disk, DiskFile};
-use crate::frame::Key;
+use crate::frame::{HEAD, Key};
 use crate::log::{self, Log};
 use crate::read::{Found, OpenError, Progress, contents, read};
 use crate::segment::{self, Segment, UNFINISHED};
@@ -79,27 +79,29 @@ pub fn open<D: Disk>(
             spares.push_back(segment);
         }
     }
+    let new = used.is_empty() && spares.is_empty();
     if used.is_empty() {
         let make = || segment::make(disk, 1, key, options.segment_bytes);
         let first = spares.pop_front().map_or_else(make, Ok);
         used.push_back(first.map_err(|error| io(&segment::name(1), error))?);
     }
     let spare = spares.pop_front();
-    // One spare is enough; a crash in the middle of things can leave more.
+    // Before anything is removed because of it, and before anything is written behind it.
+    let begin = end.map_or(HEAD as u64, |end| end.begin);
+    let active = used.back().filter(|_| !new).map(|active| (active, begin));
+    let mut cut = None;
+    for (segment, begin) in active.into_iter().chain(spare.iter().map(|it| (it, HEAD as u64))) {
+        let confirmed = confirm(disk, segment, begin, sealed);
+        let confirmed = confirmed.map_err(|error| io(&segment::name(segment.number), error))?;
+        cut = cut.or(confirmed);
+    }
+    // One spare is enough; a crash in the middle of things can leave one more.
     removed.extend(spares.iter().map(|more| segment::name(more.number)));
     for name in &removed {
         disk.remove(name).map_err(|error| io(name, error))?;
     }
-    if !removed.is_empty() {
-        disk.sync_names().map_err(|error| io("", error))?;
-    }
-    // Zeroed before anything is written, or old bytes could look like good ones behind new ones.
-    let mut cut = None;
-    for segment in used.back().into_iter().chain(&spare) {
-        let zeroed =
-            zero(disk, segment).map_err(|error| io(&segment::name(segment.number), error))?;
-        cut = cut.or(zeroed);
-    }
+    // Also if nothing was removed: whoever made the spare may have been killed before this.
+    disk.sync_names().map_err(|error| io("", error))?;
     let (size, source_disk) = (options.segment_bytes, disk.clone());
     let source = Box::new(move |number| segment::make(&source_disk, number, key, size));
     let (buffer, failed) = (Vec::new(), false);
@@ -108,16 +110,41 @@ pub fn open<D: Disk>(
     Ok(Recovered { state, last, log, spare, read: progress, cut, sealed })
 }
 
-/// Zeroes what lies behind the good bytes of a segment, if it is not zero; says what that was.
-fn zero<D: Disk>(disk: &D, segment: &Segment<D::File>) -> io::Result<Option<Cut>> {
-    let bytes = contents(&*segment.file)?;
+/// Makes durable what was read of a segment, and zeroes what lies behind the good bytes; says what
+/// that was.
+///
+/// Who wrote it may have been killed, or told that a sync failed: then pages read as they were
+/// written though the disk has something else, and no sync would write them. So the newest append,
+/// which begins at `begin`, is written once more: only it can have been without a sync, since none
+/// is begun before the last one is durable. And so are the zeros, unless the journal was closed in order:
+/// old bytes could look like good ones behind new ones.
+fn confirm<D: Disk>(
+    disk: &D,
+    segment: &Segment<D::File>,
+    begin: u64,
+    sealed: bool,
+) -> io::Result<Option<Cut>> {
+    let mut bytes = contents(&*segment.file)?;
+    let index = |offset| usize::try_from(offset).expect("a segment fits into memory");
+    let (begin, used) = (index(begin), index(segment.used));
+    let torn = torn(disk, segment, &bytes);
+    if sealed {
+        bytes.truncate(used + torn.as_ref().map_or(0, |cut| index(cut.bytes)));
+    }
+    if begin < bytes.len() {
+        bytes[used..].fill(0);
+        segment.file.write_at(&bytes[begin..], begin as u64)?;
+        segment.file.sync()?;
+    }
+    Ok(torn)
+}
+
+/// What lies behind the good bytes of a segment and is not zero.
+fn torn<D: Disk>(disk: &D, segment: &Segment<D::File>, bytes: &[u8]) -> Option<Cut> {
     let used = usize::try_from(segment.used).expect("a segment fits into memory");
-    let rest = bytes.get(used..).unwrap_or_default();
-    let Some(last) = rest.iter().rposition(|byte| *byte != 0) else { return Ok(None) };
-    segment.file.write_at(&vec![0; last + 1], segment.used)?;
-    segment.file.sync()?;
+    let last = bytes.get(used..)?.iter().rposition(|byte| *byte != 0)?;
     let file = disk.path(&segment::name(segment.number));
-    Ok(Some(Cut { file, offset: segment.used, bytes: last as u64 + 1 }))
+    Some(Cut { file, offset: segment.used, bytes: last as u64 + 1 })
 }
 
 /// Folds entries, and keeps in memory what the budget allows.
@@ -195,23 +222,12 @@ pub fn scan<D: Disk>(
         replay.follow(place, it);
     })?;
     replay.check(disk, &found)?;
-    let torn = match found.end {
-        Some(end) => {
-            let segment = &found.segments[end.segment];
-            let name = segment::name(segment.number);
-            let io = |error| OpenError::Io(disk.path(&name), error);
-            let bytes = contents(&*segment.file).map_err(io)?;
-            let offset = usize::try_from(end.offset).expect("a segment fits into memory");
-            let rest = bytes.get(offset..).unwrap_or_default();
-            let last = rest.iter().rposition(|byte| *byte != 0);
-            last.map(|last| Cut {
-                file: disk.path(&name),
-                offset: end.offset,
-                bytes: last as u64 + 1,
-            })
-        }
-        None => None,
-    };
+    let mut torn = None;
+    for segment in &found.segments[found.end.map_or(0, |end| end.segment)..] {
+        let path = || disk.path(&segment::name(segment.number));
+        let bytes = contents(&*segment.file).map_err(|error| OpenError::Io(path(), error))?;
+        torn = torn.or_else(|| self::torn(disk, segment, &bytes));
+    }
     let segments = found.segments.len() as u64;
     let (state, sealed, read) = (replay.state, found.sealed, found.progress);
     Ok(Scanned { state, segments, sealed, torn, read })
