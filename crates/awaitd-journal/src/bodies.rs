@@ -15,11 +15,16 @@ const AROUND: usize = 512;
 /// A body on the disk. It can be read even if its segment goes meanwhile.
 #[derive(Debug)]
 pub struct Fetch<F> {
-    pub(crate) file: Arc<F>,
-    pub(crate) segment: u64,
-    pub(crate) offset: u64,
-    pub(crate) bytes: u32,
-    pub(crate) job: JobId,
+    /// The file of the segment where it is.
+    pub file: Arc<F>,
+    /// The number of that.
+    pub segment: u64,
+    /// Where its frame begins.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u32,
+    /// Whose body it is.
+    pub job: JobId,
 }
 
 impl<F: DiskFile> Fetch<F> {

@@ -178,7 +178,7 @@ pub(crate) fn address(segment: u64, offset: u64) -> u64 {
 }
 
 /// A frame's segment and offset.
-pub(crate) fn place(address: u64) -> (u64, u64) {
+pub fn place(address: u64) -> (u64, u64) {
     (address >> 32, address & u64::from(u32::MAX))
 }
 

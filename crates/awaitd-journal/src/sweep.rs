@@ -36,7 +36,8 @@ pub struct Slice {
 }
 
 impl<F: DiskFile> Sweep<F> {
-    pub(crate) fn new(segment: Segment<F>) -> Self {
+    /// Begins with the oldest segment, which is written no more.
+    pub fn new(segment: Segment<F>) -> Self {
         let offset = frame::HEAD as u64;
         Self { segment, offset, named: HashSet::new(), fates: BTreeSet::new() }
     }

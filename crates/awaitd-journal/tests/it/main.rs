@@ -1,0 +1,12 @@
+//! The journal on a disk that fails, loses, tears and flips: nothing that anybody was told is lost,
+//! nothing that was finished comes back, and damage is reported.
+
+mod crashes;
+mod damage;
+mod golden;
+mod oracle;
+mod play;
+mod script;
+mod threads;
+mod twin;
+mod verify;

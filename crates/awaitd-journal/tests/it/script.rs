@@ -1,0 +1,151 @@
+//! Two hundred requests of every kind, the same ones each time.
+
+use std::time::Duration;
+
+use awaitd_primitives::*;
+
+use crate::play::{Fact, LEASE, Play, Stop, name, payload};
+use crate::twin::{Twin, World};
+
+/// How it went: as far as it came.
+pub(crate) struct Played {
+    pub(crate) twin: Twin,
+    pub(crate) facts: Vec<(usize, Fact)>,
+    /// What ended it before its time, and the log that it left.
+    pub(crate) stopped: Option<(Option<Box<Play>>, Stop)>,
+    pub(crate) trimmed: usize,
+    pub(crate) fetched: usize,
+}
+
+/// Plays it on this disk, to its end or until the journal fails.
+pub(crate) fn play(world: World, turns: usize) -> Played {
+    let twin = Twin::new(world);
+    match act(&twin, turns) {
+        Ok(play) => played(*play, None),
+        Err((Some(mut play), stop)) => {
+            let facts = std::mem::take(&mut play.facts);
+            let (trimmed, fetched) = (play.trimmed, play.fetched);
+            Played { twin, facts, stopped: Some((Some(play), stop)), trimmed, fetched }
+        }
+        Err((None, stop)) => {
+            Played { twin, facts: Vec::new(), stopped: Some((None, stop)), trimmed: 0, fetched: 0 }
+        }
+    }
+}
+
+fn played(play: Play, stopped: Option<(Option<Box<Play>>, Stop)>) -> Played {
+    let Play { twin, facts, trimmed, fetched, .. } = play;
+    Played { twin, facts, stopped, trimmed, fetched }
+}
+
+fn act(twin: &Twin, turns: usize) -> Result<Box<Play>, (Option<Box<Play>>, Stop)> {
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut play = Box::new(Play::open(twin).map_err(|stop| (None, stop))?);
+    for turn in 0..turns {
+        let asks = if turn == 0 { beginning() } else { some(&mut random, &mut play) };
+        if let Err(stop) = play.turn(asks) {
+            return Err((Some(play), stop));
+        }
+        if turn % 23 == 22 {
+            let reopened = play.reopen(turn % 46 == 22);
+            play = Box::new(reopened.map_err(|(play, stop)| (Some(play), stop))?);
+        }
+    }
+    Ok(play)
+}
+
+fn plain(command: Command) -> (Ask, Duration) {
+    (Ask { command, key: None }, Duration::ZERO)
+}
+
+fn beginning() -> Vec<(Ask, Duration)> {
+    let config = |maxsize| QueueConfig { maxsize, lease: LEASE, ..QueueConfig::default() };
+    let configure = |queue, maxsize| {
+        let (queue, config) = (name(queue), config(maxsize));
+        plain(Command::ConfigureQueue { queue, config, only_new: false })
+    };
+    // A job that is never finished, beneath all that come and go.
+    let old = Command::Put { queue: name("old"), payload: payload(b"old"), delay: Duration::ZERO };
+    vec![configure("q0", 0), configure("q1", 7), plain(old)]
+}
+
+/// What comes in one turn.
+fn some(random: &mut fastrand::Rng, play: &mut Play) -> Vec<(Ask, Duration)> {
+    let mut asks = Vec::new();
+    for _ in 0..random.usize(1..4) {
+        asks.push(one(random, play));
+    }
+    asks
+}
+
+fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
+    let queue = name(["q0", "q1", "q2", "q3"][random.usize(0..4)]);
+    let lock = name(["l0", "l1"][random.usize(0..2)]);
+    let event = name(["e0", "e1"][random.usize(0..2)]);
+    let wait = if random.u8(0..4) == 0 { Duration::from_millis(50) } else { Duration::ZERO };
+    let settled = |random: &mut fastrand::Rng, play: &mut Play| {
+        let at = random.usize(0..play.held.len().max(1));
+        if at < play.held.len() { Some(play.held.swap_remove(at)) } else { None }
+    };
+    let command = match random.u8(0..40) {
+        0..12 => {
+            // Now and then one that does not fit into a segment.
+            let length = match random.u8(0..20) {
+                0 => random.usize(8_000..10_000),
+                1..5 => random.usize(600..1_500),
+                _ => random.usize(0..200),
+            };
+            let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
+            let delay = Duration::from_millis(if random.u8(0..5) == 0 { 60 } else { 0 });
+            Command::Put { queue, payload: payload(&bytes), delay }
+        }
+        12..18 => Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle: None },
+        18..20 => Command::Get { queue, mode: GetMode::AtMostOnce, settle: None },
+        20..22 => {
+            let settle = settled(random, play);
+            Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle }
+        }
+        22..27 => match settled(random, play) {
+            Some(lease) => Command::Done { lease },
+            None => Command::ReadQueue { queue },
+        },
+        27..29 => match settled(random, play) {
+            Some(lease) => {
+                let (delay, error) = (Some(Duration::from_millis(30)), Some("oh".into()));
+                Command::Nack { lease, delay, defer: random.bool(), error }
+            }
+            None => Command::ReadQueue { queue },
+        },
+        29 => match play.held.last() {
+            Some(lease) => Command::Extend { lease: lease.clone(), length: None },
+            None => Command::ReadQueue { queue },
+        },
+        30..33 => Command::Acquire { lock, lease: Some(LEASE), owner: Some("me".into()) },
+        33..36 => Command::SetEvent { event, value: payload(b"value"), only_unset: false },
+        36 => Command::ClearEvent { event },
+        37 => Command::Join { queue, after: None },
+        38 => match random.u8(0..4) {
+            0 => Command::DeleteQueue { queue: name("q2") },
+            1 => Command::Shutdown { queue: name("q3"), immediate: random.bool() },
+            2 => Command::DeleteQueue { queue: name("q3") },
+            _ => Command::DeleteLock { lock, force: true },
+        },
+        _ => {
+            let key = format!("k{}", random.u32(..)).into();
+            Command::Withdraw { thing: Thing::Queue(queue), key }
+        }
+    };
+    let keyed = matches!(
+        command,
+        Command::Put { .. }
+            | Command::Acquire { .. }
+            | Command::SetEvent { .. }
+            | Command::Done { .. }
+            | Command::Get { settle: None, .. }
+    );
+    let key = (keyed && random.u8(0..3) == 0).then(|| Key {
+        text: format!("k{}", random.u32(..)).into(),
+        fingerprint: u128::from(random.u64(..)),
+    });
+    (Ask { command, key }, wait)
+}

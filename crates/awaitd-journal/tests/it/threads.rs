@@ -1,0 +1,203 @@
+//! The journal with its threads: what fails is told, what is full waits, and the end ends everything.
+
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::thread;
+
+use awaitd_journal::{FileJournal, Journal};
+use awaitd_primitives::*;
+
+use crate::play::{name, options, payload};
+use crate::twin::{Crash, Fault, Twin, World};
+
+const SEGMENT: usize = 8 * 1024;
+
+fn open(twin: &Twin) -> FileJournal<Twin> {
+    let opened = FileJournal::on(twin, &options(), |_| ());
+    opened.map_err(|error| error.to_string()).expect("it opens").journal
+}
+
+fn jobs(world: &World) -> u64 {
+    let twin = Twin::new(world.clone());
+    let opened = FileJournal::on(&twin, &options(), |_| ());
+    opened.map_err(|error| error.to_string()).expect("it opens").state.counts().jobs
+}
+
+fn wait<F: Future>(future: F) -> F::Output {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
+    runtime.block_on(future)
+}
+
+fn until(mut holds: impl FnMut() -> bool) {
+    while !holds() {
+        thread::yield_now();
+    }
+}
+
+/// The next segment is there: the second thread has nothing to do.
+fn ready(journal: &FileJournal<Twin>) {
+    let segments = || journal.usage().expect("it takes room").segments;
+    let used = segments();
+    until(|| segments() > used.min(1));
+}
+
+fn put(job: u64, length: usize) -> Vec<Entry> {
+    let at = Time::from_micros(job);
+    let payload = payload(&vec![b'x'; length]);
+    let (queue, job) = (name("q"), JobId(job));
+    vec![Entry { at, records: vec![Record::Placed { queue, job, ready_at: at, payload }] }]
+}
+
+/// After a failed sync nobody is told of anything any more, and nothing is tried again.
+#[test]
+fn a_failed_sync_is_told_to_that_append_and_all_later_ones() {
+    let twin = Twin::default();
+    let mut journal = open(&twin);
+    ready(&journal);
+    wait(journal.append(put(1, 10), true)).expect("it is durable");
+    let sync = twin.world().calls + 2;
+    twin.world().plan = Some((sync, Fault::Io));
+    let error = wait(journal.append(put(2, 10), true)).expect_err("it failed").to_string();
+    assert!(error.contains("failed to append to the journal"), "{error}");
+    for job in 3..6 {
+        let error = wait(journal.append(put(job, 10), true)).expect_err("it failed before");
+        assert!(error.to_string().contains("has failed before"), "{error}");
+    }
+    wait(journal.seal()).expect_err("it failed before");
+    assert_eq!(twin.world().calls, sync);
+    drop(journal);
+    // It reads as if it were there; that it is told of then must be true.
+    let killed = twin.world().after(Crash::Killed);
+    assert!((1..=2).contains(&jobs(&killed)));
+    assert!((1..=2).contains(&jobs(&twin.world().after(Crash::Dropped))));
+    let twin = Twin::new(killed);
+    let opened = FileJournal::on(&twin, &options(), |_| ());
+    let opened = opened.map_err(|error| error.to_string()).expect("it opens");
+    let found = opened.state.counts().jobs;
+    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), found, "what was found is durable");
+}
+
+/// A full disk is seen before it is needed, stops nobody who has what he needs, and passes.
+#[test]
+fn a_full_disk_is_seen_before_it_is_needed() {
+    let twin = Twin::new(World::with_room(2 * SEGMENT));
+    let mut journal = open(&twin);
+    ready(&journal);
+    assert_eq!(journal.room(), Room::Enough);
+    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
+    wait(journal.append(put(2, 1_000), true)).expect("it fits into the second");
+    until(|| journal.room() == Room::Low);
+    wait(journal.append(put(3, SEGMENT / 2), true)).expect("it still fits");
+    assert_eq!(journal.room(), Room::Critical);
+    // What does not fit waits for room, and then goes on.
+    let waits = journal.append(put(4, SEGMENT / 2), true);
+    twin.world().room = Some(4 * SEGMENT);
+    wait(waits).expect("it fits into the third");
+    until(|| journal.room() == Room::Enough);
+    drop(journal);
+    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 4);
+}
+
+/// The end ends everything, also what waits for room.
+#[test]
+fn nothing_is_left_of_a_dropped_journal() {
+    let twin = Twin::new(World::with_room(2 * SEGMENT));
+    let mut journal = open(&twin);
+    ready(&journal);
+    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
+    wait(journal.append(put(2, SEGMENT - 500), true)).expect("it fits into the second");
+    until(|| journal.room() == Room::Critical);
+    let waits = journal.append(put(3, SEGMENT - 500), true);
+    drop(journal);
+    wait(waits).expect_err("there was no room");
+    assert!(twin.is_alone());
+    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 2);
+}
+
+/// Where the first job's body is, in a journal whose first segment is closed.
+fn with_a_body(twin: &Twin) -> (FileJournal<Twin>, Stored) {
+    let mut journal = open(twin);
+    let appended = wait(journal.append(put(1, 600), true)).expect("it is durable");
+    let stored = appended.written[0].stored;
+    assert_eq!((appended.written.len(), stored.bytes), (1, 600));
+    wait(journal.append(put(2, SEGMENT - 500), true)).expect("it is durable");
+    assert_eq!(journal.usage().expect("it takes room").closed_bytes, SEGMENT as u64);
+    (journal, stored)
+}
+
+/// Whoever was told where a body is can read it, though its segment goes meanwhile.
+#[test]
+fn a_body_is_read_after_its_segment_went() {
+    let twin = Twin::default();
+    let (mut journal, stored) = with_a_body(&twin);
+    let fetch = journal.fetch(&stored, JobId(1)).expect("it is there");
+    let nobody = journal.fetch(&stored, JobId(2)).expect("a segment is there");
+    journal.trim(2);
+    let first = awaitd_journal::segment::name(1);
+    until(|| !twin.world().files().contains_key(&first));
+    assert_eq!(fetch().expect("it is read").here().expect("it was read")[..], [b'x'; 600]);
+    assert!(nobody().is_err(), "another job is there");
+    assert!(journal.fetch(&stored, JobId(1)).is_none(), "the segment has gone");
+    assert!(journal.sweep().is_none(), "nothing is old");
+}
+
+/// A body that is not what was written is an error, and so is what is told of an old segment.
+#[test]
+fn a_damaged_body_is_an_error() {
+    let twin = Twin::default();
+    let (journal, stored) = with_a_body(&twin);
+    let (_, offset) = awaitd_journal::log::place(stored.at);
+    let at = usize::try_from(offset).expect("it is small");
+    for byte in [at, at + 4, at + 9, at + 300] {
+        twin.flip(&awaitd_journal::segment::name(1), byte);
+        let error = journal.fetch(&stored, JobId(1)).expect("it is there")().expect_err("no body");
+        assert!(error.to_string().contains(&format!("at byte {offset}")), "{error}");
+        let mut sweep = journal.sweep().expect("one segment is old");
+        assert!(sweep.read().is_err());
+        twin.flip(&awaitd_journal::segment::name(1), byte);
+    }
+    let mut sweep = journal.sweep().expect("one segment is old");
+    let slice = sweep.read().expect("it is whole again");
+    assert_eq!((slice.candidates.len(), slice.end), (1, Some(2)));
+}
+
+fn folder(of: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(of);
+    _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// One process a folder, and the other one is named.
+#[test]
+fn a_folder_that_is_open_is_refused() {
+    let folder = folder("journal-lock");
+    let first = FileJournal::open(&folder, &options(), |_| ());
+    let first = first.map_err(|error| error.to_string()).expect("it opens").journal;
+    let refused = FileJournal::open(&folder, &options(), |_| ()).expect_err("it is open");
+    let reason = refused.to_string();
+    assert!(reason.contains(&format!("process {}", process::id())), "{reason}");
+    assert!(reason.contains(folder.to_str().expect("a path")), "{reason}");
+    drop(first);
+    assert!(FileJournal::open(&folder, &options(), |_| ()).is_ok(), "it is closed");
+}
+
+/// On a real disk, in folders that are made: all comes back, and it is known that it was closed.
+#[test]
+fn a_real_folder_is_opened_again() {
+    let folder = folder("journal-folder").join("one/in/another");
+    for life in 0..3 {
+        let opened = FileJournal::open(&folder, &options(), |_| ());
+        let opened = opened.map_err(|error| error.to_string()).expect("it opens");
+        assert_eq!((opened.sealed, opened.cut), (life == 2, None));
+        assert_eq!(opened.state.counts().jobs, 2 * life);
+        let mut journal = opened.journal;
+        for job in [1, 2] {
+            let length = if job == 1 { 20 } else { SEGMENT };
+            wait(journal.append(put(2 * life + job, length), false)).expect("it is durable");
+        }
+        if life == 1 {
+            wait(journal.seal()).expect("it is durable");
+        }
+    }
+}
