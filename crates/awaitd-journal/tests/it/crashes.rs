@@ -1,11 +1,12 @@
 //! Power goes after any call, and any call may fail.
 
-use awaitd_primitives::Entry;
+use awaitd_journal::recover;
+use awaitd_primitives::{Entry, JobId, Record, Time};
 
 use crate::oracle::Oracle;
-use crate::play::Play;
+use crate::play::{Play, name, options, payload};
 use crate::script::{self, Played};
-use crate::twin::{Crash, Fault, World};
+use crate::twin::{Change, Crash, Fault, Twin, World};
 use crate::verify::verify;
 
 /// Two hundred requests, about two a turn.
@@ -77,16 +78,103 @@ fn each_call_may_fail_in_each_way() {
     }
 }
 
-/// After an append failed, nothing more reaches the disk. If it was a reading that failed, the log is
-/// as good as before.
+/// After an append failed, nothing more reaches the disk.
 fn stays_failed(mut play: Play) {
-    let entry =
-        || Entry { at: play.now, records: vec![awaitd_primitives::Record::Tied { wall: 1 }] };
-    let before = play.twin.world().files();
-    let calls = play.twin.world().calls;
-    if play.log.append(&[entry()], false).is_err() {
-        assert_eq!(play.twin.world().calls, calls, "it was tried again");
-        assert!(play.log.seal().is_err());
-        assert_eq!(play.twin.world().files(), before);
+    if !play.failed {
+        return;
     }
+    let entry = Entry { at: play.now, records: vec![Record::Tied { wall: 1 }] };
+    let files = play.twin.world().files();
+    let calls = play.twin.world().calls;
+    assert!(play.log.append(&[entry], false).is_err() && play.log.seal().is_err());
+    assert_eq!(play.twin.world().calls, calls, "it was tried again");
+    assert_eq!(play.twin.world().files(), files);
+}
+
+/// A start after a crash may fail as well, in any call, and so may the one after it: the next one finds
+/// all that was told.
+#[test]
+fn a_start_after_a_crash_may_fail_in_each_call() {
+    let Played { twin, facts, .. } = script::play(World::traced(), TURNS);
+    let trace = twin.world().trace.take().expect("it was kept");
+    let (mut world, mut oracle, mut facts) = (World::default(), Oracle::default(), facts.iter());
+    let (mut next, mut failures) = (facts.next(), 0);
+    for (call, change) in trace.iter().enumerate() {
+        while let Some((_, fact)) = next.filter(|(after, _)| *after <= call) {
+            oracle.follow(fact);
+            next = facts.next();
+        }
+        let left = world.after(Crash::Torn { block: 512, seed: call as u64 });
+        for first in (1..).take_while(|_| call % 7 == 0) {
+            let Some(once) = failed_start(&left, first, Fault::Io) else { break };
+            let twice = failed_start(&once, first + 1, Fault::Short).unwrap_or(once);
+            for crash in [Crash::Killed, Crash::Dropped, Crash::Torn { block: 512, seed: first }] {
+                failures += 1;
+                if let Err(wrong) = verify(&twice.after(crash), &oracle) {
+                    panic!("{crash:?} after call {first} failed, {call} calls before: {wrong}");
+                }
+            }
+        }
+        world.change(change).expect("it was done before");
+    }
+    assert!(failures > 2_000, "{failures} failures");
+}
+
+/// What is left of a start that fails in this call; `None` if it has fewer.
+fn failed_start(left: &World, call: u64, fault: Fault) -> Option<World> {
+    let twin = Twin::new(left.to_fail(call, fault));
+    assert!(recover::open(&twin, &options(), |_| ()).is_err() || !twin.world().failed);
+    let world = twin.world();
+    world.failed.then(|| world.after(Crash::Killed))
+}
+
+/// Of an append that was torn, nothing comes back behind a newer one in its place, even if the start
+/// that zeroed it could not sync the zeros, and they read as if they were there.
+#[test]
+fn what_was_cut_does_not_come_back() {
+    let entry = |wall| Entry { at: Time::ZERO, records: vec![Record::Tied { wall }, put(wall)] };
+    for seed in 0..1_000 {
+        let twin = Twin::default();
+        let open =
+            |twin: &Twin| recover::open(twin, &options(), |_| ()).map_err(|it| it.to_string());
+        let mut log = open(&twin).expect("it opens").log;
+        let sync = twin.world().calls + 2;
+        twin.world().plan = Some((sync, Fault::Io));
+        twin.world().luck = 1_000 * seed;
+        assert!(log.append(&[entry(1), entry(2), entry(3)], false).is_err());
+        let mut left = twin.world().after(Crash::Dropped);
+        left.luck = 1_000 * seed;
+        let calls = calls_until_zeroed(&left);
+        let left = failed_start(&left, calls, Fault::Io).expect("it fails");
+        let twin = Twin::new(left);
+        let mut log = open(&twin).expect("it opens").log;
+        let whole = log.active().used > 1_000;
+        let used = log.active().used;
+        log.append(&[entry(4)], false).expect("it is durable");
+        // It ends where a sector does: what lies behind it is not written with it.
+        assert!(
+            whole || (used, log.active().used) == (64, 1_024),
+            "it ends at {}",
+            log.active().used
+        );
+        let found = open(&Twin::new(twin.world().after(Crash::Dropped)));
+        let jobs = found.expect("it opens").state.counts().jobs;
+        assert_eq!(jobs, if whole { 4 } else { 1 }, "seed {seed}");
+    }
+}
+
+/// The call of a start that syncs the zeros.
+fn calls_until_zeroed(left: &World) -> u64 {
+    let calls = (1..100).find(|call| {
+        let twin = Twin::new(left.to_fail(*call, Fault::Io));
+        _ = recover::open(&twin, &options(), |_| ());
+        let world = twin.world();
+        world.trace.as_ref().is_some_and(|trace| matches!(trace[..], [Change::Write(..)]))
+    });
+    calls.expect("it zeroes")
+}
+
+fn put(job: u64) -> Record {
+    let (queue, job, ready_at) = (name("q"), JobId(job), Time::ZERO);
+    Record::Placed { queue, job, ready_at, payload: payload(&[b'x'; 932]) }
 }

@@ -57,6 +57,8 @@ pub(crate) struct Play {
     pub(crate) facts: Vec<(usize, Fact)>,
     /// Leases that were told, and are not settled.
     pub(crate) held: Vec<LeaseRef>,
+    /// An append or a seal failed.
+    pub(crate) failed: bool,
     /// How many segments have gone.
     pub(crate) trimmed: usize,
     /// How many bodies were read from the disk.
@@ -95,6 +97,7 @@ impl Play {
             tickets: 1_000_000 * u64::from(last > Time::ZERO) + last.micros(),
             facts: Vec::new(),
             held: Vec::new(),
+            failed: false,
             trimmed: 0,
             fetched: 0,
         };
@@ -108,6 +111,7 @@ impl Play {
     pub(crate) fn reopen(self, sealed: bool) -> Result<Self, (Box<Self>, Stop)> {
         let mut old = self;
         if sealed && let Err(error) = old.log.seal() {
+            old.failed = true;
             return Err((Box::new(old), stop(error)));
         }
         old.note(Fact::Cut);
@@ -161,7 +165,9 @@ impl Play {
         self.pending.extend(replies);
         // A plain get may leave before its own lease is durable.
         self.tell()?;
-        let outcome = self.log.append(&entries, true).map_err(stop)?;
+        let outcome = self.log.append(&entries, true);
+        self.failed = outcome.is_err();
+        let outcome = outcome.map_err(stop)?;
         self.durable += entries.len() as u64;
         self.engine.durable(Position(self.durable));
         for record in entries.iter().flat_map(|entry| &entry.records) {

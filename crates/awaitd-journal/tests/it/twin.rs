@@ -72,6 +72,8 @@ pub(crate) struct World {
     pub(crate) calls: u64,
     /// The call that fails, and how.
     pub(crate) plan: Option<(u64, Fault)>,
+    /// What of a failed sync is on the disk all the same.
+    pub(crate) luck: u64,
     /// The plan was carried out.
     pub(crate) failed: bool,
     /// So many bytes fit.
@@ -94,6 +96,11 @@ impl World {
     /// An empty one into which so many bytes fit.
     pub(crate) fn with_room(bytes: usize) -> Self {
         Self { room: Some(bytes), ..Self::default() }
+    }
+
+    /// The same one, failing in this call, with a trace of what is changed until then.
+    pub(crate) fn to_fail(&self, call: u64, fault: Fault) -> Self {
+        Self { plan: Some((call, fault)), trace: Some(Vec::new()), ..self.clone() }
     }
 
     /// Does what a call asks.
@@ -160,7 +167,7 @@ impl World {
         }
         if let Change::Sync(inode) = change {
             // Some of it may be on the disk; of the rest no later sync knows.
-            let mut random = fastrand::Rng::with_seed(self.calls);
+            let mut random = fastrand::Rng::with_seed(self.calls + self.luck);
             self.inodes[*inode].sync(|_| random.bool());
         }
         error(fault)
