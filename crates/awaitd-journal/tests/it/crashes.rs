@@ -83,7 +83,7 @@ fn stays_failed(mut play: Play) {
     if !play.failed {
         return;
     }
-    let entry = Entry { at: play.now, records: vec![Record::Tied { wall: 1 }] };
+    let entry = Entry { at: play.now, records: vec![Record::Tied { wall: 1, doubted: false }] };
     let files = play.twin.world().files();
     let calls = play.twin.world().calls;
     assert!(play.log.append(&[entry], false).is_err() && play.log.seal().is_err());
@@ -132,7 +132,10 @@ fn failed_start(left: &World, call: u64, fault: Fault) -> Option<World> {
 /// that zeroed it could not sync the zeros, and they read as if they were there.
 #[test]
 fn what_was_cut_does_not_come_back() {
-    let entry = |wall| Entry { at: Time::ZERO, records: vec![Record::Tied { wall }, put(wall)] };
+    let entry = |wall| Entry {
+        at: Time::ZERO,
+        records: vec![Record::Tied { wall, doubted: false }, put(wall)],
+    };
     for seed in 0..1_000 {
         let twin = Twin::default();
         let open =
@@ -176,5 +179,5 @@ fn calls_until_zeroed(left: &World) -> u64 {
 
 fn put(job: u64) -> Record {
     let (queue, job, ready_at) = (name("q"), JobId(job), Time::ZERO);
-    Record::Placed { queue, job, ready_at, payload: payload(&[b'x'; 932]) }
+    Record::Placed { queue, job, ready_at, payload: payload(&[b'x'; 931]) }
 }

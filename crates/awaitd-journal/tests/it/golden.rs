@@ -101,7 +101,7 @@ fn appends() -> Vec<Vec<Entry>> {
         };
         appends.push(groups.into_iter().map(entry).collect());
     };
-    add(vec![vec![Record::Tied { wall: 1_700_000_000_000_000 }, reserved()]]);
+    add(vec![vec![Record::Tied { wall: 1_700_000_000_000_000, doubted: false }, reserved()]]);
     add(things());
     add(jobs());
     add(leases());
@@ -112,7 +112,8 @@ fn appends() -> Vec<Vec<Entry>> {
     let state = State::replay(appends.concat());
     let (from, counts) = (1, state.counts());
     let (last_job, last_generation, last_lease, reserved) = (12, 5, 6, 1_000);
-    let end = Checkpoint { from, last_job, last_generation, last_lease, reserved, counts };
+    let end =
+        Checkpoint { from, last_job, last_generation, last_lease, reserved, counts, tied: None };
     let records = vec![Record::Checkpoint(Box::new(end))];
     appends.push(vec![Entry { at: Time::from_micros(90_000), records }]);
     appends

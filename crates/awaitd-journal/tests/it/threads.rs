@@ -88,7 +88,7 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
     wait(journal.append(put(2, 1_000), true)).expect("it fits into the second");
     until(|| journal.room() == Room::Low);
-    wait(journal.append(put(3, SEGMENT / 2), true)).expect("it still fits");
+    wait(journal.append(put(3, SEGMENT - 1_500), true)).expect("it still fits");
     assert_eq!(journal.room(), Room::Critical);
     // What does not fit waits for room, and then goes on.
     let waits = journal.append(put(4, SEGMENT / 2), true);
