@@ -25,7 +25,7 @@ use crate::read::{OpenError, Progress};
 use crate::recover::{self, Cut, Options};
 use crate::sweep;
 use crate::writer::{Order, Outcome, Shared, Writer};
-use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Usage};
+use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Trimming, Usage};
 
 /// Without a segment in advance the room is critical when less than this part of one is left.
 const CRITICAL_PART: u64 = 16;
@@ -165,8 +165,11 @@ impl<D: Disk> Journal for FileJournal<D> {
         Some(Box::new(sweep::Sweep::new(oldest.clone())))
     }
 
-    fn trim(&mut self, from: u64) {
-        self.order(Order::Trim { from });
+    fn trim(&mut self, from: u64) -> Trimming {
+        let (done, trimming) = oneshot::channel();
+        self.order(Order::Trim { from, done });
+        // A writer that has ended is heard of by whoever appends.
+        Box::pin(async { trimming.await.unwrap_or_default() })
     }
 
     fn fetch(&self, stored: &Stored, job: JobId) -> Option<Fetch> {

@@ -22,7 +22,8 @@ pub mod sweep;
 mod writer;
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::time::Duration;
 
 use awaitd_primitives::{Body, Entry, JobId, Room, Stored, Written};
@@ -69,9 +70,11 @@ pub trait Journal: Send + 'static {
         None
     }
 
-    /// A history may begin here from now on; what came before may go. To be called once the checkpoint
-    /// that says so is durable.
-    fn trim(&mut self, _from: u64) {}
+    /// A history may begin here from now on; what came before goes. To be called once the checkpoint
+    /// that says so is durable. [`Journal::usage`] knows of it when what this returns resolves.
+    fn trim(&mut self, _from: u64) -> Trimming {
+        Box::pin(ready(()))
+    }
 
     /// How to get a body back that was written. This must be asked while the job is there; the answer
     /// may be used later, by whoever may wait for a disk.
@@ -90,6 +93,9 @@ pub trait Sweep: Send {
     /// The next slice.
     fn read(&mut self) -> Result<Slice, JournalError>;
 }
+
+/// An old part on its way out.
+pub type Trimming = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Gets a body back. This may wait for a disk.
 pub type Fetch = Box<dyn FnOnce() -> Result<Body, JournalError> + Send>;

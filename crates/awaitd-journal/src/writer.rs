@@ -42,7 +42,7 @@ pub(crate) struct Shared<F> {
 pub(crate) enum Order {
     Append { entries: Vec<Entry>, track: bool, done: oneshot::Sender<Outcome> },
     Seal { done: oneshot::Sender<Outcome> },
-    Trim { from: u64 },
+    Trim { from: u64, done: oneshot::Sender<()> },
 }
 
 /// What became of an append.
@@ -134,10 +134,11 @@ impl<D: Disk> Writer<D> {
                     let sealed = self.log.seal().map_err(|error| failed(&error));
                     _ = done.send(sealed.map(|()| Appended::default()));
                 }
-                Order::Trim { from } => {
+                Order::Trim { from, done } => {
                     let gone = self.log.trim(from);
                     self.show();
                     _ = self.errands.send(Errand::Remove(gone));
+                    _ = done.send(());
                 }
             }
         }

@@ -20,7 +20,7 @@ use crate::config::Config;
 use crate::desk::{BackOffice, Message, Stamped, Told};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
-use crate::space::Space;
+use crate::space::{Event, Space};
 
 /// Messages in one turn: enough to share an append among all who came during the last one, few
 /// enough to let the connections speak in between.
@@ -150,8 +150,10 @@ impl<J: Journal> Driver<J> {
         tokio::select! {
             biased;
             landed = self.outbox.landed() => self.land(&landed?),
-            read = self.space.slice() => {
-                self.space.copy(read, &mut self.engine, &mut self.step)?;
+            event = self.space.event() => {
+                if let Event::Read(read) = event {
+                    self.space.copy(read, &mut self.engine, &mut self.step)?;
+                }
                 self.go_on();
             }
             () = task::yield_now(), if open && self.behind => {}

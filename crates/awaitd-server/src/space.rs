@@ -3,7 +3,7 @@
 
 use std::future::pending;
 
-use awaitd_journal::{Journal, JournalError, Slice, Sweep, Usage};
+use awaitd_journal::{Journal, JournalError, Slice, Sweep, Trimming, Usage};
 use awaitd_primitives::{Engine, Position, Room, Step};
 use tokio::task::{JoinHandle, spawn_blocking};
 
@@ -30,6 +30,16 @@ enum Stage {
     Copied(u64, Position),
     /// The checkpoint has been judged: the part goes once that is durable.
     Ending(u64, Position),
+    /// The part is going.
+    Trimming(Trimming),
+}
+
+/// What this waited for.
+pub(crate) enum Event {
+    /// A slice has been read.
+    Read(Read),
+    /// A part has gone.
+    Gone,
 }
 
 impl Space {
@@ -49,11 +59,20 @@ impl Space {
         matches!(self.stage, Stage::Reading(_))
     }
 
-    /// Until a slice has been read; for ever if none is.
-    pub(crate) async fn slice(&mut self) -> Read {
-        let Stage::Reading(reading) = &mut self.stage else { return pending().await };
-        // A task that is not cancelled ends, unless it panics.
-        reading.await.expect("reading does not panic")
+    /// Until a slice has been read or a part has gone; for ever if neither is on its way.
+    pub(crate) async fn event(&mut self) -> Event {
+        match &mut self.stage {
+            // A task that is not cancelled ends, unless it panics.
+            Stage::Reading(reading) => Event::Read(reading.await.expect("reading does not panic")),
+            Stage::Trimming(trimming) => {
+                trimming.await;
+                self.stage = Stage::Idle;
+                Event::Gone
+            }
+            Stage::Idle | Stage::Copying(..) | Stage::Copied(..) | Stage::Ending(..) => {
+                pending().await
+            }
+        }
     }
 
     /// Has what lives of a slice written anew. An error: the disk has lost something.
@@ -91,10 +110,7 @@ impl Space {
                 engine.end_checkpoint(from, step);
                 Stage::Ending(from, engine.judged())
             }
-            Stage::Ending(from, until) if until <= durable => {
-                journal.trim(from);
-                Stage::Idle
-            }
+            Stage::Ending(from, until) if until <= durable => Stage::Trimming(journal.trim(from)),
             Stage::Idle => match usage {
                 Some(usage) if is_due(&usage, engine, journal.room()) => {
                     journal.sweep().map_or(Stage::Idle, read)
@@ -131,6 +147,7 @@ impl std::fmt::Debug for Stage {
             Self::Copying(..) => "Copying",
             Self::Copied(..) => "Copied",
             Self::Ending(..) => "Ending",
+            Self::Trimming(_) => "Trimming",
         })
     }
 }

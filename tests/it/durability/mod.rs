@@ -6,4 +6,5 @@ mod disk_faults;
 mod full_disk;
 mod refusals;
 mod restarts;
+mod space;
 mod torture;

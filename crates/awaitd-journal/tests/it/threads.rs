@@ -133,7 +133,7 @@ fn a_body_is_read_after_its_segment_went() {
     let (mut journal, stored) = with_a_body(&twin);
     let fetch = journal.fetch(&stored, JobId(1)).expect("it is there");
     let nobody = journal.fetch(&stored, JobId(2)).expect("a segment is there");
-    journal.trim(2);
+    drop(journal.trim(2));
     let first = awaitd_journal::segment::name(1);
     until(|| !twin.world().files().contains_key(&first));
     assert_eq!(fetch().expect("it is read").here().expect("it was read")[..], [b'x'; 600]);
