@@ -103,9 +103,6 @@ pub(crate) fn read<D: Disk>(
         found.segments.push(Segment { number: *number, file, size, used: HEAD as u64 });
     }
     found.progress.of = found.segments.iter().map(|segment| segment.size).sum();
-    // Of a history that begins late nobody knows with which append.
-    let whole_history = found.segments.first().is_none_or(|first| first.number == 1);
-    found.append = u64::from(whole_history);
     for at in 0..found.segments.len() {
         let Segment { number, file, .. } = found.segments[at].clone();
         let path = disk.path(&segment::name(number));

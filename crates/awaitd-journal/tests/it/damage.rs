@@ -233,11 +233,26 @@ fn a_segment_has_become_zeros() {
     }
 }
 
-/// The first segment of all begins with the first append.
+/// The first segment of all is not empty if others follow.
 #[test]
 fn the_first_segment_has_become_zeros() {
     let files = (1..).map(|turns| script::play(World::default(), turns).twin.world().files());
     let mut files = files.into_iter().find(|files| segments(files).len() > 1).expect("one has");
     files.get_mut(&segment::name(1)).expect("it is there")[HEAD..].fill(0);
     refused(&files, &[&segment::name(1), "damaged at byte 64"]);
+}
+
+/// An append that is larger than a segment makes the one it comes to larger, be it the first one of
+/// all.
+#[test]
+fn an_append_is_larger_than_a_segment() {
+    let twin = Twin::default();
+    let found = recover::open(&twin, &options(), |_| ()).map_err(|it| it.to_string());
+    let mut log = found.expect("it opens").log;
+    for job in 1..4 {
+        log.append(&entries(job, &[b'x'; 10_000])[..1], false).expect("it is written");
+        let found = open(&twin.world().files()).expect("it opens");
+        assert_eq!((found.state.counts().jobs, found.cut), (job, None));
+        assert_eq!(found.log.segments().count() as u64, job);
+    }
 }
