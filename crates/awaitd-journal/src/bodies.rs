@@ -1,13 +1,13 @@
 //! Bodies that are not in memory, read back when they are needed.
 
 use std::io;
-use std::sync::Arc;
 
 use awaitd_primitives::{Body, Copied, JobId, Record};
 
 use crate::JournalError;
 use crate::disk::DiskFile;
 use crate::frame::{self, FRAME_HEAD};
+use crate::segment::Segment;
 
 /// What a frame has around a body, mostly; a longer one is read in two steps.
 const AROUND: usize = 512;
@@ -15,10 +15,8 @@ const AROUND: usize = 512;
 /// A body on the disk. It can be read even if its segment goes meanwhile.
 #[derive(Debug)]
 pub struct Fetch<F> {
-    /// The file of the segment where it is.
-    pub file: Arc<F>,
-    /// The number of that.
-    pub segment: u64,
+    /// The segment where it is.
+    pub segment: Segment<F>,
     /// Where its frame begins.
     pub offset: u64,
     /// How long it is.
@@ -32,19 +30,19 @@ impl<F: DiskFile> Fetch<F> {
     pub fn read(&self) -> Result<Body, JournalError> {
         let failed = |error: io::Error| JournalError(format!("failed to read a body: {error}"));
         let mut bytes = vec![0; FRAME_HEAD + AROUND + self.bytes as usize];
-        let read = self.file.read_at(&mut bytes, self.offset).map_err(failed)?;
+        let read = self.segment.file.read_at(&mut bytes, self.offset).map_err(failed)?;
         bytes.truncate(read);
         let length = bytes.first_chunk().map_or(0, frame::length);
         if length > bytes.len() {
             bytes.resize(length, 0);
-            let read = self.file.read_at(&mut bytes, self.offset).map_err(failed)?;
+            let read = self.segment.file.read_at(&mut bytes, self.offset).map_err(failed)?;
             bytes.truncate(read);
         }
-        let frame = frame::read(&bytes, self.segment, self.offset);
+        let frame = frame::read(&bytes, self.segment.home, self.offset);
         let entry = frame.and_then(|frame| frame::entry(frame.payload?));
         let body = entry.and_then(|entry| entry.records.into_iter().find_map(|it| self.of(it)));
         body.ok_or_else(|| {
-            let (segment, offset) = (self.segment, self.offset);
+            let (segment, offset) = (self.segment.number, self.offset);
             JournalError(format!("segment {segment} is damaged at byte {offset}: a body was there"))
         })
     }

@@ -175,9 +175,10 @@ impl<D: Disk> Journal for FileJournal<D> {
     fn fetch(&self, stored: &Stored, job: JobId) -> Option<Fetch> {
         let (number, offset) = log::place(stored.at);
         let segments = self.shared.segments();
-        let segment = segments.iter().find(|segment| segment.number == number)?;
-        let (file, bytes) = (Arc::clone(&segment.file), stored.bytes);
-        let fetch = bodies::Fetch { file, segment: number, offset, bytes, job };
+        // Their numbers have no gaps.
+        let at = number.checked_sub(segments.front()?.number)?;
+        let segment = segments.get(usize::try_from(at).ok()?)?.clone();
+        let fetch = bodies::Fetch { segment, offset, bytes: stored.bytes, job };
         Some(Box::new(move || fetch.read()))
     }
 

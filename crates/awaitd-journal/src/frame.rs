@@ -16,13 +16,14 @@
 //!
 //! | bytes | what |
 //! |---|---|
-//! | 0..4 | CRC-32 of segment number, offset, and the rest of the frame |
+//! | 0..4 | CRC-32 of segment number, salt, offset, and the rest of the frame |
 //! | 4..8 | length of the payload; bit 31: the append's last frame; bit 30: a seal |
 //! | 8..16 | number of the append |
 //! | 16.. | the payload: the entry in the format of postcard |
 //!
 //! Numbers are little-endian. A frame is good only where it was written: segment and offset are part
-//! of its checksum.
+//! of its checksum. So is the CRC-32 of the journal's key, as a salt: whoever puts bytes that look like
+//! a frame does not know what they would have to be.
 
 use awaitd_primitives::Entry;
 
@@ -43,6 +44,13 @@ const LENGTH: u32 = SEAL - 1;
 /// The journal's key.
 pub type Key = [u8; 32];
 
+/// The segment in which a frame lies, as its checksum knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Home {
+    number: u64,
+    salt: u32,
+}
+
 /// The head of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
@@ -62,6 +70,11 @@ pub enum BadHead {
 }
 
 impl Head {
+    /// For the frames of this segment.
+    pub fn home(&self) -> Home {
+        Home { number: self.number, salt: crc32fast::hash(&self.key) }
+    }
+
     /// Its bytes.
     pub fn encode(&self) -> [u8; HEAD] {
         let mut bytes = [0; HEAD];
@@ -107,24 +120,24 @@ pub struct Frame<'a> {
 }
 
 /// Writes a frame to the end of `bytes`, which will lie at `base` in this segment.
-pub fn write(bytes: &mut Vec<u8>, segment: u64, base: u64, append: u64, entry: &Entry) {
+pub fn write(bytes: &mut Vec<u8>, home: Home, base: u64, append: u64, entry: &Entry) {
     let start = begin(bytes, append);
     let taken = std::mem::take(bytes);
     *bytes = postcard::to_extend(entry, taken).expect("an entry whose bodies are here has bytes");
-    finish(bytes, start, segment, base, 0);
+    finish(bytes, start, home, base, 0);
 }
 
 /// Writes a seal to the end of `bytes`.
-pub fn write_seal(bytes: &mut Vec<u8>, segment: u64, base: u64, append: u64) {
+pub fn write_seal(bytes: &mut Vec<u8>, home: Home, base: u64, append: u64) {
     let start = begin(bytes, append);
-    finish(bytes, start, segment, base, SEAL | LAST);
+    finish(bytes, start, home, base, SEAL | LAST);
 }
 
 /// Marks the frame that begins at `start` in `bytes` as the last one of its append.
-pub fn mark_last(bytes: &mut [u8], start: usize, segment: u64, base: u64) {
+pub fn mark_last(bytes: &mut [u8], start: usize, home: Home, base: u64) {
     let length = u32_at(bytes, start + 4) | LAST;
     bytes[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
-    let sum = checksum(segment, base + start as u64, &bytes[start + 4..]);
+    let sum = checksum(home, base + start as u64, &bytes[start + 4..]);
     bytes[start..start + 4].copy_from_slice(&sum.to_le_bytes());
 }
 
@@ -135,25 +148,25 @@ fn begin(bytes: &mut Vec<u8>, append: u64) -> usize {
     start
 }
 
-fn finish(bytes: &mut [u8], start: usize, segment: u64, base: u64, flags: u32) {
+fn finish(bytes: &mut [u8], start: usize, home: Home, base: u64, flags: u32) {
     let length = bytes.len() - start - FRAME_HEAD;
     let length = u32::try_from(length).ok().filter(|length| *length <= LENGTH);
     let length = length.expect("an entry has less than a gigabyte") | flags;
     bytes[start + 4..start + 8].copy_from_slice(&length.to_le_bytes());
-    let sum = checksum(segment, base + start as u64, &bytes[start + 4..]);
+    let sum = checksum(home, base + start as u64, &bytes[start + 4..]);
     bytes[start..start + 4].copy_from_slice(&sum.to_le_bytes());
 }
 
 /// Reads the frame at the beginning of `bytes`, which lie at `offset` in this segment; `None` if there
 /// is no good one.
-pub fn read(bytes: &[u8], segment: u64, offset: u64) -> Option<Frame<'_>> {
+pub fn read(bytes: &[u8], home: Home, offset: u64) -> Option<Frame<'_>> {
     let head: &[u8; FRAME_HEAD] = bytes.first_chunk()?;
     let length = u32_at(head, 4);
     let end = FRAME_HEAD + (length & LENGTH) as usize;
     let frame = bytes.get(..end)?;
     let append = u64_at(head, 8);
     // Zeros are no frame.
-    if append == 0 || u32_at(head, 0) != checksum(segment, offset, &frame[4..]) {
+    if append == 0 || u32_at(head, 0) != checksum(home, offset, &frame[4..]) {
         return None;
     }
     let payload = (length & SEAL == 0).then_some(&frame[FRAME_HEAD..]);
@@ -175,7 +188,7 @@ pub fn entry(payload: &[u8]) -> Option<Entry> {
 
 /// The first good frame at or after the beginning of `bytes` that belongs to a later append than
 /// `append`: where it is. Such a frame is written only after everything before it was synced.
-pub fn find_later(bytes: &[u8], segment: u64, offset: u64, append: u64) -> Option<u64> {
+pub fn find_later(bytes: &[u8], home: Home, offset: u64, append: u64) -> Option<u64> {
     let mut at = 0;
     while let Some(rest) = bytes.get(at..).filter(|rest| rest.len() >= FRAME_HEAD) {
         // Most of what is looked through are zeros.
@@ -186,7 +199,7 @@ pub fn find_later(bytes: &[u8], segment: u64, offset: u64, append: u64) -> Optio
         }
         // Numbers are near each other; that spares most checksums of what is no frame.
         let near = u64_at(rest, 8).wrapping_sub(append + 1) < (1 << 32);
-        if near && read(rest, segment, offset + at as u64).is_some() {
+        if near && read(rest, home, offset + at as u64).is_some() {
             return Some(offset + at as u64);
         }
         at += 1;
@@ -194,9 +207,10 @@ pub fn find_later(bytes: &[u8], segment: u64, offset: u64, append: u64) -> Optio
     None
 }
 
-fn checksum(segment: u64, offset: u64, rest: &[u8]) -> u32 {
+fn checksum(home: Home, offset: u64, rest: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&segment.to_le_bytes());
+    hasher.update(&home.number.to_le_bytes());
+    hasher.update(&home.salt.to_le_bytes());
     hasher.update(&offset.to_le_bytes());
     hasher.update(rest);
     hasher.finalize()

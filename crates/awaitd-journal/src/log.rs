@@ -7,7 +7,7 @@ use std::mem;
 use awaitd_primitives::{Copied, Entry, Record, Stored, Written};
 
 use crate::disk::{Disk, DiskFile};
-use crate::frame::{self, HEAD, Key};
+use crate::frame::{self, HEAD, Head, Home, Key};
 use crate::segment::Segment;
 
 /// Where the next segment comes from, by its number.
@@ -57,7 +57,8 @@ impl<D: Disk> Log<D> {
             let append = log.append;
             let (number, base) = log.room_for(frame::FRAME_HEAD as u64)?;
             log.buffer.clear();
-            frame::write_seal(&mut log.buffer, number, base, append);
+            let home = log.home(number);
+            frame::write_seal(&mut log.buffer, home, base, append);
             log.write()
         })
     }
@@ -122,13 +123,13 @@ impl<D: Disk> Log<D> {
         (number, base): (u64, u64),
         mut written: Option<&mut Vec<Written>>,
     ) -> u64 {
-        let mut copied_bytes = 0;
+        let (mut copied_bytes, home) = (0, self.home(number));
         let mut bytes = mem::take(&mut self.buffer);
         bytes.clear();
         let mut start = 0;
         for entry in entries {
             start = bytes.len();
-            frame::write(&mut bytes, number, base, self.append, entry);
+            frame::write(&mut bytes, home, base, self.append, entry);
             if matches!(entry.records[..], [Record::Copied(_)]) {
                 copied_bytes += (bytes.len() - start) as u64;
             }
@@ -137,9 +138,14 @@ impl<D: Disk> Log<D> {
                 written.extend(entry.records.iter().filter_map(|record| body(record, at)));
             }
         }
-        frame::mark_last(&mut bytes, start, number, base);
+        frame::mark_last(&mut bytes, start, home, base);
         self.buffer = bytes;
         copied_bytes
+    }
+
+    /// For the frames of this segment.
+    fn home(&self, number: u64) -> Home {
+        Head { number, key: self.key }.home()
     }
 
     /// A place for so many bytes: the segment and the offset in it.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use awaitd_primitives::Entry;
 
 use crate::disk::{Disk, DiskFile};
-use crate::frame::{self, BadHead, HEAD, Head, Key};
+use crate::frame::{self, BadHead, HEAD, Head, Home, Key};
 use crate::segment::{self, Segment, UNFINISHED};
 
 /// Why a journal cannot be opened.
@@ -100,15 +100,17 @@ pub(crate) fn read<D: Disk>(
         let file = disk.open(name).map_err(io)?;
         let size = file.len().map_err(io)?;
         let file = Arc::new(file);
-        found.segments.push(Segment { number: *number, file, size, used: HEAD as u64 });
+        let (number, home, used) = (*number, Home::default(), HEAD as u64);
+        found.segments.push(Segment { number, home, file, size, used });
     }
     found.progress.of = found.segments.iter().map(|segment| segment.size).sum();
     for at in 0..found.segments.len() {
         let Segment { number, file, .. } = found.segments[at].clone();
         let path = disk.path(&segment::name(number));
         let bytes = contents(&*file).map_err(|error| OpenError::Io(path.clone(), error))?;
-        head(&bytes, number, &mut found.key, &path)?;
-        let mut reader = Reader { bytes: &bytes, number, offset: HEAD };
+        let home = head(&bytes, number, &mut found.key, &path)?.home();
+        found.segments[at].home = home;
+        let mut reader = Reader { bytes: &bytes, home, offset: HEAD };
         while let Some(whole) = reader.append() {
             // A segment is begun with an append, so none that is followed by another is empty.
             let empty = at > 0 && found.end.is_none_or(|end| end.segment + 1 < at);
@@ -132,7 +134,7 @@ pub(crate) fn read<D: Disk>(
         // An append that is not whole was never acknowledged, unless something came after it.
         let offset = reader.offset;
         let torn = found.append.max(1);
-        if let Some(later) = frame::find_later(&bytes[offset..], number, offset as u64, torn) {
+        if let Some(later) = frame::find_later(&bytes[offset..], home, offset as u64, torn) {
             return Err(OpenError::Damaged {
                 file: path,
                 offset: offset as u64,
@@ -167,7 +169,7 @@ impl<D: Disk> Found<D> {
 /// Reads the good appends of a segment.
 struct Reader<'a> {
     bytes: &'a [u8],
-    number: u64,
+    home: Home,
     /// Where the next append begins.
     offset: usize,
 }
@@ -185,7 +187,7 @@ impl<'a> Reader<'a> {
         let start = self.offset;
         let (mut at, mut entries, mut number) = (start, Vec::new(), None);
         loop {
-            let frame = frame::read(self.bytes.get(at..)?, self.number, at as u64)?;
+            let frame = frame::read(self.bytes.get(at..)?, self.home, at as u64)?;
             if number.is_some_and(|number| number != frame.append) {
                 return None;
             }
@@ -200,7 +202,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn head(bytes: &[u8], number: u64, key: &mut Option<Key>, path: &Path) -> Result<(), OpenError> {
+fn head(bytes: &[u8], number: u64, key: &mut Option<Key>, path: &Path) -> Result<Head, OpenError> {
     let damaged =
         |what: &str| OpenError::Damaged { file: path.into(), offset: 0, what: what.into() };
     match Head::decode(bytes) {
@@ -212,7 +214,7 @@ fn head(bytes: &[u8], number: u64, key: &mut Option<Key>, path: &Path) -> Result
         Ok(head) if *key.get_or_insert(head.key) != head.key => {
             Err(damaged("this segment belongs to another journal"))
         }
-        Ok(_) => Ok(()),
+        Ok(head) => Ok(head),
     }
 }
 

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::disk::{Disk, DiskFile};
-use crate::frame::{HEAD, Head, Key};
+use crate::frame::{HEAD, Head, Home, Key};
 
 /// The size of a segment. A larger one holds more dead bytes before it goes, a smaller one is made
 /// more often.
@@ -23,6 +23,8 @@ pub(crate) const UNFINISHED: &str = "unfinished.segment";
 pub struct Segment<F> {
     /// Its number.
     pub number: u64,
+    /// For its frames.
+    pub home: Home,
     /// Its file.
     pub file: Arc<F>,
     /// How large the file is.
@@ -52,15 +54,19 @@ pub fn number(name: &str) -> Option<u64> {
 /// Makes a segment, whole or not at all: under another name first, with its space and its head durable
 /// before it gets its own.
 pub fn make<D: Disk>(disk: &D, number: u64, key: Key, size: u64) -> io::Result<Segment<D::File>> {
+    let head = Head { number, key };
     let made = disk.create(UNFINISHED, size).and_then(|file| {
-        file.write_at(&Head { number, key }.encode(), 0)?;
+        file.write_at(&head.encode(), 0)?;
         file.sync()?;
         disk.rename(UNFINISHED, &name(number))?;
         disk.sync_names()?;
         Ok(file)
     });
     match made {
-        Ok(file) => Ok(Segment { number, file: Arc::new(file), size, used: HEAD as u64 }),
+        Ok(file) => {
+            let (home, file, used) = (head.home(), Arc::new(file), HEAD as u64);
+            Ok(Segment { number, home, file, size, used })
+        }
         Err(error) => {
             // So that it can be tried again; if this fails, so will that, and say why.
             _ = disk.remove(UNFINISHED);

@@ -47,7 +47,7 @@ impl<F: DiskFile> Sweep<F> {
         let mut slice = Slice::default();
         let bytes = self.bytes()?;
         let mut at = 0;
-        while let Some(frame) = frame::read(&bytes[at..], self.segment.number, self.offset) {
+        while let Some(frame) = frame::read(&bytes[at..], self.segment.home, self.offset) {
             let entry = frame.payload.and_then(frame::entry);
             for record in entry.iter().flat_map(|entry| &entry.records) {
                 self.note(record, &mut slice.candidates);

@@ -2,7 +2,6 @@
 //! durable is told.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_journal::bodies::Fetch;
@@ -232,10 +231,9 @@ impl Play {
     pub(crate) fn read(&mut self, body: &Body, job: JobId) -> Result<Body, Stop> {
         let Body::Stored(stored) = body else { return Ok(body.clone()) };
         let (number, offset) = place(stored.at);
-        let segment = self.log.segments().find(|segment| segment.number == number);
-        let file = segment.map(|segment| Arc::clone(&segment.file));
-        let file = file.ok_or_else(|| Stop(format!("no segment {number} for {job:?}")))?;
-        let fetch = Fetch { file, segment: number, offset, bytes: stored.bytes, job };
+        let segment = self.log.segments().find(|segment| segment.number == number).cloned();
+        let segment = segment.ok_or_else(|| Stop(format!("no segment {number} for {job:?}")))?;
+        let fetch = Fetch { segment, offset, bytes: stored.bytes, job };
         self.fetched += 1;
         fetch.read().map_err(stop)
     }
