@@ -30,7 +30,7 @@ pub use curl::{Curled, Ran, bash, curl};
 pub use data::{Data, End};
 pub use folder::Folder;
 pub use heard::Heard;
-pub use mount::Mounted;
+pub use mount::{Mounted, Stall, Stalling};
 pub use package::{leave_out, package};
 pub use raw::{HangUp, Raw};
 pub use scrape::Scrape;

@@ -7,4 +7,5 @@ mod full_disk;
 mod refusals;
 mod restarts;
 mod space;
+mod stalled_disk;
 mod torture;

@@ -1,0 +1,143 @@
+//! A disk that stalls: nobody is told what is not durable, no lease ends whose renewal has arrived,
+//! and no grant is delivered that is over.
+
+use std::fs;
+use std::time::Duration;
+
+use awaitd_tests::{Client, Data, End, Server, Stall, Stalling, until};
+
+/// A directory on a disk that can stall.
+fn stalling() -> Option<(Data, Stalling)> {
+    let data = Data::new();
+    fs::create_dir(data.dir()).expect("a folder can be made");
+    let stalling = Stalling::new(data.dir(), &data.folder.path().join("image"))?;
+    Some((data, stalling))
+}
+
+/// Goes on when the loop has judged so many puts to a queue, told or not: metrics wait for no disk.
+async fn until_judged(server: &Server, queue: &str, ready: u64) {
+    let labels = [("queue", queue), ("state", "ready")];
+    let what = format!("{ready} jobs are ready in {queue}");
+    until(&what, async || server.scrape().await.count("awaitd_queue_depth", &labels) == ready)
+        .await;
+}
+
+/// Somebody who has the lock `held`.
+async fn hold(client: &Client, length: &str) -> String {
+    let path = format!("/v1/locks/held/acquire?lease={length}");
+    client.post(&path, "").await.expect(201).location()
+}
+
+/// Sleeps: while the disk stalls there is nothing to await but time.
+async fn later(stall: Stall<'_>, time: Duration) {
+    tokio::time::sleep(time).await;
+    drop(stall);
+}
+
+#[tokio::test]
+async fn nobody_is_told_what_is_not_durable() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    let held = hold(&client, "1h").await;
+    for body in ["1", "2", "3"] {
+        client.post("/v1/queues/q/jobs", body).await.expect(201);
+    }
+    let stall = stalling.stall();
+    // Many, so that not all share the append that stalls first.
+    let first = tokio::spawn(client.post("/v1/queues/new/jobs", "withheld").attempt());
+    until_judged(&server, "new", 1).await;
+    let withheld = [
+        first,
+        tokio::spawn(client.post("/v1/queues/new/jobs", "withheld").key("k").attempt()),
+        tokio::spawn(client.post("/v1/locks/free/acquire", "").attempt()),
+        tokio::spawn(client.put("/v1/events/e", "withheld").attempt()),
+        tokio::spawn(client.delete(&held).attempt()),
+    ];
+    until_judged(&server, "new", 2).await;
+    // A refusal and a read would report what is not durable; so would the job of a withheld put, and
+    // all gets that promise more than a plain one.
+    let refused = [
+        tokio::spawn(client.post("/v1/locks/free/acquire", "").attempt()),
+        tokio::spawn(client.get("/v1/queues/new").attempt()),
+        tokio::spawn(client.get("/v1/events/e").attempt()),
+        tokio::spawn(client.post("/v1/queues/new/get", "").attempt()),
+        tokio::spawn(client.post("/v1/queues/q/get", "").key("k").attempt()),
+        tokio::spawn(client.post("/v1/queues/q/get?ack=true", "").attempt()),
+    ];
+    until_judged(&server, "q", 1).await;
+    // A plain get waits for its job alone, which is durable. So it passes all the others.
+    let plain = client.post("/v1/queues/q/get?lease=1h", "").await.expect(200);
+    assert_eq!(plain.text(), "3");
+    for asked in withheld.iter().chain(&refused) {
+        assert!(!asked.is_finished(), "somebody was told what is not durable");
+    }
+    server.signal("KILL");
+    drop(stall);
+    for asked in withheld.into_iter().chain(refused) {
+        let heard = asked.await.expect("no panic");
+        assert!(heard.is_none(), "{heard:?}");
+    }
+    End::Kill.of(server).await;
+    let server = data.start(&[]);
+    let client = server.client();
+    for body in ["1", "2", "3"] {
+        let again = client.post("/v1/queues/q/get", "").await.expect(200);
+        assert_eq!((again.text(), again.number("awaitd-attempt")), (body, 1));
+        assert!(again.number("awaitd-fence") > plain.number("awaitd-fence"));
+    }
+    client.delete(&plain.location()).await.refused(410, "lease_lost");
+    client.delete(&held).await.expect(204);
+}
+
+#[tokio::test]
+async fn no_lease_ends_whose_renewal_has_arrived() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    let held = hold(&client, "1s").await;
+    let stall = stalling.stall();
+    let put = client.post("/v1/queues/q/jobs", "x").spawn();
+    until_judged(&server, "q", 1).await;
+    let renewed = client.patch(&format!("{held}?lease=1h")).spawn();
+    let other = client.post("/v1/locks/held/acquire?wait=30s", "").spawn();
+    server.until_waiting("lock", "held", "acquire", 1).await;
+    later(stall, Duration::from_millis(1_500)).await;
+    put.await.expect("no panic").expect(201);
+    renewed.await.expect("no panic").expect(200);
+    client.get(&held).await.expect(200);
+    assert!(!other.is_finished(), "the lock was taken from its holder");
+    client.delete(&held).await.expect(204);
+    other.await.expect("no panic").expect(201);
+}
+
+#[tokio::test]
+async fn no_grant_is_delivered_that_is_over() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(&[]);
+    let client = server.client();
+    client.post("/v1/queues/q/jobs", "x").await.expect(201);
+    let stall = stalling.stall();
+    let put = client.post("/v1/queues/first/jobs", "x").spawn();
+    until_judged(&server, "first", 1).await;
+    let job = client.post("/v1/queues/q/get?lease=300ms", "").key("k").spawn();
+    let lock = client.post("/v1/locks/l/acquire?lease=300ms", "").spawn();
+    until_judged(&server, "q", 0).await;
+    later(stall, Duration::from_secs(1)).await;
+    put.await.expect("no panic").expect(201);
+    for asked in [job, lock] {
+        let heard = asked.await.expect("no panic");
+        // It may have been granted once more, for all of its time.
+        if matches!(heard.status, 200 | 201) {
+            assert!(heard.seconds("awaitd-expires-in") > 0.0, "{}", heard.shown());
+            client.delete(&heard.location()).await.expect(204);
+        } else {
+            assert!(matches!(heard.status, 204 | 423), "{}", heard.shown());
+        }
+    }
+    client.post("/v1/locks/l/acquire", "").await.expect(201);
+    let heard = client.post("/v1/queues/q/get", "").await;
+    if heard.status == 200 {
+        assert_eq!(heard.number("awaitd-attempt"), 1, "nobody had tried it");
+    }
+}
