@@ -29,7 +29,7 @@ impl<F: DiskFile> Fetch<F> {
     /// Reads it, and checks that it is what was written. This may wait for the disk.
     pub fn read(&self) -> Result<Body, JournalError> {
         let failed = |error: io::Error| JournalError(format!("failed to read a body: {error}"));
-        let mut bytes = vec![0; FRAME_HEAD + AROUND + self.bytes as usize];
+        let mut bytes = self.buffer();
         let read = self.segment.file.read_at(&mut bytes, self.offset).map_err(failed)?;
         bytes.truncate(read);
         let length = bytes.first_chunk().map_or(0, frame::length);
@@ -38,13 +38,28 @@ impl<F: DiskFile> Fetch<F> {
             let read = self.segment.file.read_at(&mut bytes, self.offset).map_err(failed)?;
             bytes.truncate(read);
         }
-        let frame = frame::read(&bytes, self.segment.home, self.offset);
-        let entry = frame.and_then(|frame| frame::entry(frame.payload?));
-        let body = entry.and_then(|entry| entry.records.into_iter().find_map(|it| self.of(it)));
-        body.ok_or_else(|| {
+        self.find(&bytes).ok_or_else(|| {
             let (segment, offset) = (self.segment.number, self.offset);
             JournalError(format!("segment {segment} is damaged at byte {offset}: a body was there"))
         })
+    }
+
+    /// The same, if it is in the system's cache as a whole.
+    pub fn read_now(&self) -> Option<Body> {
+        let mut bytes = self.buffer();
+        let read = self.segment.file.read_now_at(&mut bytes, self.offset)?;
+        bytes.truncate(read);
+        self.find(&bytes)
+    }
+
+    /// Room for the frame, unless there is much around the body.
+    fn buffer(&self) -> Vec<u8> {
+        vec![0; FRAME_HEAD + AROUND + self.bytes as usize]
+    }
+
+    fn find(&self, bytes: &[u8]) -> Option<Body> {
+        let entry = frame::entry(frame::read(bytes, self.segment.home, self.offset)?.payload?)?;
+        entry.records.into_iter().find_map(|record| self.of(record))
     }
 
     fn of(&self, record: Record) -> Option<Body> {

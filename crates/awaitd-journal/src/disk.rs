@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::retry_on_intr;
+use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
 
 /// A folder. Clones are the same one.
 pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
@@ -56,6 +56,11 @@ pub trait DiskFile: fmt::Debug + Send + Sync + 'static {
 
     /// Reads as much as there is, until `bytes` is full.
     fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// The same, if that needs no waiting for the disk; `None` if it does, or nobody can tell.
+    fn read_now_at(&self, _bytes: &mut [u8], _offset: u64) -> Option<usize> {
+        None
+    }
 
     /// Makes what was written durable.
     fn sync(&self) -> io::Result<()>;
@@ -144,6 +149,12 @@ impl DiskFile for File {
             }
         }
         Ok(read)
+    }
+
+    fn read_now_at(&self, bytes: &mut [u8], offset: u64) -> Option<usize> {
+        let buffers = &mut [IoSliceMut::new(bytes)];
+        // Whatever is in the way, who waits for the disk meets it as well.
+        preadv2(self, buffers, offset, ReadWriteFlags::NOWAIT).ok()
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use awaitd_primitives::{Entry, JobId, Room, State, Stored, Time};
+use awaitd_primitives::{Body, Entry, JobId, Room, State, Stored, Time};
 use tokio::sync::oneshot;
 
 use crate::backup;
@@ -172,14 +172,13 @@ impl<D: Disk> Journal for FileJournal<D> {
         Box::pin(async { trimming.await.unwrap_or_default() })
     }
 
-    fn fetch(&self, stored: &Stored, job: JobId) -> Option<Fetch> {
+    fn fetch(&self, stored: &Stored, job: JobId) -> Option<Box<dyn Fetch>> {
         let (number, offset) = log::place(stored.at);
         let segments = self.shared.segments();
         // Their numbers have no gaps.
         let at = number.checked_sub(segments.front()?.number)?;
         let segment = segments.get(usize::try_from(at).ok()?)?.clone();
-        let fetch = bodies::Fetch { segment, offset, bytes: stored.bytes, job };
-        Some(Box::new(move || fetch.read()))
+        Some(Box::new(bodies::Fetch { segment, offset, bytes: stored.bytes, job }))
     }
 
     fn backup(&self) -> Option<Backup> {
@@ -198,6 +197,16 @@ impl<D: Disk> Drop for FileJournal<D> {
         }
         // Only now may somebody else open it.
         drop(self.lock.take());
+    }
+}
+
+impl<F: DiskFile> Fetch for bodies::Fetch<F> {
+    fn now(&self) -> Option<Body> {
+        self.read_now()
+    }
+
+    fn read(&self) -> Result<Body, JournalError> {
+        Self::read(self)
     }
 }
 

@@ -78,7 +78,7 @@ pub trait Journal: Send + 'static {
 
     /// How to get a body back that was written. This must be asked while the job is there; the answer
     /// may be used later, by whoever may wait for a disk.
-    fn fetch(&self, _stored: &Stored, _job: JobId) -> Option<Fetch> {
+    fn fetch(&self, _stored: &Stored, _job: JobId) -> Option<Box<dyn Fetch>> {
         None
     }
 
@@ -97,8 +97,14 @@ pub trait Sweep: Send {
 /// An old part on its way out.
 pub type Trimming = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Gets a body back. This may wait for a disk.
-pub type Fetch = Box<dyn FnOnce() -> Result<Body, JournalError> + Send>;
+/// Gets a body back.
+pub trait Fetch: Send {
+    /// Without waiting for a disk, if that is possible.
+    fn now(&self) -> Option<Body>;
+
+    /// This may wait for a disk.
+    fn read(&self) -> Result<Body, JournalError>;
+}
 
 /// A copy of a journal, in pieces. Each may wait for a disk.
 pub type Backup = Box<dyn Iterator<Item = Result<Vec<u8>, JournalError>> + Send>;

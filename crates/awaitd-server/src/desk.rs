@@ -80,7 +80,7 @@ pub struct Told {
     /// For an answer that grants a lease: says whether it was delivered.
     pub delivery: Option<Delivery>,
     /// For a job whose body is on the disk: gets it.
-    pub fetch: Option<Fetch>,
+    pub fetch: Option<Box<dyn Fetch>>,
 }
 
 impl Told {
@@ -88,7 +88,11 @@ impl Told {
     /// the process ends.
     pub async fn with_body(mut self, desk: &Desk) -> Self {
         let Some(fetch) = self.fetch.take() else { return self };
-        let fetched = spawn_blocking(fetch).await.expect("reading does not panic");
+        // Mostly the system has it in its cache, and a thread that may wait costs more than the rest.
+        let fetched = match fetch.now() {
+            Some(body) => Ok(body),
+            None => spawn_blocking(move || fetch.read()).await.expect("reading does not panic"),
+        };
         let body = match fetched {
             Ok(body) => body,
             Err(error) => {

@@ -136,8 +136,8 @@ fn a_body_is_read_after_its_segment_went() {
     drop(journal.trim(2));
     let first = awaitd_journal::segment::name(1);
     until(|| !twin.world().files().contains_key(&first));
-    assert_eq!(fetch().expect("it is read").here().expect("it was read")[..], [b'x'; 600]);
-    assert!(nobody().is_err(), "another job is there");
+    assert_eq!(fetch.read().expect("it is read").here().expect("it was read")[..], [b'x'; 600]);
+    assert!(nobody.read().is_err(), "another job is there");
     assert!(journal.fetch(&stored, JobId(1)).is_none(), "the segment has gone");
     assert!(journal.sweep().is_none(), "nothing is old");
 }
@@ -151,7 +151,8 @@ fn a_damaged_body_is_an_error() {
     let at = usize::try_from(offset).expect("it is small");
     for byte in [at, at + 4, at + 9, at + 300] {
         twin.flip(&awaitd_journal::segment::name(1), byte);
-        let error = journal.fetch(&stored, JobId(1)).expect("it is there")().expect_err("no body");
+        let error =
+            journal.fetch(&stored, JobId(1)).expect("it is there").read().expect_err("no body");
         assert!(error.to_string().contains(&format!("at byte {offset}")), "{error}");
         let mut sweep = journal.sweep().expect("one segment is old");
         assert!(sweep.read().is_err());
