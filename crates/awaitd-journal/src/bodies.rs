@@ -40,7 +40,9 @@ impl<F: DiskFile> Fetch<F> {
         }
         self.find(&bytes).ok_or_else(|| {
             let (segment, offset) = (self.segment.number, self.offset);
-            JournalError(format!("segment {segment} is damaged at byte {offset}: a body was there"))
+            JournalError(format!(
+                "failed to read a body: segment {segment} is damaged at byte {offset}"
+            ))
         })
     }
 

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
-use rustix::io::{ReadWriteFlags, preadv2, retry_on_intr};
+use rustix::io::{Errno, ReadWriteFlags, preadv2, retry_on_intr};
 
 /// A folder. Clones are the same one.
 pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
@@ -193,7 +193,9 @@ fn write_zeros(file: &File, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether an error says that there is no room, which passes.
-pub fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+/// Whether an error says that there is no room, or that too many files are open, which passes.
+pub fn is_passing(error: &io::Error) -> bool {
+    let files = [Errno::MFILE, Errno::NFILE].map(Errno::raw_os_error);
+    let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
+    full || error.raw_os_error().is_some_and(|code| files.contains(&code))
 }

@@ -27,9 +27,6 @@ use crate::sweep;
 use crate::writer::{Order, Outcome, Shared, Writer};
 use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Trimming, Usage};
 
-/// Without a segment in advance the room is critical when less than this part of one is left.
-const CRITICAL_PART: u64 = 16;
-
 /// The file that says who has the journal open.
 pub(crate) const LOCK: &str = "lock";
 
@@ -98,16 +95,21 @@ impl<D: Disk> FileJournal<D> {
         options: &Options,
         progress: impl FnMut(Progress),
     ) -> Result<Opened<D>, OpenError> {
-        let recover::Recovered { state, last, log, spare, read, cut, sealed } =
+        let recover::Recovered { state, last, log, spares, read, cut, sealed } =
             recover::open(disk, options, progress)?;
         let segments = log.segments().cloned().collect();
-        let shared = Arc::new(Shared::new(segments, options.segment_bytes, spare.is_some()));
+        let shared = Arc::new(Shared::new(segments, options.segment_bytes));
         let key = log.key;
         let (orders, inbox) = channel();
-        let writer = Writer::start(disk, log, spare, inbox, &shared)
+        let writer = Writer::start(disk, log, spares, inbox, &shared)
             .map_err(|error| OpenError::Io(disk.path(""), error))?;
         let journal = Self { shared, key, orders: Some(orders), writer: Some(writer), lock: None };
         Ok(Opened { journal, state, last, read, cut, sealed })
+    }
+
+    /// What can be written without asking the disk for more room.
+    fn set_aside(&self) -> u64 {
+        self.usage().map_or(0, |usage| usage.set_aside)
     }
 
     fn order(&self, order: Order) {
@@ -140,21 +142,31 @@ impl<D: Disk> Journal for FileJournal<D> {
     }
 
     fn room(&self) -> Room {
-        if !self.shared.low.load(Ordering::Relaxed) {
+        let Shared { low, segment_bytes, .. } = &*self.shared;
+        if !low.load(Ordering::Relaxed) {
             return Room::Enough;
         }
-        let segments = self.shared.segments();
-        let left = segments.back().map_or(0, |active| active.size - active.used);
-        if left < self.shared.segment_bytes / CRITICAL_PART { Room::Critical } else { Room::Low }
+        match self.set_aside() {
+            left if left < segment_bytes / 16 => Room::Exhausted,
+            // Whatever an old segment holds fits into this, see `Usage::set_aside`.
+            left if left < segment_bytes + segment_bytes / 4 => Room::Critical,
+            _ => Room::Low,
+        }
     }
 
     fn usage(&self) -> Option<Usage> {
-        let Shared { segments: _, segment_bytes, bytes, closed_bytes, spare, .. } = &*self.shared;
-        let spare = u64::from(spare.load(Ordering::Relaxed));
+        let Shared { segment_bytes, bytes, closed_bytes, spares, .. } = &*self.shared;
+        let spares = spares.load(Ordering::Relaxed);
+        let segments = self.shared.segments();
+        let (active, oldest) = (segments.back()?, segments.front()?);
         Some(Usage {
-            bytes: bytes.load(Ordering::Relaxed) + spare * segment_bytes,
+            bytes: bytes.load(Ordering::Relaxed) + spares * segment_bytes,
             closed_bytes: closed_bytes.load(Ordering::Relaxed),
-            segments: self.shared.segments().len() as u64 + spare,
+            active_bytes: active.used,
+            oldest_bytes: oldest.used,
+            numbers: (oldest.number, active.number),
+            set_aside: active.size - active.used + spares * segment_bytes,
+            segments: segments.len() as u64 + spares,
             segment_bytes: *segment_bytes,
         })
     }

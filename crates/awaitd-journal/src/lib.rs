@@ -131,7 +131,15 @@ pub struct Usage {
     pub bytes: u64,
     /// What lies in segments that are written no more.
     pub closed_bytes: u64,
-    /// How many segments there are.
+    /// What was written to the one that is written to.
+    pub active_bytes: u64,
+    /// What was written to the oldest one.
+    pub oldest_bytes: u64,
+    /// The numbers of the oldest one and of the one that is written to.
+    pub numbers: (u64, u64),
+    /// What can be written without asking the disk for more room.
+    pub set_aside: u64,
+    /// How many segments there are, with those that are made in advance.
     pub segments: u64,
     /// The size of a segment.
     pub segment_bytes: u64,

@@ -46,7 +46,8 @@ impl<D: Disk> Log<D> {
         self.source = source;
     }
 
-    /// Writes entries and makes them durable, all or none of them. `track`: says where bodies lie.
+    /// Writes entries and makes them durable. All or none of them are there after a crash, unless they
+    /// are more than a segment holds: then it is the first of them, or none. `track`: says where bodies lie.
     pub fn append(&mut self, entries: &[Entry], track: bool) -> io::Result<Outcome> {
         self.guarded(|log| log.try_append(entries, track))
     }
@@ -108,6 +109,9 @@ impl<D: Disk> Log<D> {
             written.clear();
             let copied_bytes = self.encode(entries, place, track.then_some(&mut written));
             let bytes = self.buffer.len() as u64;
+            if bytes + HEAD as u64 > self.size && entries.len() > 1 {
+                return self.append_in_two(entries, track);
+            }
             let found = self.room_for(bytes)?;
             if found == place {
                 self.write()?;
@@ -115,6 +119,18 @@ impl<D: Disk> Log<D> {
             }
             place = found;
         }
+    }
+
+    /// What does not fit into one segment, in two appends: nobody is told of either before both are
+    /// durable.
+    fn append_in_two(&mut self, entries: &[Entry], track: bool) -> io::Result<Outcome> {
+        let (first, second) = entries.split_at(entries.len() / 2);
+        let mut outcome = self.try_append(first, track)?;
+        let more = self.try_append(second, track)?;
+        outcome.bytes += more.bytes;
+        outcome.copied_bytes += more.copied_bytes;
+        outcome.written.extend(more.written);
+        Ok(outcome)
     }
 
     fn encode(

@@ -31,8 +31,8 @@ pub struct Recovered<D: Disk> {
     pub last: Time,
     /// Where to go on.
     pub log: Log<D>,
-    /// The next segment, if it is there already.
-    pub spare: Option<Segment<D::File>>,
+    /// The next segments, as far as they are there already.
+    pub spares: VecDeque<Segment<D::File>>,
     /// How much was read.
     pub read: Progress,
     /// An append that was not finished, and so was never acknowledged, was cut off.
@@ -85,18 +85,15 @@ pub fn open<D: Disk>(
         let first = spares.pop_front().map_or_else(make, Ok);
         used.push_back(first.map_err(|error| io(&segment::name(1), error))?);
     }
-    let spare = spares.pop_front();
     // Before anything is removed because of it, and before anything is written behind it.
     let begin = end.map_or(HEAD as u64, |end| end.begin);
     let active = used.back().filter(|_| !new).map(|active| (active, begin));
     let mut cut = None;
-    for (segment, begin) in active.into_iter().chain(spare.iter().map(|it| (it, HEAD as u64))) {
+    for (segment, begin) in active.into_iter().chain(spares.iter().map(|it| (it, HEAD as u64))) {
         let confirmed = confirm(disk, segment, begin, sealed);
         let confirmed = confirmed.map_err(|error| io(&segment::name(segment.number), error))?;
         cut = cut.or(confirmed);
     }
-    // One spare is enough; a crash in the middle of things can leave one more.
-    removed.extend(spares.iter().map(|more| segment::name(more.number)));
     for name in &removed {
         disk.remove(name).map_err(|error| io(name, error))?;
     }
@@ -107,7 +104,7 @@ pub fn open<D: Disk>(
     let (buffer, failed) = (Vec::new(), false);
     let log = Log { key, size, segments: used, source, append, buffer, failed };
     let (state, last) = (replay.state, replay.last);
-    Ok(Recovered { state, last, log, spare, read: progress, cut, sealed })
+    Ok(Recovered { state, last, log, spares, read: progress, cut, sealed })
 }
 
 /// Makes durable what was read of a segment, and zeroes what lies behind the good bytes; says what

@@ -56,8 +56,10 @@ impl<F: DiskFile> Sweep<F> {
             self.offset += frame.bytes as u64;
         }
         if at == 0 && self.offset < self.segment.used {
-            let what =
-                format!("segment {} is damaged at byte {}", self.segment.number, self.offset);
+            let what = format!(
+                "failed to read what is to be copied: segment {} is damaged at byte {}",
+                self.segment.number, self.offset
+            );
             return Err(JournalError(what));
         }
         if self.offset >= self.segment.used {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use awaitd_primitives::Entry;
 use tokio::sync::oneshot;
 
-use crate::disk::{Disk, is_full};
+use crate::disk::{Disk, is_passing};
 use crate::frame::Key;
 use crate::log::{self, Log};
 use crate::segment::{self, Segment};
@@ -19,6 +19,10 @@ use crate::{Appended, JournalError};
 
 /// A disk without room is asked again so often.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// So many segments are made in advance. One of them is for compaction alone: however full the disk is,
+/// what lives of an old segment fits into it, and then that one goes.
+pub(crate) const SPARES: u64 = 2;
 
 /// What both threads and the loop know.
 #[derive(Debug)]
@@ -30,9 +34,9 @@ pub(crate) struct Shared<F> {
     pub(crate) bytes: AtomicU64,
     /// Bytes of those that are written no more.
     pub(crate) closed_bytes: AtomicU64,
-    /// The next segment is there.
-    pub(crate) spare: AtomicBool,
-    /// There was no room for the next segment.
+    /// How many of the next segments are there.
+    pub(crate) spares: AtomicU64,
+    /// There was no room for one more.
     pub(crate) low: AtomicBool,
     /// The journal is being dropped: nobody waits for room any more.
     pub(crate) ending: AtomicBool,
@@ -49,13 +53,13 @@ pub(crate) enum Order {
 pub(crate) type Outcome = Result<Appended, JournalError>;
 
 impl<F> Shared<F> {
-    pub(crate) fn new(segments: VecDeque<Segment<F>>, segment_bytes: u64, spare: bool) -> Self {
+    pub(crate) fn new(segments: VecDeque<Segment<F>>, segment_bytes: u64) -> Self {
         let shared = Self {
             segments: Mutex::default(),
             segment_bytes,
             bytes: AtomicU64::new(0),
             closed_bytes: AtomicU64::new(0),
-            spare: AtomicBool::new(spare),
+            spares: AtomicU64::new(0),
             low: AtomicBool::new(false),
             ending: AtomicBool::new(false),
         };
@@ -89,31 +93,36 @@ impl<D: Disk> Writer<D> {
     pub(crate) fn start(
         disk: &D,
         mut log: Log<D>,
-        spare: Option<Segment<D::File>>,
+        spares: VecDeque<Segment<D::File>>,
         inbox: Receiver<Order>,
         shared: &Arc<Shared<D::File>>,
     ) -> io::Result<JoinHandle<()>> {
         let (errands, errand) = channel();
         let (made, segments) = channel();
+        let (wanted, removed) = (VecDeque::new(), VecDeque::new());
         let helper = Helper {
             disk: disk.clone(),
             key: log.key,
             made,
             shared: Arc::clone(shared),
-            wanted: None,
+            wanted,
+            removed,
         };
         let next = log.active().number + 1;
-        match spare {
-            Some(spare) => helper.hand_over(Ok(spare)),
-            None => _ = errands.send(Errand::Make(next)),
+        let there = spares.len() as u64;
+        for spare in spares {
+            helper.hand_over(Ok(spare));
+        }
+        for number in next + there..next + SPARES {
+            _ = errands.send(Errand::Make(number));
         }
         let (more, known) = (errands.clone(), Arc::clone(shared));
         log.take_from(Box::new(move |number| {
-            // Where there is no room, everybody waits until there is some.
+            // Where there is no room at all, everybody waits until there is some.
             let gone = |_| Err(io::Error::other("the thread that makes segments has ended"));
             let segment = segments.recv().unwrap_or_else(gone)?;
-            known.spare.store(false, Ordering::Relaxed);
-            _ = more.send(Errand::Make(number + 1));
+            known.spares.fetch_sub(1, Ordering::Relaxed);
+            _ = more.send(Errand::Make(number + SPARES));
             Ok(segment)
         }));
         let thread = thread::Builder::new().name("segments".into());
@@ -192,53 +201,72 @@ struct Helper<D: Disk> {
     key: Key,
     made: Sender<io::Result<Segment<D::File>>>,
     shared: Arc<Shared<D::File>>,
-    /// The segment that is to be made, once there is room.
-    wanted: Option<u64>,
+    /// The segments that are to be made, once there is room.
+    wanted: VecDeque<u64>,
+    /// The segments that are to be removed, the oldest first.
+    removed: VecDeque<u64>,
 }
 
 impl<D: Disk> Helper<D> {
     fn run(mut self, errands: &Receiver<Errand>) {
         loop {
-            let errand = match self.wanted {
-                None => errands.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(_) => errands.recv_timeout(RETRY),
+            let idle = self.wanted.is_empty() && self.removed.is_empty();
+            let errand = if idle {
+                errands.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                errands.recv_timeout(RETRY)
             };
             match errand {
-                Ok(Errand::Make(number)) => self.wanted = Some(number),
-                Ok(Errand::Remove(numbers)) => self.remove(&numbers),
+                Ok(Errand::Make(number)) => self.wanted.push_back(number),
+                Ok(Errand::Remove(numbers)) => self.removed.extend(numbers),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if let Some(number) = self.wanted {
-                self.make(number);
+            self.remove();
+            while let Some(number) = self.wanted.front().copied()
+                && self.make(number)
+            {
+                self.wanted.pop_front();
             }
         }
     }
 
-    fn make(&mut self, number: u64) {
+    /// Whether it was made, or never will be. Too many open files pass as a full disk does.
+    fn make(&self, number: u64) -> bool {
         match segment::make(&self.disk, number, self.key, self.shared.segment_bytes) {
-            Err(error) if is_full(&error) && !self.shared.ending.load(Ordering::Relaxed) => {
+            Err(error) if is_passing(&error) && !self.shared.ending.load(Ordering::Relaxed) => {
                 self.shared.low.store(true, Ordering::Relaxed);
+                false
             }
             made => {
-                self.wanted = None;
                 self.hand_over(made);
+                true
             }
         }
     }
 
     fn hand_over(&self, made: io::Result<Segment<D::File>>) {
-        self.shared.spare.store(made.is_ok(), Ordering::Relaxed);
-        self.shared.low.store(false, Ordering::Relaxed);
+        let more = u64::from(made.is_ok());
+        if self.shared.spares.fetch_add(more, Ordering::Relaxed) + more >= SPARES {
+            self.shared.low.store(false, Ordering::Relaxed);
+        }
         // A writer that has ended needs none.
         _ = self.made.send(made);
     }
 
-    /// Segments that nobody needs. One that stays is removed at the next start.
-    fn remove(&self, numbers: &[u64]) {
-        for number in numbers {
-            _ = self.disk.remove(&segment::name(*number));
+    /// Segments that nobody needs, in their order: a gap in what is left would look like a loss. One
+    /// that cannot be removed is tried again, and at the latest the next start removes it.
+    fn remove(&mut self) {
+        let mut some = false;
+        while let Some(number) = self.removed.front() {
+            match self.disk.remove(&segment::name(*number)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => break,
+                Ok(()) | Err(_) => some = true,
+            }
+            self.removed.pop_front();
         }
-        _ = self.disk.sync_names();
+        if some {
+            _ = self.disk.sync_names();
+        }
     }
 }

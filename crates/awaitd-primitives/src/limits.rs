@@ -101,8 +101,10 @@ pub enum Room {
     Enough,
     /// No more than what was set aside: nothing new is taken in, what is there may be worked off.
     Low,
-    /// Hardly anything of that: only what gives room back, or keeps or ends a lease.
+    /// What compaction needs, and little more: only what gives room back, or keeps or ends a lease.
     Critical,
+    /// Hardly anything: only what ends a lease as it should, or removes a thing.
+    Exhausted,
 }
 
 impl Room {
@@ -112,19 +114,21 @@ impl Room {
             Command::ConfigureQueue { .. } | Command::Put { .. } | Command::SetEvent { .. } => {
                 self == Self::Enough
             }
-            Command::Get { .. } | Command::Acquire { .. } => self != Self::Critical,
+            Command::Get { .. } | Command::Acquire { .. } => {
+                matches!(self, Self::Enough | Self::Low)
+            }
+            Command::Nack { .. }
+            | Command::Extend { .. }
+            | Command::Shutdown { .. }
+            | Command::ClearEvent { .. } => self != Self::Exhausted,
             Command::ReadQueue { .. }
             | Command::ListQueues { .. }
             | Command::DeleteQueue { .. }
             | Command::Join { .. }
-            | Command::Shutdown { .. }
-            | Command::ClearEvent { .. }
             | Command::WaitEvent { .. }
             | Command::ReadLock { .. }
             | Command::DeleteLock { .. }
             | Command::Done { .. }
-            | Command::Nack { .. }
-            | Command::Extend { .. }
             | Command::Watch { .. }
             | Command::Withdraw { .. } => true,
         }

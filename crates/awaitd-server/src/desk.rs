@@ -14,11 +14,15 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use awaitd_journal::{Backup, Fetch, JournalError};
-use awaitd_primitives::{Answer, Ask, Census, LeaseId, Refusal, Request, Room, Ticket, Time};
-use tokio::sync::{mpsc, oneshot};
+use awaitd_primitives::{Answer, Ask, Body, Census, LeaseId, Refusal, Request, Room, Ticket, Time};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
+
+/// Bodies that are read from the disk at one time, each by a thread. More would not be faster, and would
+/// take the threads from scrapes and from compaction.
+const READS_MAX: usize = 64;
 
 /// The way to the loop. Clones lead to the same one, which ends when the last of them is gone.
 #[derive(Clone, Debug)]
@@ -35,9 +39,17 @@ struct Counter {
     closing: AtomicBool,
     /// The disk has no room for anything new.
     full: AtomicBool,
+    /// Bodies that may be read from the disk at one time.
+    reads: Semaphore,
 }
 
 impl Counter {
+    /// Reads a body in a thread that may wait for the disk, of which there are not many.
+    async fn read(&self, fetch: Box<dyn Fetch>) -> Result<Body, JournalError> {
+        let _turn = self.reads.acquire().await.expect("it is never closed");
+        spawn_blocking(move || fetch.read()).await.expect("reading does not panic")
+    }
+
     /// Sends to the loop. One that has ended drops what it is sent.
     fn send(&self, at: Time, message: Message) {
         _ = self.inbox.send(Stamped { at, message });
@@ -84,24 +96,33 @@ pub struct Told {
 }
 
 impl Told {
-    /// Has the body of a job here, wherever it was. If the disk has lost it, this never comes back:
-    /// the process ends.
+    /// Has the body of a job here, wherever it was. A lease that is over by then is not delivered. If
+    /// the disk has lost the body, this never comes back: the process ends.
     pub async fn with_body(mut self, desk: &Desk) -> Self {
-        let Some(fetch) = self.fetch.take() else { return self };
-        // Mostly the system has it in its cache, and a thread that may wait costs more than the rest.
-        let fetched = match fetch.now() {
-            Some(body) => Ok(body),
-            None => spawn_blocking(move || fetch.read()).await.expect("reading does not panic"),
+        let Ok(Answer::Got(got)) = &mut self.told else { return self };
+        if got.payload.body.here().is_some() {
+            return self;
+        }
+        let fetched = match self.fetch.take() {
+            Some(fetch) => match fetch.now() {
+                // Mostly the system has it in its cache, and a thread costs more than all the rest.
+                Some(body) => Ok(body),
+                None => desk.0.read(fetch).await,
+            },
+            None => Err(JournalError("nobody knows where the body of a job is".into())),
         };
-        let body = match fetched {
-            Ok(body) => body,
+        match fetched {
+            Ok(body) => got.payload.body = body,
             Err(error) => {
                 desk.send(Message::Damaged(error));
                 return pending().await;
             }
-        };
-        if let Ok(Answer::Got(got)) = &mut self.told {
-            got.payload.body = body;
+        }
+        self.now = desk.0.clock.now();
+        if got.until.is_some_and(|until| until <= self.now) {
+            // Dropped, it goes back.
+            self.delivery = None;
+            self.told = Err(Refusal::Empty);
         }
         self
     }
@@ -152,6 +173,7 @@ impl Desk {
             next: AtomicU64::new(1),
             closing: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            reads: Semaphore::new(READS_MAX),
         });
         let back = BackOffice(Arc::downgrade(&counter));
         (Self(counter), outbox, back)

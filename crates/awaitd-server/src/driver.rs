@@ -14,6 +14,7 @@ use awaitd_primitives::{
 use rustc_hash::FxHashMap;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task;
+use tracing::{info, warn};
 
 use crate::clock::{Alarm, Clock};
 use crate::config::Config;
@@ -57,9 +58,11 @@ pub(crate) struct Driver<J: Journal> {
     space: Space,
     /// How far the journal is.
     durable: Position,
+    /// What the disk has left, by the last look.
+    room: Room,
     /// So many bytes of jobs' bodies are kept in memory.
     memory_budget: u64,
-    /// When the time of day was last noted.
+    /// When the time of day was last noted, or looked at.
     tied: Time,
     /// Until then the entries for which nobody waits are held back.
     unhurried: Option<Time>,
@@ -108,6 +111,7 @@ impl<J: Journal> Driver<J> {
             outbox: Outbox::default(),
             space: Space::default(),
             durable: Position::default(),
+            room: Room::Enough,
             memory_budget: config.memory_budget,
             tied: now,
             unhurried: None,
@@ -124,6 +128,8 @@ impl<J: Journal> Driver<J> {
         let ended = self.turns().await;
         if ended.is_err() {
             self.fall_silent();
+            // Dropped, the journal would wait for a disk that may never answer.
+            mem::forget(self);
         }
         ended
     }
@@ -146,7 +152,8 @@ impl<J: Journal> Driver<J> {
             return Ok(false);
         }
         let open = self.may_judge();
-        let next = self.engine.wake_at().into_iter().chain(self.unhurried).min();
+        let others = [Some(self.tied + TIE_EVERY), self.unhurried];
+        let next = self.engine.wake_at().into_iter().chain(others.into_iter().flatten()).min();
         tokio::select! {
             biased;
             landed = self.outbox.landed() => self.land(&landed?),
@@ -169,8 +176,7 @@ impl<J: Journal> Driver<J> {
     /// Whether there is room for what would be judged. If not, time stands still as well: a renewal
     /// may lie in the inbox.
     fn may_judge(&self) -> bool {
-        let crowded = self.space.is_late() && self.space.is_reading();
-        !self.outbox.is_full() && !crowded
+        !self.outbox.is_full() && self.space.allows_a_turn()
     }
 
     /// An append is durable: those who waited for it are told, and what it was for goes on.
@@ -183,6 +189,7 @@ impl<J: Journal> Driver<J> {
                 self.engine.stow(written);
             }
         }
+        self.space.appended(appended.bytes - appended.copied_bytes);
         self.metrics.appended(appended, self.journal.usage(), self.engine.state().live_bytes());
         self.leave(&appended.entries, replies);
         // After the replies: bodies that they carry may lie in what goes now.
@@ -232,14 +239,19 @@ impl<J: Journal> Driver<J> {
         self.engine.state().bytes_here() > self.memory_budget
     }
 
-    /// Ties the axis of time to the time of day, now and then, and when that was set.
+    /// Ties the axis of time to the time of day: now and then, if anything else is written, and when
+    /// the wall clock was set. That is looked at now and then also if nobody asks for anything.
     fn note_time_of_day(&mut self) {
         let now = self.reached;
-        if self.step.entries.is_empty() {
+        let (idle, due) = (self.step.entries.is_empty(), now.since(self.tied) >= TIE_EVERY);
+        if idle && !due && !self.stopped {
             return;
         }
-        if now.since(self.tied) >= TIE_EVERY || self.clock.drift() >= DRIFT_MAX {
+        let set = self.clock.drift() >= DRIFT_MAX;
+        if set || due {
             self.tied = now;
+        }
+        if set || due && !idle {
             self.engine.tie(self.clock.tie(), &mut self.step);
         }
     }
@@ -249,6 +261,7 @@ impl<J: Journal> Driver<J> {
         if !self.may_judge() {
             return;
         }
+        self.space.turn();
         self.mind_the_room();
         self.behind = true;
         let late = self.space.is_late();
@@ -258,7 +271,7 @@ impl<J: Journal> Driver<J> {
                 return;
             };
             self.held = self.take(message);
-            if self.held.is_some() {
+            if self.held.is_some() || self.outbox.would_be_full(&self.step.entries) {
                 return;
             }
         }
@@ -302,6 +315,14 @@ impl<J: Journal> Driver<J> {
     /// Heeds what the disk has left.
     fn mind_the_room(&mut self) {
         let room = self.journal.room();
+        if (room == Room::Enough) != (self.room == Room::Enough) {
+            if room == Room::Enough {
+                info!("there is room on the disk again");
+            } else {
+                warn!("the disk is full: nothing new is taken in until there is room");
+            }
+        }
+        self.room = room;
         self.engine.set_room(room);
         self.desk.set_room(room);
         if room != Room::Enough {

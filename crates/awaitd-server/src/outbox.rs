@@ -32,6 +32,8 @@ pub(crate) struct Outbox<J: Journal> {
     /// About how many bytes both are.
     flying_bytes: usize,
     next_bytes: usize,
+    /// Of those that a turn has judged so far: how many, and how many bytes.
+    judged: (usize, usize),
 }
 
 impl<J: Journal> Default for Outbox<J> {
@@ -44,6 +46,7 @@ impl<J: Journal> Default for Outbox<J> {
             next_waiting: Vec::new(),
             flying_bytes: 0,
             next_bytes: 0,
+            judged: (0, 0),
         }
     }
 }
@@ -57,6 +60,7 @@ impl<J: Journal> Outbox<J> {
         replies: Vec<Reply>,
         durable: Position,
     ) -> Vec<Reply> {
+        self.judged = (0, 0);
         self.next_bytes += entries.iter().map(bytes).sum::<usize>();
         if self.next.is_empty() {
             self.next = entries;
@@ -111,6 +115,15 @@ impl<J: Journal> Outbox<J> {
     pub(crate) fn land(&mut self) -> (Position, Vec<Reply>) {
         self.flying_bytes = 0;
         (self.end, mem::take(&mut self.waiting))
+    }
+
+    /// The same, if these were judged as well.
+    pub(crate) fn would_be_full(&mut self, judged: &[Entry]) -> bool {
+        // Each is looked at once.
+        let seen = self.judged.0.min(judged.len());
+        self.judged.1 += judged[seen..].iter().map(bytes).sum::<usize>();
+        self.judged.0 = judged.len();
+        self.flying_bytes + self.next_bytes + self.judged.1 >= UNSYNCED_BYTES_MAX
     }
 
     /// There are entries for which nobody waits, and none for which somebody does.

@@ -11,8 +11,15 @@ use tokio::task::{JoinHandle, spawn_blocking};
 #[derive(Debug, Default)]
 pub(crate) struct Space {
     stage: Stage,
-    /// What the closed parts may take, by the last look.
+    /// The parts take more than they should, by the last look.
     late: bool,
+    /// A slice has been read since the loop's last turn.
+    read: bool,
+    /// Bytes that were appended since the last pass, but for copies.
+    fresh: u64,
+    /// With hardly any room left, everything up to this segment is swept once, whatever lives of it:
+    /// what is dead may lie in the newest.
+    pass: Option<u64>,
 }
 
 type Read = (Box<dyn Sweep>, Result<Slice, JournalError>);
@@ -48,15 +55,25 @@ impl Space {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// The parts take more than they should, so the loop should not add much to them. While a slice is
-    /// read, nothing at all.
+    /// The parts take more than they should, so the loop should not add much to them.
     pub(crate) fn is_late(&self) -> bool {
         self.late
     }
 
-    /// A slice is being read.
-    pub(crate) fn is_reading(&self) -> bool {
-        matches!(self.stage, Stage::Reading(_))
+    /// Whether the loop may take a turn: while this is late, one after each slice, so that the parts
+    /// become less faster than they become more.
+    pub(crate) fn allows_a_turn(&self) -> bool {
+        !self.late || self.read || !matches!(self.stage, Stage::Reading(_))
+    }
+
+    /// So many bytes were appended that are no copies.
+    pub(crate) fn appended(&mut self, bytes: u64) {
+        self.fresh += bytes;
+    }
+
+    /// The loop takes a turn.
+    pub(crate) fn turn(&mut self) {
+        self.read = false;
     }
 
     /// Until a slice has been read or a part has gone; for ever if neither is on its way.
@@ -83,6 +100,7 @@ impl Space {
         step: &mut Step,
     ) -> Result<(), JournalError> {
         let Slice { candidates, end } = slice?;
+        self.read = true;
         for (part, body) in &candidates {
             engine.copy(part, body.as_ref(), step);
         }
@@ -112,16 +130,36 @@ impl Space {
             }
             Stage::Ending(from, until) if until <= durable => Stage::Trimming(journal.trim(from)),
             Stage::Idle => match usage {
-                Some(usage) if is_due(&usage, engine, journal.room()) => {
+                Some(usage) if self.is_due(&usage, engine, journal.room()) => {
                     journal.sweep().map_or(Stage::Idle, read)
                 }
                 _ => Stage::Idle,
             },
             other => other,
         };
+        // The bound is four segments: the active one and those that are made in advance are three.
         self.late = usage.is_some_and(|usage| {
-            usage.closed_bytes > 2 * engine.state().live_bytes() + usage.segment_bytes
+            let taken = usage.closed_bytes + usage.active_bytes;
+            taken > 2 * engine.state().live_bytes() + usage.segment_bytes * 3 / 2
         });
+    }
+
+    /// Whether the closed parts take more than they may, and the oldest can go: with little room only
+    /// if what lives of it surely fits into what was set aside.
+    fn is_due(&mut self, usage: &Usage, engine: &Engine, room: Room) -> bool {
+        let live = engine.state().live_bytes();
+        if room == Room::Enough {
+            self.pass = None;
+            return usage.closed_bytes > 2 * live;
+        }
+        let (oldest, active) = usage.numbers;
+        self.pass = self.pass.filter(|last| oldest <= *last);
+        if room != Room::Low && self.pass.is_none() && self.fresh >= usage.segment_bytes / 4 {
+            (self.pass, self.fresh) = (Some(active), 0);
+        }
+        let copies = usage.oldest_bytes.min(live) + usage.segment_bytes / 16;
+        let gains = usage.closed_bytes > live + live / 8 || self.pass.is_some();
+        gains && copies <= usage.set_aside
     }
 }
 
@@ -130,13 +168,6 @@ fn read(mut sweep: Box<dyn Sweep>) -> Stage {
         let slice = sweep.read();
         (sweep, slice)
     }))
-}
-
-/// Whether the closed parts take more than they may.
-fn is_due(usage: &Usage, engine: &Engine, room: Room) -> bool {
-    let live = engine.state().live_bytes();
-    let may = if room == Room::Enough { 2 * live } else { live + live / 8 };
-    usage.closed_bytes > may
 }
 
 impl std::fmt::Debug for Stage {

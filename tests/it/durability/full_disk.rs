@@ -75,7 +75,16 @@ impl Held {
 /// Gets and does all that there is; how much that was.
 async fn consume(client: &Client, queue: &str) -> u64 {
     for count in 0.. {
-        let heard = client.post(&format!("/v1/queues/{queue}/get?lease=1h"), "").await;
+        let get = async || client.post(&format!("/v1/queues/{queue}/get?lease=1h"), "").await;
+        let mut heard = get().await;
+        // What was finished makes room; compaction may need a moment.
+        until("a get is let in again", async || {
+            if heard.status == 503 {
+                heard = get().await;
+            }
+            heard.status != 503
+        })
+        .await;
         if heard.status == 204 {
             return count;
         }

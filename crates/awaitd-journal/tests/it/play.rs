@@ -73,13 +73,14 @@ impl Play {
 
     /// Starts on what was found.
     pub(crate) fn on(twin: &Twin, found: Recovered<Twin>) -> Result<Self, Stop> {
-        let Recovered { state, last, mut log, mut spare, .. } = found;
+        let Recovered { state, last, mut log, mut spares, .. } = found;
         let disk = twin.clone();
         // The next one is made in advance, as the journal's second thread does it.
         log.take_from(Box::new(move |number| {
             let make = |number| segment::make(&disk, number, KEY, options().segment_bytes);
-            let taken: Segment<TwinFile> = spare.take().map_or_else(|| make(number), Ok)?;
-            spare = make(number + 1).ok();
+            let taken: Segment<TwinFile> = spares.pop_front().map_or_else(|| make(number), Ok)?;
+            let next = number + 1 + spares.len() as u64;
+            spares.extend(make(next).ok());
             Ok(taken)
         }));
         let mut play = Self {

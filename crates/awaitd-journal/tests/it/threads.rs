@@ -38,8 +38,7 @@ fn until(mut holds: impl FnMut() -> bool) {
 /// The next segment is there: the second thread has nothing to do.
 fn ready(journal: &FileJournal<Twin>) {
     let segments = || journal.usage().expect("it takes room").segments;
-    let used = segments();
-    until(|| segments() > used.min(1));
+    until(|| segments() > 2);
 }
 
 fn put(job: u64, length: usize) -> Vec<Entry> {
@@ -81,7 +80,7 @@ fn a_failed_sync_is_told_to_that_append_and_all_later_ones() {
 /// A full disk is seen before it is needed, stops nobody who has what he needs, and passes.
 #[test]
 fn a_full_disk_is_seen_before_it_is_needed() {
-    let twin = Twin::new(World::with_room(2 * SEGMENT));
+    let twin = Twin::new(World::with_room(3 * SEGMENT));
     let mut journal = open(&twin);
     ready(&journal);
     assert_eq!(journal.room(), Room::Enough);
@@ -90,29 +89,32 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     until(|| journal.room() == Room::Low);
     wait(journal.append(put(3, SEGMENT - 1_500), true)).expect("it still fits");
     assert_eq!(journal.room(), Room::Critical);
+    wait(journal.append(put(4, SEGMENT - 500), true)).expect("it fits into the third");
+    assert_eq!(journal.room(), Room::Exhausted);
     // What does not fit waits for room, and then goes on.
-    let waits = journal.append(put(4, SEGMENT / 2), true);
-    twin.world().room = Some(4 * SEGMENT);
-    wait(waits).expect("it fits into the third");
+    let waits = journal.append(put(5, SEGMENT / 2), true);
+    twin.world().room = Some(6 * SEGMENT);
+    wait(waits).expect("it fits into the fourth");
     until(|| journal.room() == Room::Enough);
     drop(journal);
-    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 4);
+    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 5);
 }
 
 /// The end ends everything, also what waits for room.
 #[test]
 fn nothing_is_left_of_a_dropped_journal() {
-    let twin = Twin::new(World::with_room(2 * SEGMENT));
+    let twin = Twin::new(World::with_room(3 * SEGMENT));
     let mut journal = open(&twin);
     ready(&journal);
-    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
-    wait(journal.append(put(2, SEGMENT - 500), true)).expect("it fits into the second");
-    until(|| journal.room() == Room::Critical);
-    let waits = journal.append(put(3, SEGMENT - 500), true);
+    for job in 1..=3 {
+        wait(journal.append(put(job, SEGMENT - 500), true)).expect("it has a segment of its own");
+    }
+    until(|| journal.room() == Room::Exhausted);
+    let waits = journal.append(put(4, SEGMENT - 500), true);
     drop(journal);
     wait(waits).expect_err("there was no room");
     assert!(twin.is_alone());
-    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 2);
+    assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 3);
 }
 
 /// Where the first job's body is, in a journal whose first segment is closed.
