@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::time::Duration;
-use std::{fmt, io};
+use std::{fmt, io, mem};
 
 use awaitd_journal::file::Opened;
 use awaitd_journal::read::OpenError;
@@ -78,7 +78,7 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config { max_connections: connections(flags.max_connections), ..flags.into() };
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
-    runtime.block_on(async {
+    end_with(runtime, async {
         let shutdown = shutdown().map_err(|error| Failure::Start("signals", error))?;
         let server = match kept {
             None => Server::new(config, Clock::new()),
@@ -104,6 +104,15 @@ fn runtime(workers: usize) -> io::Result<Runtime> {
         builder.worker_threads(workers);
     }
     builder.enable_all().build()
+}
+
+/// What this comes to. Whatever else runs is left to the end of the process, which is next: to drop a
+/// runtime is to wait for the reads that are under way, and on a disk that hangs they never end, so that
+/// nobody would be told why and nothing would start again.
+fn end_with<T>(runtime: Runtime, future: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(future);
+    mem::forget(runtime);
+    done
 }
 
 /// Says where it listens, what becomes of what it is told, and what to try.
@@ -192,6 +201,41 @@ impl fmt::Display for Failure {
                 gap.as_secs() / (24 * 60 * 60),
             ),
             Self::Serve(error) => error.fmt(out),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use tokio::sync::oneshot;
+    use tokio::task::spawn_blocking;
+
+    use super::*;
+
+    /// What a server ended with is said though a read hangs.
+    #[test]
+    fn a_read_that_hangs_holds_no_end_up() {
+        for workers in [1, 2] {
+            let (begun, begins) = oneshot::channel();
+            let (release, hangs) = mpsc::channel::<()>();
+            let (end, ended) = mpsc::channel();
+            thread::spawn(move || {
+                let runtime = runtime(workers).expect("there are threads");
+                let done = end_with(runtime, async {
+                    spawn_blocking(move || {
+                        begun.send(()).expect("it is waited for");
+                        hangs.recv()
+                    });
+                    begins.await
+                });
+                end.send(done)
+            });
+            let done = ended.recv_timeout(Duration::from_mins(1)).expect("it ends");
+            assert_eq!(done, Ok(()));
+            drop(release);
         }
     }
 }
