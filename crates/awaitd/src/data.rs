@@ -1,6 +1,8 @@
 //! What a server goes on from: the journal in its data directory.
 
 use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::time::Duration;
 
 use awaitd_journal::read::{OpenError, Progress};
@@ -9,6 +11,7 @@ use awaitd_journal::segment::SEGMENT_BYTES;
 use awaitd_journal::{FileJournal, file::Opened};
 use awaitd_server::Clock;
 use awaitd_server::clock::Jump;
+use rustix::io::Errno;
 use rustix::system::sysinfo;
 use tracing::{info, warn};
 
@@ -108,7 +111,7 @@ fn memory() -> u64 {
 }
 
 /// What to do about a journal that cannot be opened.
-pub(crate) fn advice(error: &OpenError, folder: &std::path::Path) -> String {
+pub(crate) fn advice(error: &OpenError, folder: &Path) -> String {
     let folder = folder.display();
     match error {
         OpenError::Damaged { .. } | OpenError::Missing(_) => format!(
@@ -118,6 +121,50 @@ pub(crate) fn advice(error: &OpenError, folder: &std::path::Path) -> String {
         ),
         OpenError::Version(..) => "use the version that wrote it, or a newer one".into(),
         OpenError::Locked(..) => "stop that one, or give this one another --data-dir".into(),
-        OpenError::Io(..) => "--data-dir must be a directory in which this user may write".into(),
+        OpenError::Io(_, error) => io_advice(error).into(),
+    }
+}
+
+/// What to do about a call that failed.
+fn io_advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "this user must be able to read and write --data-dir and all that is in it"
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            "--data-dir must be a directory, or the name of a new one"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room on its disk, then start again"
+        }
+        _ if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
+            "the journal has a file for every 16 MiB: raise the limit on open files (`ulimit -n`)"
+        }
+        _ => {
+            "the disk failed: look at it, and at what the system's log says of it, before you start again"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whose disk fails is not told to look at permissions.
+    #[test]
+    fn advice_is_about_what_failed() {
+        let words = |errno: Errno| io_advice(&errno.into());
+        for (errno, word) in [
+            (Errno::IO, "the disk failed"),
+            (Errno::ACCESS, "this user"),
+            (Errno::ROFS, "this user"),
+            (Errno::NOTDIR, "a directory"),
+            (Errno::EXIST, "a directory"),
+            (Errno::NOSPC, "make room"),
+            (Errno::DQUOT, "make room"),
+            (Errno::MFILE, "open files"),
+        ] {
+            assert!(words(errno).contains(word), "{errno}: {}", words(errno));
+        }
     }
 }
