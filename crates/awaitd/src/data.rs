@@ -100,14 +100,34 @@ pub(crate) fn memory_budget(flags: &Serve) -> u64 {
     }
 }
 
-/// The machine's memory, or what the control group allows if that is less.
+/// The machine's memory, or what the control groups allow if that is less.
 fn memory() -> u64 {
     let info = sysinfo();
     #[allow(clippy::useless_conversion)] // their types differ between systems
     let machine = u64::from(info.totalram).saturating_mul(u64::from(info.mem_unit));
-    let files = ["/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"];
-    let limits = files.iter().filter_map(|file| fs::read_to_string(file).ok()?.trim().parse().ok());
-    limits.fold(machine, u64::min)
+    let groups = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    allowed(&groups, |file| fs::read_to_string(file).ok()).map_or(machine, |most| most.min(machine))
+}
+
+/// What the control groups allow, if they do not allow everything. Each line of `/proc/self/cgroup` is
+/// a number, controllers and a group. Those around a group bind it as well, up to the one that is
+/// mounted: in a container that may be all that can be seen.
+fn allowed(groups: &str, read: impl Fn(&str) -> Option<String>) -> Option<u64> {
+    let places = groups.lines().filter_map(|line| {
+        let (controllers, group) = line.split_once(':')?.1.split_once(':')?;
+        let memory = controllers.split(',').any(|controller| controller == "memory");
+        match controllers {
+            "" => Some(("/sys/fs/cgroup", "memory.max", group)),
+            _ if memory => Some(("/sys/fs/cgroup/memory", "memory.limit_in_bytes", group)),
+            _ => None,
+        }
+    });
+    let limits = places.flat_map(|(mount, file, group)| {
+        let around = Path::new(group).ancestors().filter_map(Path::to_str);
+        around.map(move |group| format!("{mount}{}/{file}", group.trim_end_matches('/')))
+    });
+    // `max` is no number, and no limit.
+    limits.filter_map(|file| read(&file)?.trim().parse().ok()).min()
 }
 
 /// What to do about a journal that cannot be opened.
@@ -149,6 +169,37 @@ fn io_advice(error: &io::Error) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The least that a group or one around it allows, in both versions of control groups.
+    #[test]
+    fn the_least_that_a_control_group_allows() {
+        let systemd = "0::/system.slice/awaitd.service\n";
+        let old = "9:name=systemd:/x\n5:cpu,memory:/docker/abc\n4:cpuset:/y\n0::/\n";
+        let slice = ("/sys/fs/cgroup/system.slice/memory.max", "4096\n");
+        let service = ("/sys/fs/cgroup/system.slice/awaitd.service/memory.max", "8192\n");
+        let unbound = (service.0, "max\n");
+        let root = ("/sys/fs/cgroup/memory.max", "512\n");
+        let old_root = ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+        let old_group = ("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "2048\n");
+        for (groups, files, most) in [
+            (systemd, &[service][..], Some(8_192)),
+            (systemd, &[service, slice], Some(4_096)),
+            (systemd, &[unbound, slice], Some(4_096)),
+            (systemd, &[unbound], None),
+            (systemd, &[service, root], Some(512)),
+            ("0::/\n", &[service, root], Some(512)),
+            (old, &[old_root, old_group, service], Some(2_048)),
+            (old, &[old_root], Some(9_223_372_036_854_771_712)),
+            ("", &[service, root, old_root], None),
+            ("nonsense\n", &[root], None),
+        ] {
+            let read = |file: &str| {
+                let (_, text) = files.iter().find(|(name, _)| *name == file)?;
+                Some((*text).to_owned())
+            };
+            assert_eq!(allowed(groups, read), most, "{groups} {files:?}");
+        }
+    }
 
     /// Whose disk fails is not told to look at permissions.
     #[test]
