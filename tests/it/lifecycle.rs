@@ -139,10 +139,11 @@ fn an_address_that_is_none_is_said_clearly() {
 
 #[test]
 fn bad_flags_are_said_clearly() {
-    let bad: [&[&str]; 4] = [
+    let bad: [&[&str]; 5] = [
         &["serve", "--no-such-flag"],
         &["serve", "--max-wait", "soon"],
         &["serve", "--max-body", "plenty"],
+        &["serve", "--max-body", "1GiB"],
         &["no-such-command"],
     ];
     for args in bad {

@@ -76,12 +76,13 @@ pub(crate) struct Serve {
     )]
     max_wait: Length,
 
-    /// The largest body of a request.
+    /// The largest body of a request, up to 512MiB.
     #[arg(
         long,
         env = "AWAITD_MAX_BODY",
         default_value_t = Size(config().max_body),
-        value_name = "SIZE"
+        value_name = "SIZE",
+        value_parser = max_body
     )]
     pub(crate) max_body: Size,
 
@@ -201,6 +202,12 @@ fn segment_size(text: &str) -> Result<Size, &'static str> {
     if fits { Ok(size) } else { Err("4KiB to 1GiB are possible") }
 }
 
+/// A body in an entry that the journal can hold: it counts bytes of an entry in 30 bits.
+fn max_body(text: &str) -> Result<Size, &'static str> {
+    let size: Size = text.parse()?;
+    if size.0 <= 512 << 20 { Ok(size) } else { Err("512MiB is the most that is possible") }
+}
+
 /// A number from 1 to this.
 fn at_most(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
@@ -267,12 +274,20 @@ mod tests {
         assert_eq!(format!("{config:?}"), format!("{:?}", Config::default()));
     }
 
+    /// The largest body that there can be.
+    #[test]
+    fn a_body_has_512_mebibytes_at_most() {
+        assert_eq!(parse(&["--max-body", "512MiB"]).unwrap().max_body, Size(512 << 20));
+    }
+
     /// What is said wrongly is refused by name.
     #[test]
     fn nonsense_is_refused() {
         for (flag, value) in [
             ("--max-wait", "soon"),
             ("--max-body", "1MiBs"),
+            ("--max-body", "536870913"),
+            ("--max-body", "1GiB"),
             ("--workers", "0"),
             ("--max-names", "-1"),
             ("--log", "=,="),
