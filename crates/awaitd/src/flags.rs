@@ -105,7 +105,7 @@ pub(crate) struct Serve {
     )]
     max_waits: usize,
 
-    /// Connections at one time, or as many as open files allow.
+    /// Connections at one time, or three quarters of the open files that the system allows.
     #[arg(
         long,
         env = "AWAITD_MAX_CONNECTIONS",

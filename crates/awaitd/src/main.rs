@@ -37,8 +37,12 @@ const EXIT_JOURNAL: u8 = 74;
 /// What is on the disk cannot be read (`EX_DATAERR`): somebody has to look at it.
 const EXIT_DATA: u8 = 65;
 
-/// Open files besides connections, generously.
-const OTHER_FILES: u64 = 64;
+/// Of the open files that there may be, connections leave one part in so many: the journal has one for
+/// each of its segments…
+const OTHER_FILES_PART: u64 = 4;
+
+/// … and at least so many.
+const OTHER_FILES_MIN: u64 = 64;
 
 /// Why it ended that was not told to.
 enum Failure {
@@ -163,11 +167,20 @@ fn connections(wanted: usize) -> usize {
     // If this fails, what counts is what there is.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    let room = room(files);
     if room < wanted {
-        info!(files, "{room} connections at one time, as the limit on open files allows");
+        info!(
+            files,
+            "{room} connections at one time, as the limit on open files allows: the rest is the journal's"
+        );
     }
     wanted.min(room)
+}
+
+/// How many connections there can be with so many open files.
+fn room(files: u64) -> usize {
+    let others = (files / OTHER_FILES_PART).max(OTHER_FILES_MIN);
+    usize::try_from(files.saturating_sub(others)).unwrap_or(usize::MAX)
 }
 
 impl Failure {
@@ -214,6 +227,14 @@ mod tests {
     use tokio::task::spawn_blocking;
 
     use super::*;
+
+    /// Connections do not take the files that the journal needs.
+    #[test]
+    fn connections_leave_files_to_the_journal() {
+        for (files, connections) in [(20_000, 15_000), (256, 192), (100, 36), (64, 0), (10, 0)] {
+            assert_eq!(room(files), connections, "of {files}");
+        }
+    }
 
     /// What a server ended with is said though a read hangs.
     #[test]
