@@ -118,6 +118,19 @@ async fn where_things_are_kept_is_said() {
     }
 }
 
+/// That there will be fewer connections is said to who asked for more, and to nobody else.
+#[tokio::test]
+async fn fewer_connections_than_asked_for_are_said() {
+    let all = "10000000";
+    for (args, said) in [(&[][..], false), (&["--max-connections", all], true)] {
+        let args = [&["serve", "--memory", "--listen", "127.0.0.1:0"], args].concat();
+        // Fewer than the default, and than what is asked for.
+        let few = ["sh", "-c", r#"ulimit -n 400; exec "$0" "$@""#];
+        let server = Server::under(&few, &args, &[]).expect("the flags are good");
+        assert_eq!(server.log().contains("300 connections"), said, "{}", server.log());
+    }
+}
+
 #[test]
 fn a_port_in_use_is_said_clearly() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("some port is free");

@@ -105,15 +105,18 @@ pub(crate) struct Serve {
     )]
     max_waits: usize,
 
-    /// Connections at one time, or three quarters of the open files that the system allows.
+    /// `None` if nobody asked for so many: that fewer are possible is no news then.
     #[arg(
         long,
         env = "AWAITD_MAX_CONNECTIONS",
-        default_value_t = config().max_connections,
+        help = format!(
+            "Connections at one time, or three quarters of the open files that the system allows [default: {}]",
+            config().max_connections,
+        ),
         value_name = "NUMBER",
         value_parser = at_most(10_000_000)
     )]
-    pub(crate) max_connections: usize,
+    pub(crate) max_connections: Option<usize>,
 
     /// Idempotency keys that are remembered at one time.
     #[arg(
@@ -218,7 +221,7 @@ impl From<&Serve> for Config {
         let mut config = config();
         config.max_wait = flags.max_wait.0;
         config.max_body = flags.max_body.0;
-        config.max_connections = flags.max_connections;
+        config.max_connections = flags.max_connections.unwrap_or(config.max_connections);
         config.metrics_max_names = flags.metrics_max_names;
         config.echo = flags.echo;
         config.limits.waits_max = flags.max_waits;

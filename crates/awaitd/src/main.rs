@@ -22,7 +22,7 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use flags::{Command, Flags, Serve};
 
@@ -80,7 +80,8 @@ fn run(flags: &Serve) -> Result<(), Failure> {
         .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
     let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
-    let mut config = Config { max_connections: connections(flags.max_connections), ..flags.into() };
+    let mut config = Config::from(flags);
+    config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {
         let shutdown = shutdown().map_err(|error| Failure::Start("signals", error))?;
@@ -161,18 +162,18 @@ async fn next((terminate, interrupt): &mut (Signal, Signal)) -> &'static str {
 }
 
 /// As many connections as there may be: each is an open file, of which most systems allow few unless
-/// one asks, and one that cannot be opened is refused without a word.
-fn connections(wanted: usize) -> usize {
+/// one asks, and one that cannot be opened is refused without a word. Whoever asked for more is told.
+fn connections(wanted: usize, asked: bool) -> usize {
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
     // If this fails, what counts is what there is.
     _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = room(files);
     if room < wanted {
-        info!(
-            files,
+        let fewer = format!(
             "{room} connections at one time, as the limit on open files allows: the rest is the journal's"
         );
+        if asked { warn!(files, "{fewer}") } else { debug!(files, "{fewer}") }
     }
     wanted.min(room)
 }
