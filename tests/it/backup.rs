@@ -66,13 +66,18 @@ async fn some_jobs(folder: &str) {
     End::Term.of(server).await;
 }
 
+/// Takes a backup.
+async fn copy(server: &Server, file: &str) {
+    let script = format!("curl -q -f -sS --noproxy '*' $BASE/v1/backup -o {file}");
+    bash(&server.base(), &script).await.well();
+}
+
 /// The segments of a folder, the oldest first.
 fn segments(folder: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).expect("the folder is there");
     let paths = entries.map(|entry| entry.expect("it can be read").path());
-    let mut segments: Vec<_> = paths.filter(|path| path.extension().is_some()).collect();
-    segments.sort();
-    segments
+    let segments: BTreeSet<_> = paths.filter(|path| path.extension().is_some()).collect();
+    segments.into_iter().collect()
 }
 
 /// The names and bytes of all files.
@@ -172,8 +177,7 @@ async fn a_backup_of_a_busy_service_is_restored_elsewhere() {
     let producers = Producers::start(&server);
     producers.until_more(100).await;
     let before = producers.acknowledged();
-    let script = format!("curl -q -f -sS --noproxy '*' $BASE/v1/backup -o {}", scratch.inside("b"));
-    bash(&server.base(), &script).await.well();
+    copy(&server, &scratch.inside("b")).await;
     producers.until_more(50).await;
     let late = client.post("/v1/queues/jobs/get?lease=1h", "").await.expect(200);
     producers.stop().await;
@@ -233,14 +237,12 @@ async fn a_backup_can_be_piped() {
 #[tokio::test]
 async fn what_cannot_be_restored_is_refused() {
     let scratch = Folder::new();
-    let (here, file, target) =
-        (scratch.inside("here"), scratch.inside("b"), scratch.inside("target"));
+    let [here, file, target] = ["here", "b", "target"].map(|name| scratch.inside(name));
     let server = serve(&here);
     for _ in 0..20 {
         server.client().post("/v1/queues/q/jobs", "x".repeat(1_000)).await.expect(201);
     }
-    let script = format!("curl -q -f -sS --noproxy '*' $BASE/v1/backup -o {file}");
-    bash(&server.base(), &script).await.well();
+    copy(&server, &file).await;
     let restore = |target: &str| awaitd(&["restore", &file, "--data-dir", target]);
 
     restore(&here).failed(1, &[&here, "not empty"]);
@@ -263,6 +265,43 @@ async fn what_cannot_be_restored_is_refused() {
 
     fs::write(&file, &whole).expect("there is room");
     restore(&target).well();
+}
+
+/// What a power loss leaves of a restore, wherever it was, is not served, least of all as an empty service;
+/// the same restore is run again, without anything being removed by hand.
+#[tokio::test]
+async fn what_is_left_of_a_restore_is_not_served() {
+    let scratch = Folder::new();
+    let [here, file, target] = ["here", "b", "target"].map(|name| scratch.inside(name));
+    some_jobs(&here).await;
+    let server = serve(&here);
+    copy(&server, &file).await;
+    drop(server);
+    let restore = || awaitd(&["restore", &file, "--data-dir", &target]);
+    let start = || awaitd(&["serve", "--listen", "127.0.0.1:0", "--data-dir", &target]);
+    let staging = Path::new(&target).join("restoring");
+    // Nothing was written yet.
+    fs::create_dir_all(&staging).expect("there is room");
+    start().failed(65, &["broken off"]);
+    restore().well();
+    let whole = segments(&target);
+    // So many were moved up, the newest first, when the power failed.
+    for moved in 0..whole.len() {
+        fs::create_dir(&staging).expect("there is room");
+        for path in &whole[..whole.len() - moved] {
+            let name = path.file_name().expect("it has a name");
+            fs::rename(path, staging.join(name)).expect("it is there");
+        }
+        let left = segments(&target);
+        start().failed(65, &["restore", "broken off", "again", &target]);
+        assert_eq!(segments(&target), left, "it is as it was");
+        restore().well();
+        assert_eq!((segments(&target), staging.exists()), (whole.clone(), false));
+    }
+    // All were moved, and only the folder is left: that is a journal, and no place for another one.
+    fs::create_dir(&staging).expect("there is room");
+    restore().failed(1, &["not empty"]);
+    assert_eq!(drain(&serve(&target).client(), "q").await.len(), 40);
 }
 
 /// A journal that is good, also one whose process was killed in the middle of an append.

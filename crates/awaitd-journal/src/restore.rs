@@ -3,6 +3,8 @@
 //! It is written into a folder of its own inside the one where it will be, read there as a start would
 //! read it, and only then moved up. So the folder may be a mount, and keeps its owner; it is locked all
 //! the time. The newest segment is moved first, and durably: without an older one no start reads it.
+//! What a power loss leaves is no journal: a start refuses it, see [`broken_off`], and the next restore
+//! removes it.
 //!
 //! Whoever used the service after the backup was taken was told numbers that it does not know. A fence
 //! must not be told twice, so lease numbers, job numbers and generations leap ahead before the restored
@@ -18,7 +20,7 @@ use awaitd_primitives::{Counts, Engine, Entry, Limits, Record, Step};
 
 use crate::backup::{BadBackup, Reader};
 use crate::disk::{Disk, DiskFile, Folder};
-use crate::file::{LOCK, lock};
+use crate::file::{LOCK, lock, reading};
 use crate::read::{OpenError, Progress};
 use crate::recover::{self, Options, Recovered};
 use crate::segment;
@@ -83,6 +85,7 @@ pub fn restore(
     // Somebody may have been faster.
     vacant(folder)?;
     let staging = folder.join(STAGING);
+    clear(folder).map_err(|error| RestoreError::Io(folder.into(), error))?;
     let restored = build(from, &staging, segment_bytes, progress).and_then(|restored| {
         let moved = move_up(&staging, &disk);
         moved.map(|()| restored).map_err(|error| RestoreError::Io(folder.into(), error))
@@ -95,7 +98,62 @@ pub fn restore(
     restored
 }
 
-/// Whether the folder is still to be made; an error if there is something in it.
+/// Whether there is something in a folder that a restore left which was broken off, by a power loss for
+/// instance: then there is no journal in it, or not all of one. Nothing is changed.
+pub fn broken_off(folder: &Path) -> Result<bool, OpenError> {
+    let left = || {
+        let left = left(folder)?;
+        // Moved whole, and only the empty folder was not removed any more: that is a journal.
+        Ok(left.is_some_and(|left| !left.staged.is_empty() || left.moved.is_empty()))
+    };
+    let io = |error| OpenError::Io(folder.into(), error);
+    if !left().map_err(io)? {
+        return Ok(false);
+    }
+    // A restore that goes on has the folder, and is named; one that has just ended has left nothing.
+    let _locked = reading(&Folder::at(folder).map_err(io)?)?;
+    left().map_err(io)
+}
+
+/// What is in a folder in which a restore was begun.
+struct Left {
+    /// Numbers of segments that have not been moved up.
+    staged: Vec<u64>,
+    /// Numbers of those that have.
+    moved: Vec<u64>,
+}
+
+impl Left {
+    /// Whether what was moved up is a part of what was to be moved, and not a journal that was used: the
+    /// newest was moved first, and there is more to be moved.
+    fn is_torn(&self) -> bool {
+        let newest = self.moved.iter().max();
+        let twice = self.moved.iter().any(|number| self.staged.contains(number));
+        !self.staged.is_empty() && !twice && newest > self.staged.iter().max()
+    }
+}
+
+/// `None` if no restore was begun, or it came to its end.
+fn left(folder: &Path) -> io::Result<Option<Left>> {
+    let Some(staged) = numbers(&folder.join(STAGING))? else { return Ok(None) };
+    let moved = numbers(folder)?.unwrap_or_default();
+    Ok(Some(Left { staged, moved }))
+}
+
+/// The segments in a folder; `None` if there is no folder.
+fn numbers(folder: &Path) -> io::Result<Option<Vec<u64>>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        entries => entries?,
+    };
+    let mut numbers = Vec::new();
+    for entry in entries {
+        numbers.extend(segment::number(&entry?.file_name().to_string_lossy()));
+    }
+    Ok(Some(numbers))
+}
+
+/// Whether the folder is still to be made; an error if there is something in it that no restore left.
 fn vacant(folder: &Path) -> Result<bool, RestoreError> {
     let io = |error| RestoreError::Io(folder.into(), error);
     let entries = match fs::read_dir(folder) {
@@ -103,11 +161,13 @@ fn vacant(folder: &Path) -> Result<bool, RestoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(true),
         Err(error) => return Err(io(error)),
     };
+    let torn = left(folder).map_err(io)?.is_some_and(|left| left.is_torn());
     for entry in entries {
         let name = entry.map_err(io)?.file_name();
-        if ![LOCK, STAGING, LOST_AND_FOUND].iter().any(|known| name == *known) {
-            let name = name.to_string_lossy().into_owned();
-            return Err(RestoreError::Occupied(folder.into(), name));
+        let name = name.to_string_lossy();
+        let torn = torn && segment::number(&name).is_some();
+        if !torn && ![LOCK, STAGING, LOST_AND_FOUND].contains(&&*name) {
+            return Err(RestoreError::Occupied(folder.into(), name.into_owned()));
         }
     }
     Ok(false)
@@ -121,10 +181,6 @@ fn build(
     mut progress: impl FnMut(Stage),
 ) -> Result<Restored, RestoreError> {
     let io = |error| RestoreError::Io(staging.into(), error);
-    match fs::remove_dir_all(staging) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(io(error)),
-        Ok(()) | Err(_) => {}
-    }
     let disk = Folder::at(staging).map_err(io)?;
     let bytes = unpack(from, &disk, &mut progress)?;
     // No bodies in memory: a queue may be larger than that.
@@ -209,16 +265,23 @@ fn move_up(staging: &Path, disk: &Folder) -> io::Result<()> {
     disk.sync_names()
 }
 
+/// Removes what a restore left. What was moved up goes first, and durably: what is left can be told from
+/// a journal as long as there is something that was not.
+fn clear(folder: &Path) -> io::Result<()> {
+    for number in numbers(folder)?.unwrap_or_default() {
+        fs::remove_file(folder.join(segment::name(number)))?;
+    }
+    File::open(folder)?.sync_all()?;
+    match fs::remove_dir_all(folder.join(STAGING)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Removes what a failure left. The folder was empty before.
 fn clean(folder: &Path, made: bool) -> io::Result<()> {
-    fs::remove_dir_all(folder.join(STAGING))?;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name == LOCK || segment::number(&name).is_some() {
-            fs::remove_file(&path)?;
-        }
-    }
+    clear(folder)?;
+    fs::remove_file(folder.join(LOCK))?;
     if made { fs::remove_dir(folder) } else { Ok(()) }
 }
 
@@ -255,3 +318,24 @@ impl fmt::Display for RestoreError {
 }
 
 impl std::error::Error for RestoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Only what was moved up before the rest is taken for what a restore left: no other journal goes.
+    #[test]
+    fn a_journal_is_not_taken_for_a_part_of_a_restore() {
+        for (staged, moved, torn) in [
+            (&[4, 5][..], &[6, 7][..], true),
+            (&[4, 6], &[5, 7], true),
+            (&[4, 5], &[], false),
+            (&[], &[4, 5], false),
+            (&[4, 5], &[3], false),
+            (&[4, 5], &[1, 2, 3, 4, 5, 6], false),
+        ] {
+            let left = Left { staged: staged.to_vec(), moved: moved.to_vec() };
+            assert_eq!(left.is_torn(), torn, "{staged:?} {moved:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use awaitd_journal::read::{OpenError, Progress};
 use awaitd_journal::recover::Options;
+use awaitd_journal::restore::broken_off;
 use awaitd_journal::segment::SEGMENT_BYTES;
 use awaitd_journal::{FileJournal, file::Opened};
 use awaitd_server::Clock;
@@ -46,8 +47,11 @@ pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> 
         }
     };
     let folder = &flags.data_dir;
-    let opened = FileJournal::open(folder, &options, progress)
-        .map_err(|error| Failure::Journal(folder.clone(), error))?;
+    let unusable = |error| Failure::Journal(folder.clone(), error);
+    if broken_off(folder).map_err(unusable)? {
+        return Err(Failure::BrokenOff(folder.clone()));
+    }
+    let opened = FileJournal::open(folder, &options, progress).map_err(unusable)?;
     let took = watch.now().since(awaitd_server::Time::ZERO);
     tell(&opened, flags, took);
     let tied = opened.state.tied();

@@ -52,6 +52,8 @@ enum Failure {
     Start(&'static str, io::Error),
     /// The journal cannot be opened.
     Journal(PathBuf, OpenError),
+    /// A restore into this folder did not come to its end.
+    BrokenOff(PathBuf),
     /// The wall clock is so far ahead.
     Jump(Duration),
     /// The server ended.
@@ -195,7 +197,7 @@ impl Failure {
             Self::Journal(_, OpenError::Io(..)) | Self::Serve(ServeError::Journal(_)) => {
                 ExitCode::from(EXIT_JOURNAL)
             }
-            Self::Journal(..) => ExitCode::from(EXIT_DATA),
+            Self::Journal(..) | Self::BrokenOff(_) => ExitCode::from(EXIT_DATA),
         }
     }
 }
@@ -207,6 +209,15 @@ impl fmt::Display for Failure {
             Self::Start(what, error) => write!(out, "failed to get {what}: {error}"),
             Self::Journal(folder, error) => {
                 write!(out, "{error}; {}", data::advice(error, folder))
+            }
+            Self::BrokenOff(folder) => {
+                let folder = folder.display();
+                write!(
+                    out,
+                    "a restore into {folder} was broken off, and what it left is no journal; nothing was \
+                     changed. Run it again: `awaitd restore FILE --data-dir {folder}`. To begin with \
+                     nothing instead, remove what is in that folder first"
+                )
             }
             Self::Jump(gap) => write!(
                 out,
