@@ -77,9 +77,10 @@ async fn put_later(client: &Client, delay: &str) -> Instant {
     asked
 }
 
-/// The next job that is due. One whose delay is never over is not waited for for ever.
+/// The next job that is due, for good. One whose delay is never over is not waited for for ever.
 async fn next(client: &Client) -> Heard {
-    client.post("/v1/queues/later/get?wait=30s&empty=408", "").await.expect(200)
+    let path = "/v1/queues/later/get?wait=30s&empty=408&ack=true";
+    client.post(path, "").await.expect(200)
 }
 
 #[tokio::test]

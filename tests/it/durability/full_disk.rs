@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
+use std::time::Duration;
 
 use awaitd_tests::{Client, Data, End, Heard, Mounted, until};
 
@@ -12,12 +13,12 @@ const BODY: usize = 1_000_000;
 /// A directory that is a small file system of its own.
 fn small() -> Option<(Data, Mounted)> {
     // Segments as people have them.
-    of_size("96m", "16MiB")
+    of_size("96m", &[])
 }
 
-fn of_size(size: &str, segments: &'static str) -> Option<(Data, Mounted)> {
+fn of_size(size: &str, variables: &[(&'static str, &'static str)]) -> Option<(Data, Mounted)> {
     let mut data = Data::new();
-    data.variables = vec![("AWAITD_SEGMENT_SIZE", segments)];
+    data.variables = variables.to_vec();
     fs::create_dir(data.dir()).expect("a folder can be made");
     let mounted = Mounted::new(data.dir(), size)?;
     Some((data, mounted))
@@ -156,7 +157,7 @@ async fn a_server_starts_on_a_full_disk() {
     }
 }
 
-/// An append that is larger than a segment needs room that nobody has set aside before.
+/// What is larger than a segment mostly is needs room too that was set aside before.
 #[tokio::test]
 async fn what_is_larger_than_a_segment_is_refused_too() {
     let Some((data, _mounted)) = small() else { return };
@@ -170,11 +171,42 @@ async fn what_is_larger_than_a_segment_is_refused_too() {
     until_there_is_room(&client, bytes).await;
 }
 
+/// Puts that come together share an append, which must not need more room than was set aside.
+#[tokio::test]
+async fn many_puts_at_once_are_refused_too() {
+    let Some((data, _mounted)) = small() else { return };
+    let server = data.start(&[]);
+    // Where nobody has room, nobody may be kept waiting for it either.
+    let story = tokio::time::timeout(Duration::from_secs(50), many_puts(server.client()));
+    story.await.expect("everybody is answered");
+}
+
+async fn many_puts(client: Client) {
+    let held = Held::before(&client).await;
+    client.put("/v1/queues/q", r#"{"maxsize": 0}"#).await.expect(201);
+    let (mut told, mut refused) = (0, 0);
+    while refused == 0 {
+        let put = || client.post("/v1/queues/q/jobs", vec![b'x'; BODY]).attempt();
+        for heard in [(); 40].map(|()| tokio::spawn(put())) {
+            let heard = heard.await.expect("no panic").expect("the server is there");
+            if heard.status == 201 {
+                told += 1;
+            } else {
+                heard.refused(503, "disk_full");
+                refused += 1;
+            }
+        }
+    }
+    held.after(&client).await;
+    assert_eq!(consume(&client, "q").await, told);
+    until_there_is_room(&client, BODY).await;
+}
+
 /// Whoever gives jobs back again and again, and says why at length, makes no room, and must not take
 /// what others need to make some.
 #[tokio::test]
 async fn what_was_set_aside_is_not_used_up_by_those_who_fail() {
-    let Some((data, _mounted)) = of_size("8m", "1MiB") else { return };
+    let Some((data, _mounted)) = of_size("8m", &[("AWAITD_SEGMENT_SIZE", "1MiB")]) else { return };
     let server = data.start(&[]);
     let client = server.client();
     client.post("/v1/queues/failing/jobs", "x").await.expect(201);
