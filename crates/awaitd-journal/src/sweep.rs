@@ -31,6 +31,8 @@ pub type Candidate = (Part, Option<Body>);
 pub struct Slice {
     /// What the segment tells of. It may have gone since.
     pub candidates: Vec<Candidate>,
+    /// How many bytes it has.
+    pub bytes: u64,
     /// Nothing is left: once all is copied, a history may begin with this segment.
     pub end: Option<u64>,
 }
@@ -55,6 +57,7 @@ impl<F: DiskFile> Sweep<F> {
             at += frame.bytes;
             self.offset += frame.bytes as u64;
         }
+        slice.bytes = at as u64;
         if at == 0 && self.offset < self.segment.used {
             let what = format!(
                 "failed to read what is to be copied: segment {} is damaged at byte {}",

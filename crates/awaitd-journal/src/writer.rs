@@ -99,7 +99,7 @@ impl<D: Disk> Writer<D> {
     ) -> io::Result<JoinHandle<()>> {
         let (errands, errand) = channel();
         let (made, segments) = channel();
-        let (wanted, removed) = (VecDeque::new(), VecDeque::new());
+        let (wanted, removed, broken) = (VecDeque::new(), VecDeque::new(), false);
         let helper = Helper {
             disk: disk.clone(),
             key: log.key,
@@ -107,6 +107,7 @@ impl<D: Disk> Writer<D> {
             shared: Arc::clone(shared),
             wanted,
             removed,
+            broken,
         };
         let next = log.active().number + 1;
         let there = spares.len() as u64;
@@ -205,6 +206,8 @@ struct Helper<D: Disk> {
     wanted: VecDeque<u64>,
     /// The segments that are to be removed, the oldest first.
     removed: VecDeque<u64>,
+    /// The disk has failed, and the writer has heard of it or will.
+    broken: bool,
 }
 
 impl<D: Disk> Helper<D> {
@@ -223,6 +226,9 @@ impl<D: Disk> Helper<D> {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.remove();
+            if self.broken {
+                self.wanted.clear();
+            }
             while let Some(number) = self.wanted.front().copied()
                 && self.make(number)
             {
@@ -231,16 +237,19 @@ impl<D: Disk> Helper<D> {
         }
     }
 
-    /// Whether it was made, or never will be. Too many open files pass as a full disk does.
-    fn make(&self, number: u64) -> bool {
+    /// Whether it was made. Too many open files pass as a full disk does; after any other error none is
+    /// made any more, or there would be a gap.
+    fn make(&mut self, number: u64) -> bool {
         match segment::make(&self.disk, number, self.key, self.shared.segment_bytes) {
             Err(error) if is_passing(&error) && !self.shared.ending.load(Ordering::Relaxed) => {
                 self.shared.low.store(true, Ordering::Relaxed);
                 false
             }
             made => {
+                let whole = made.is_ok();
+                self.broken |= !whole;
                 self.hand_over(made);
-                true
+                whole
             }
         }
     }

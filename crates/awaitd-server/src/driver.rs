@@ -27,9 +27,6 @@ use crate::space::{Event, Space};
 /// enough to let the connections speak in between.
 const TURN_MESSAGES_MAX: usize = 1_024;
 
-/// The same while the journal takes more room than it should.
-const TURN_MESSAGES_LATE: usize = 64;
-
 /// A wall clock that goes otherwise than the monotonic one by so much has been set.
 const DRIFT_MAX: Duration = Duration::from_secs(1);
 
@@ -176,7 +173,7 @@ impl<J: Journal> Driver<J> {
     /// Whether there is room for what would be judged. If not, time stands still as well: a renewal
     /// may lie in the inbox.
     fn may_judge(&self) -> bool {
-        !self.outbox.is_full() && self.space.allows_a_turn()
+        !self.outbox.is_full() && self.space.credit() != Some(0)
     }
 
     /// An append is durable: those who waited for it are told, and what it was for goes on.
@@ -206,6 +203,7 @@ impl<J: Journal> Driver<J> {
         self.note_time_of_day();
         loop {
             let Step { entries, replies, .. } = mem::take(&mut self.step);
+            self.space.spend(self.outbox.weigh(&entries));
             let ready = self.outbox.take(entries, replies, self.durable);
             self.leave(&[], ready);
             if self.may_hold_back() {
@@ -261,17 +259,18 @@ impl<J: Journal> Driver<J> {
         if !self.may_judge() {
             return;
         }
-        self.space.turn();
         self.mind_the_room();
         self.behind = true;
-        let late = self.space.is_late();
-        for _ in 0..if late { TURN_MESSAGES_LATE } else { TURN_MESSAGES_MAX } {
+        let credit = self.space.credit();
+        for _ in 0..TURN_MESSAGES_MAX {
             let Some(message) = self.held.take().or_else(|| self.inbox.try_recv().ok()) else {
                 self.behind = !self.advance(self.clock.now());
                 return;
             };
             self.held = self.take(message);
-            if self.held.is_some() || self.outbox.would_be_full(&self.step.entries) {
+            let judged = self.outbox.weigh(&self.step.entries);
+            if self.held.is_some() || self.outbox.is_full() || credit.is_some_and(|it| judged >= it)
+            {
                 return;
             }
         }

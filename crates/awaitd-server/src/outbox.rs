@@ -60,8 +60,8 @@ impl<J: Journal> Outbox<J> {
         replies: Vec<Reply>,
         durable: Position,
     ) -> Vec<Reply> {
+        self.next_bytes += self.weigh(&entries);
         self.judged = (0, 0);
-        self.next_bytes += entries.iter().map(bytes).sum::<usize>();
         if self.next.is_empty() {
             self.next = entries;
         } else {
@@ -117,13 +117,13 @@ impl<J: Journal> Outbox<J> {
         (self.end, mem::take(&mut self.waiting))
     }
 
-    /// The same, if these were judged as well.
-    pub(crate) fn would_be_full(&mut self, judged: &[Entry]) -> bool {
+    /// About how many bytes a turn has judged so far, which count as unsynced from now on.
+    pub(crate) fn weigh(&mut self, judged: &[Entry]) -> usize {
         // Each is looked at once.
         let seen = self.judged.0.min(judged.len());
         self.judged.1 += judged[seen..].iter().map(bytes).sum::<usize>();
         self.judged.0 = judged.len();
-        self.flying_bytes + self.next_bytes + self.judged.1 >= UNSYNCED_BYTES_MAX
+        self.judged.1
     }
 
     /// There are entries for which nobody waits, and none for which somebody does.
@@ -140,7 +140,7 @@ impl<J: Journal> Outbox<J> {
 
     /// Nothing more may be judged before something is durable.
     pub(crate) fn is_full(&self) -> bool {
-        self.flying_bytes + self.next_bytes >= UNSYNCED_BYTES_MAX
+        self.flying_bytes + self.next_bytes + self.judged.1 >= UNSYNCED_BYTES_MAX
     }
 }
 

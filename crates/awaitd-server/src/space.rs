@@ -7,14 +7,17 @@ use awaitd_journal::{Journal, JournalError, Slice, Sweep, Trimming, Usage};
 use awaitd_primitives::{Engine, Position, Room, Step};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+/// What was not spent is not saved up.
+const CREDIT_MAX: i64 = 256 * 1024;
+
 /// How far this is with the oldest part.
 #[derive(Debug, Default)]
 pub(crate) struct Space {
     stage: Stage,
     /// The parts take more than they should, by the last look.
     late: bool,
-    /// A slice has been read since the loop's last turn.
-    read: bool,
+    /// So many bytes may be judged while this is late: a part of those that were swept.
+    credit: i64,
     /// Bytes that were appended since the last pass, but for copies.
     fresh: u64,
     /// With hardly any room left, everything up to this segment is swept once, whatever lives of it:
@@ -55,25 +58,23 @@ impl Space {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// The parts take more than they should, so the loop should not add much to them.
-    pub(crate) fn is_late(&self) -> bool {
-        self.late
+    /// How many bytes may be judged now; `None`: any number. While the parts take more than they should,
+    /// it is a quarter of what is swept: half of that and more is dead, so they become less.
+    pub(crate) fn credit(&self) -> Option<usize> {
+        let late = self.late && !matches!(self.stage, Stage::Idle);
+        late.then(|| usize::try_from(self.credit).unwrap_or(0))
     }
 
-    /// Whether the loop may take a turn: while this is late, one after each slice, so that the parts
-    /// become less faster than they become more.
-    pub(crate) fn allows_a_turn(&self) -> bool {
-        !self.late || self.read || !matches!(self.stage, Stage::Reading(_))
+    /// So many bytes were judged.
+    pub(crate) fn spend(&mut self, bytes: usize) {
+        if self.late {
+            self.credit -= i64::try_from(bytes).unwrap_or(i64::MAX);
+        }
     }
 
     /// So many bytes were appended that are no copies.
     pub(crate) fn appended(&mut self, bytes: u64) {
         self.fresh += bytes;
-    }
-
-    /// The loop takes a turn.
-    pub(crate) fn turn(&mut self) {
-        self.read = false;
     }
 
     /// Until a slice has been read or a part has gone; for ever if neither is on its way.
@@ -99,8 +100,8 @@ impl Space {
         engine: &mut Engine,
         step: &mut Step,
     ) -> Result<(), JournalError> {
-        let Slice { candidates, end } = slice?;
-        self.read = true;
+        let Slice { candidates, bytes, end } = slice?;
+        self.credit = (self.credit + i64::try_from(bytes / 4).unwrap_or(0)).min(CREDIT_MAX);
         for (part, body) in &candidates {
             engine.copy(part, body.as_ref(), step);
         }
@@ -137,10 +138,11 @@ impl Space {
             },
             other => other,
         };
-        // The bound is four segments: the active one and those that are made in advance are three.
+        // Beside what lives, twice, there may be four segments. The active one and those that are made
+        // in advance are three; copies of a part that has not gone yet are one.
         self.late = usage.is_some_and(|usage| {
-            let taken = usage.closed_bytes + usage.active_bytes;
-            taken > 2 * engine.state().live_bytes() + usage.segment_bytes * 3 / 2
+            let taken = usage.closed_bytes + usage.active_bytes + usage.segment_bytes;
+            taken > 2 * engine.state().live_bytes()
         });
     }
 
@@ -150,7 +152,7 @@ impl Space {
         let live = engine.state().live_bytes();
         if room == Room::Enough {
             self.pass = None;
-            return usage.closed_bytes > 2 * live;
+            return usage.closed_bytes + usage.segment_bytes > 2 * live;
         }
         let (oldest, active) = usage.numbers;
         self.pass = self.pass.filter(|last| oldest <= *last);

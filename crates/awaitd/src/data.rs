@@ -57,6 +57,10 @@ pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> 
     let tied = opened.state.tied();
     let clock = Clock::going_on(opened.last, tied, flags.max_clock_jump.0)
         .map_err(|Jump(gap)| Failure::Jump(gap))?;
+    if opened.read.entries > 0 {
+        let away = clock.now().since(opened.last).as_secs();
+        info!(seconds = away, "goes on where the journal left off, {away} s later by the clock");
+    }
     Ok((opened, clock, took))
 }
 

@@ -97,7 +97,9 @@ fn run(flags: &Serve) -> Result<(), Failure> {
             }
         };
         greet(address, flags);
-        server.serve(listener, shutdown).await.map_err(Failure::Serve)
+        server.serve(listener, shutdown).await.map_err(Failure::Serve)?;
+        info!("ended in order");
+        Ok(())
     })
 }
 

@@ -153,25 +153,14 @@ async fn a_body_that_cannot_be_read_is_not_handed_out() {
     let segment = data.segments().remove(0);
     let whole = fs::read(&segment).expect("it is there");
     let mut damaged = whole.clone();
-    for body in &bodies {
-        let at = whole.windows(100).position(|window| window == &body.as_bytes()[..100]);
-        damaged[at.expect("it was written") + 5_000] ^= 1;
-    }
+    let at = whole.windows(100).position(|window| window == &bodies[0].as_bytes()[..100]);
+    damaged[at.expect("it was written") + 5_000] ^= 1;
     let write = |bytes: &[u8]| {
         let file = fs::OpenOptions::new().write(true).open(&segment).expect("it is there");
         file.write_all_at(bytes, 0).expect("it can be written");
     };
     write(&damaged[..40_000]);
-    // Whatever was small enough to stay in memory is as it was.
-    let heard = loop {
-        let heard = client.post("/v1/queues/q/get", "").attempt().await;
-        match heard {
-            Some(heard) if heard.status == 200 => {
-                assert!(bodies.contains(&heard.text().to_owned()));
-            }
-            heard => break heard,
-        }
-    };
+    let heard = client.post("/v1/queues/q/get", "").attempt().await;
     assert!(heard.as_ref().is_none_or(|heard| heard.status >= 500), "{heard:?}");
     is_broken(&mut server).await;
     assert_eq!(data.refused(&[]).code, Some(65));

@@ -160,7 +160,7 @@ async fn a_server_starts_on_a_full_disk() {
 /// What is larger than a segment mostly is needs room too that was set aside before.
 #[tokio::test]
 async fn what_is_larger_than_a_segment_is_refused_too() {
-    let Some((data, _mounted)) = small() else { return };
+    let Some((data, _mounted)) = of_size("160m", &[]) else { return };
     let server = data.start(&["--max-body", "32MiB"]);
     let client = server.client();
     let held = Held::before(&client).await;

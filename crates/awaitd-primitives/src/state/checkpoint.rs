@@ -11,10 +11,10 @@ use crate::state::jobs::Place;
 use crate::state::remembered::KeyOf;
 
 /// What a queue, an event, a lock or a key takes in the journal beside names and values, at most.
-const RECORD_BYTES: u64 = 128;
+const RECORD_BYTES: u64 = 72;
 
 /// What a lease adds to the copy of what it holds, at most.
-const LEASE_BYTES: u64 = 64;
+const LEASE_BYTES: u64 = 48;
 
 impl State {
     /// A copy of what a part of the history is about, as it is now; `None` if it has gone.

@@ -46,7 +46,7 @@ impl Job {
 }
 
 /// What a job takes in the journal beside body, content type, error and its queue's name, at most.
-const RECORD_BYTES: usize = 96;
+const RECORD_BYTES: usize = 64;
 
 /// Sums over jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
