@@ -81,14 +81,10 @@ fn segments(folder: &str) -> Vec<PathBuf> {
 }
 
 /// The names and bytes of all files.
-fn everything(folder: &str) -> Vec<(PathBuf, Vec<u8>)> {
+fn everything(folder: &str) -> BTreeSet<(PathBuf, Vec<u8>)> {
     let entries = fs::read_dir(folder).expect("the folder is there");
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("it can be read").path())
-        .map(|path| (path.clone(), fs::read(path).expect("it can be read")))
-        .collect();
-    files.sort();
-    files
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    paths.map(|path| (path.clone(), fs::read(path).expect("it can be read"))).collect()
 }
 
 fn flip(path: impl AsRef<Path>, at: usize) {

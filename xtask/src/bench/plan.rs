@@ -73,7 +73,8 @@ impl Plan {
             .and_then(|rest| rest.split_whitespace().next())
             .and_then(|soft| soft.parse::<usize>().ok())
             .unwrap_or(usize::MAX); // "unlimited"
-        let fits = allowed.saturating_sub(OTHERS);
+        // The server leaves a quarter of them to its journal.
+        let fits = (allowed - allowed / 4).saturating_sub(OTHERS);
         if fits < self.parked {
             eprintln!(
                 "only {fits} gets are parked, not {}: `ulimit -n` allows {allowed} open files",

@@ -119,7 +119,7 @@ impl Page {
             ),
             (
                 "awaitd_journal_segments",
-                "Segments, with the one that is made in advance.",
+                "Segments, with those that are made in advance.",
                 usage.segments as f64,
             ),
             (
