@@ -174,7 +174,7 @@ impl Run {
 }
 
 /// Histories for each rule that is taken out: enough for the rarest to be noticed.
-const SHARPNESS_HISTORIES: u64 = 3_000;
+const SHARPNESS_HISTORIES: u64 = 1_000;
 
 /// Everything that cargo builds and that this command brings lies here.
 fn target() -> PathBuf {

@@ -7,15 +7,20 @@ use awaitd_journal::{Journal, JournalError, Slice, Sweep, Trimming, Usage};
 use awaitd_primitives::{Engine, Position, Room, Step};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-/// What was not spent is not saved up.
-const CREDIT_MAX: i64 = 256 * 1024;
+/// What was not spent is saved up to here: enough for what most servers do meanwhile…
+const CREDIT_MAX: i64 = 1024 * 1024;
+
+/// … but not above the bound.
+const CREDIT_MAX_ABOVE: i64 = 256 * 1024;
 
 /// How far this is with the oldest part.
 #[derive(Debug, Default)]
 pub(crate) struct Space {
     stage: Stage,
-    /// The parts take more than they should, by the last look.
+    /// The parts take nearly as much as they may, by the last look.
     late: bool,
+    /// They take what they may.
+    above: bool,
     /// So many bytes may be judged while this is late: a part of those that were swept.
     credit: i64,
     /// Bytes that were appended since the last pass, but for copies.
@@ -58,8 +63,9 @@ impl Space {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// How many bytes may be judged now; `None`: any number. While the parts take more than they should,
-    /// it is a quarter of what is swept: half of that and more is dead, so they become less.
+    /// How many bytes may be judged now; `None`: any number. While the parts take nearly what they may,
+    /// it is half of what is swept, and above that a quarter: at least half of that is dead, so they
+    /// become less.
     pub(crate) fn credit(&self) -> Option<usize> {
         let late = self.late && !matches!(self.stage, Stage::Idle);
         late.then(|| usize::try_from(self.credit).unwrap_or(0))
@@ -101,7 +107,8 @@ impl Space {
         step: &mut Step,
     ) -> Result<(), JournalError> {
         let Slice { candidates, bytes, end } = slice?;
-        self.credit = (self.credit + i64::try_from(bytes / 4).unwrap_or(0)).min(CREDIT_MAX);
+        let (part, most) = if self.above { (4, CREDIT_MAX_ABOVE) } else { (2, CREDIT_MAX) };
+        self.credit = (self.credit + i64::try_from(bytes / part).unwrap_or(0)).min(most);
         for (part, body) in &candidates {
             engine.copy(part, body.as_ref(), step);
         }
@@ -140,10 +147,10 @@ impl Space {
         };
         // Beside what lives, twice, there may be four segments. The active one and those that are made
         // in advance are three; copies of a part that has not gone yet are one.
-        self.late = usage.is_some_and(|usage| {
-            let taken = usage.closed_bytes + usage.active_bytes + usage.segment_bytes;
-            taken > 2 * engine.state().live_bytes()
-        });
+        let (taken, segment) = usage
+            .map_or((0, 0), |usage| (usage.closed_bytes + usage.active_bytes, usage.segment_bytes));
+        let may = 2 * engine.state().live_bytes();
+        (self.late, self.above) = (taken + segment > may, taken > may);
     }
 
     /// Whether the closed parts take more than they may, and the oldest can go: with little room only
