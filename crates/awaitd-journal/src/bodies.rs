@@ -2,7 +2,7 @@
 
 use std::io;
 
-use awaitd_primitives::{Body, Copied, JobId, Record};
+use awaitd_primitives::{Body, JobId, Record};
 
 use crate::JournalError;
 use crate::disk::DiskFile;
@@ -61,17 +61,7 @@ impl<F: DiskFile> Fetch<F> {
 
     fn find(&self, bytes: &[u8]) -> Option<Body> {
         let entry = frame::entry(frame::read(bytes, self.segment.home, self.offset)?.payload?)?;
-        entry.records.into_iter().find_map(|record| self.of(record))
-    }
-
-    fn of(&self, record: Record) -> Option<Body> {
-        match record {
-            Record::Placed { job, payload, .. } if job == self.job => Some(payload.body),
-            Record::Copied(copied) => match *copied {
-                Copied::Job { job, payload, .. } if job == self.job => Some(payload.body),
-                _ => None,
-            },
-            _ => None,
-        }
+        let mut jobs = entry.records.iter().filter_map(Record::job);
+        jobs.find(|it| it.job == self.job).map(|it| it.payload.body.clone())
     }
 }

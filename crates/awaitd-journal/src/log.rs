@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 
-use awaitd_primitives::{Copied, Entry, Record, Stored, Written};
+use awaitd_primitives::{Entry, JobOf, Record, Stored, Written};
 
 use crate::disk::{Disk, DiskFile};
-use crate::frame::{self, HEAD, Head, Home, Key};
+use crate::frame::{self, HEAD, Key};
 use crate::segment::Segment;
 
 /// Where the next segment comes from, by its number.
@@ -56,9 +56,9 @@ impl<D: Disk> Log<D> {
     pub fn seal(&mut self) -> io::Result<()> {
         self.guarded(|log| {
             let append = log.append;
-            let (number, base) = log.room_for(frame::FRAME_HEAD as u64)?;
+            log.room_for(frame::FRAME_HEAD as u64)?;
+            let (home, base) = (log.active().home, log.active().used);
             log.buffer.clear();
-            let home = log.home(number);
             frame::write_seal(&mut log.buffer, home, base, append);
             log.write()
         })
@@ -72,11 +72,6 @@ impl<D: Disk> Log<D> {
     /// All segments, from the oldest to the one that is written to.
     pub fn segments(&self) -> impl Iterator<Item = &Segment<D::File>> {
         self.segments.iter()
-    }
-
-    /// Bytes of the segments that are written no more.
-    pub fn closed_bytes(&self) -> u64 {
-        self.segments.iter().rev().skip(1).map(|segment| segment.size).sum()
     }
 
     /// Lets go of all segments before this one; who they were.
@@ -104,20 +99,17 @@ impl<D: Disk> Log<D> {
         }
         let mut written = Vec::new();
         // The place is part of the checksums, so a second try is for the few that do not fit.
-        let mut place = (self.active().number, self.active().used);
         loop {
             written.clear();
-            let copied_bytes = self.encode(entries, place, track.then_some(&mut written));
+            let copied_bytes = self.encode(entries, track.then_some(&mut written));
             let bytes = self.buffer.len() as u64;
             if bytes + HEAD as u64 > self.size && entries.len() > 1 {
                 return self.append_in_two(entries, track);
             }
-            let found = self.room_for(bytes)?;
-            if found == place {
+            if !self.room_for(bytes)? {
                 self.write()?;
                 return Ok(Outcome { bytes, copied_bytes, written });
             }
-            place = found;
         }
     }
 
@@ -133,13 +125,10 @@ impl<D: Disk> Log<D> {
         Ok(outcome)
     }
 
-    fn encode(
-        &mut self,
-        entries: &[Entry],
-        (number, base): (u64, u64),
-        mut written: Option<&mut Vec<Written>>,
-    ) -> u64 {
-        let (mut copied_bytes, home) = (0, self.home(number));
+    /// Encodes entries as they would lie at the end of the active segment.
+    fn encode(&mut self, entries: &[Entry], mut written: Option<&mut Vec<Written>>) -> u64 {
+        let Segment { number, home, used: base, .. } = *self.active();
+        let mut copied_bytes = 0;
         let mut bytes = mem::take(&mut self.buffer);
         bytes.clear();
         let mut start = 0;
@@ -159,18 +148,14 @@ impl<D: Disk> Log<D> {
         copied_bytes
     }
 
-    /// For the frames of this segment.
-    fn home(&self, number: u64) -> Home {
-        Head { number, key: self.key }.home()
-    }
-
-    /// A place for so many bytes: the segment and the offset in it.
-    fn room_for(&mut self, bytes: u64) -> io::Result<(u64, u64)> {
+    /// Makes room for so many bytes in the active segment; `true`: that is another one now.
+    fn room_for(&mut self, bytes: u64) -> io::Result<bool> {
         let active = self.active();
         // One that is empty stays, or a start would find nothing where it looks for something.
-        if active.used + bytes > active.size && active.used > HEAD as u64 {
-            let next = active.number + 1;
-            let segment = (self.source)(next)?;
+        let next = active.used + bytes > active.size && active.used > HEAD as u64;
+        if next {
+            let number = active.number + 1;
+            let segment = (self.source)(number)?;
             self.segments.push_back(segment);
         }
         let size = self.size.max(HEAD as u64 + bytes);
@@ -179,7 +164,7 @@ impl<D: Disk> Log<D> {
             active.file.grow(size)?;
             active.size = size;
         }
-        Ok((active.number, active.used))
+        Ok(next)
     }
 
     fn write(&mut self) -> io::Result<()> {
@@ -206,17 +191,8 @@ pub fn place(address: u64) -> (u64, u64) {
 
 /// Where the body of a record's job is, if it has one.
 pub(crate) fn body(record: &Record, at: u64) -> Option<Written> {
-    let (queue, job, ready_at, payload, copied) = match record {
-        Record::Placed { queue, job, ready_at, payload } => (queue, job, ready_at, payload, false),
-        Record::Copied(copied) => match &**copied {
-            Copied::Job { queue, job, ready_at, payload, .. } => {
-                (queue, job, ready_at, payload, true)
-            }
-            _ => return None,
-        },
-        _ => return None,
-    };
+    let JobOf { queue, job, ready_at, payload, copied } = record.job()?;
     let bytes = u32::try_from(payload.body.len()).ok()?;
     let stored = Stored { at, bytes };
-    Some(Written { queue: queue.clone(), job: *job, ready_at: *ready_at, stored, copied })
+    Some(Written { queue: queue.clone(), job, ready_at, stored, copied })
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 
-use awaitd_primitives::{Body, Copied, Entry, Record, State, Time};
+use awaitd_primitives::{Body, Entry, Record, State, Time};
 
 use crate::disk::{Disk, DiskFile};
 use crate::frame::{HEAD, Key};
@@ -178,14 +178,7 @@ impl Replay {
         if self.state.bytes_here() + u64::from(written.stored.bytes) <= self.budget {
             return;
         }
-        let payload = match record {
-            Record::Placed { payload, .. } => payload,
-            Record::Copied(copied) => match &mut **copied {
-                Copied::Job { payload, .. } => payload,
-                _ => return,
-            },
-            _ => return,
-        };
+        let payload = record.payload_mut().expect("a record with a body has a payload");
         payload.body = Body::Stored(Box::new(written.stored));
     }
 

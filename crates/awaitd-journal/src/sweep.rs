@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use awaitd_primitives::{Body, Copied, LeaseId, Part, Record, Thing};
+use awaitd_primitives::{Body, Copied, JobOf, LeaseId, Part, Record, Thing};
 
 use crate::JournalError;
 use crate::disk::DiskFile;
@@ -95,15 +95,14 @@ impl<F: DiskFile> Sweep<F> {
     /// Only what begins something names a part: whatever else is told of it came later, and was
     /// copied with it if its beginning was swept before.
     fn note(&mut self, record: &Record, candidates: &mut Vec<Candidate>) {
+        if let Some(JobOf { queue, job, ready_at, payload, .. }) = record.job() {
+            let part = Part::Job { queue: queue.clone(), job, ready_at };
+            return candidates.push((part, Some(payload.body.clone())));
+        }
         let part = match record {
             Record::Configured { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
             Record::Made { thing } => Part::Thing(thing.clone()),
             Record::Set { event, .. } => Part::Thing(Thing::Event(event.clone())),
-            Record::Placed { queue, job, ready_at, payload } => {
-                let (queue, job, ready_at) = (queue.clone(), *job, *ready_at);
-                let body = Some(payload.body.clone());
-                return candidates.push((Part::Job { queue, job, ready_at }, body));
-            }
             Record::Remembered { thing, key, .. } => {
                 Part::Key { thing: thing.clone(), key: key.clone() }
             }
@@ -112,15 +111,11 @@ impl<F: DiskFile> Sweep<F> {
                 Copied::Queue { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
                 Copied::Event { event, .. } => Part::Thing(Thing::Event(event.clone())),
                 Copied::Lock { lock, .. } => Part::Thing(Thing::Lock(lock.clone())),
-                Copied::Job { queue, job, ready_at, payload, .. } => {
-                    let (queue, job, ready_at) = (queue.clone(), *job, *ready_at);
-                    let body = Some(payload.body.clone());
-                    return candidates.push((Part::Job { queue, job, ready_at }, body));
-                }
                 Copied::Fates { chunk, .. } => return self.fate(chunk * FATES),
-                Copied::Late { .. } => return,
+                Copied::Job { .. } | Copied::Late { .. } => return,
             },
-            Record::Deleted { .. }
+            Record::Placed { .. }
+            | Record::Deleted { .. }
             | Record::Forgotten { .. }
             | Record::Extended { .. }
             | Record::Graced { .. }

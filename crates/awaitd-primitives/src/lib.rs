@@ -22,7 +22,7 @@ pub use messages::{
         Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig, Ticket,
     },
     name::{BadName, Name, Thing},
-    record::{Entry, Held, Outcome, Record, Remembrance, Then},
+    record::{Entry, Held, JobOf, Outcome, Record, Remembrance, Then},
     time::Time,
 };
 pub use state::{State, Trash};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use awaitd_journal::segment::SEGMENT_BYTES_MIN;
 use awaitd_server::Config;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -201,7 +202,7 @@ impl Flags {
 /// A size that holds entries, and whose offsets fit into the journal's addresses.
 fn segment_size(text: &str) -> Result<Size, &'static str> {
     let size: Size = text.parse()?;
-    let fits = (4 << 10..=1 << 30).contains(&size.0);
+    let fits = (SEGMENT_BYTES_MIN..=1 << 30).contains(&(size.0 as u64));
     if fits { Ok(size) } else { Err("4KiB to 1GiB are possible") }
 }
 

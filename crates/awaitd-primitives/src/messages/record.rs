@@ -117,6 +117,52 @@ pub enum Remembrance {
     Withdrawn,
 }
 
+/// A job as a record tells it: one that was put, or was copied.
+#[derive(Clone, Copy, Debug)]
+pub struct JobOf<'a> {
+    /// Of which queue.
+    pub queue: &'a Name,
+    /// Which one.
+    pub job: JobId,
+    /// Its place.
+    pub ready_at: Time,
+    /// What was put.
+    pub payload: &'a Payload,
+    /// It was written before.
+    pub copied: bool,
+}
+
+impl Record {
+    /// The job with its payload, if it tells of one.
+    pub fn job(&self) -> Option<JobOf<'_>> {
+        let (queue, job, ready_at, payload, copied) = match self {
+            Self::Placed { queue, job, ready_at, payload } => {
+                (queue, *job, *ready_at, payload, false)
+            }
+            Self::Copied(copied) => match &**copied {
+                Copied::Job { queue, job, ready_at, payload, .. } => {
+                    (queue, *job, *ready_at, payload, true)
+                }
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(JobOf { queue, job, ready_at, payload, copied })
+    }
+
+    /// The payload of that job.
+    pub fn payload_mut(&mut self) -> Option<&mut Payload> {
+        match self {
+            Self::Placed { payload, .. } => Some(payload),
+            Self::Copied(copied) => match &mut **copied {
+                Copied::Job { payload, .. } => Some(payload),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
 /// One fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Record {
