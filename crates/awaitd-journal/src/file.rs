@@ -223,8 +223,8 @@ impl<F: DiskFile> Fetch for bodies::Fetch<F> {
 }
 
 impl<F: DiskFile> Sweep for sweep::Sweep<F> {
-    fn read(&mut self) -> Result<Slice, JournalError> {
-        Self::read(self)
+    fn read(&mut self, most: usize) -> Result<Slice, JournalError> {
+        Self::read(self, most)
     }
 }
 

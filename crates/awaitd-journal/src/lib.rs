@@ -90,8 +90,8 @@ pub trait Journal: Send + 'static {
 
 /// Reads an old part of a journal, slice by slice. Each call may wait for a disk.
 pub trait Sweep: Send {
-    /// The next slice.
-    fn read(&mut self) -> Result<Slice, JournalError>;
+    /// The next slice, of so many bytes at most, or one record's if that is longer.
+    fn read(&mut self, most: usize) -> Result<Slice, JournalError>;
 }
 
 /// An old part on its way out.

@@ -9,9 +9,6 @@ use crate::disk::DiskFile;
 use crate::frame;
 use crate::segment::Segment;
 
-/// So much is read at one time: its copies fit into one append without holding it up.
-const SLICE_BYTES: usize = 256 * 1024;
-
 /// Reads a closed segment, a slice at a time.
 #[derive(Debug)]
 pub struct Sweep<F> {
@@ -44,10 +41,10 @@ impl<F: DiskFile> Sweep<F> {
         Self { segment, offset, named: HashSet::new(), fates: BTreeSet::new() }
     }
 
-    /// The next slice.
-    pub fn read(&mut self) -> Result<Slice, JournalError> {
+    /// The next slice, of so many bytes at most, or one frame if that is longer.
+    pub fn read(&mut self, most: usize) -> Result<Slice, JournalError> {
         let mut slice = Slice::default();
-        let bytes = self.bytes()?;
+        let bytes = self.bytes(most)?;
         let mut at = 0;
         while let Some(frame) = frame::read(&bytes[at..], self.segment.home, self.offset) {
             let entry = frame.payload.and_then(frame::entry);
@@ -75,8 +72,8 @@ impl<F: DiskFile> Sweep<F> {
         Ok(slice)
     }
 
-    /// Bytes from where it stands: a slice, or one frame if that is longer.
-    fn bytes(&self) -> Result<Vec<u8>, JournalError> {
+    /// Bytes from where it stands.
+    fn bytes(&self, most: usize) -> Result<Vec<u8>, JournalError> {
         let left = usize::try_from(self.segment.used - self.offset).unwrap_or(usize::MAX);
         let read = |length: usize| {
             let mut bytes = vec![0; length.min(left)];
@@ -85,7 +82,7 @@ impl<F: DiskFile> Sweep<F> {
             bytes.truncate(read);
             Ok(bytes)
         };
-        let bytes = read(SLICE_BYTES)?;
+        let bytes = read(most)?;
         match bytes.first_chunk().map(frame::length) {
             Some(length) if length > bytes.len() => read(length),
             _ => Ok(bytes),

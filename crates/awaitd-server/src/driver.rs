@@ -186,7 +186,7 @@ impl<J: Journal> Driver<J> {
                 self.engine.stow(written);
             }
         }
-        self.space.appended(appended.bytes - appended.copied_bytes);
+        self.space.appended(appended.bytes, appended.copied_bytes);
         self.metrics.appended(appended, self.journal.usage(), self.engine.state().live_bytes());
         self.leave(&appended.entries, replies);
         // After the replies: bodies that they carry may lie in what goes now.

@@ -2,10 +2,17 @@
 //! part goes.
 
 use std::future::pending;
+use std::ops::RangeInclusive;
 
 use awaitd_journal::{Journal, JournalError, Slice, Sweep, Trimming, Usage};
 use awaitd_primitives::{Engine, Position, Room, Step};
 use tokio::task::{JoinHandle, spawn_blocking};
+
+/// So much may be copied of a slice: it fits into one append without holding it up…
+const COPIED_BYTES: u64 = 128 * 1024;
+
+/// … and so much may be read to find it.
+const SLICE_BYTES: RangeInclusive<u64> = 256 * 1024..=2 * 1024 * 1024;
 
 /// What was not spent is saved up to here: enough for what most servers do meanwhile…
 const CREDIT_MAX: i64 = 1024 * 1024;
@@ -14,9 +21,13 @@ const CREDIT_MAX: i64 = 1024 * 1024;
 const CREDIT_MAX_ABOVE: i64 = 256 * 1024;
 
 /// How far this is with the oldest part.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Space {
     stage: Stage,
+    /// The next slice has so many bytes…
+    slice: u64,
+    /// … and so many of this one's were copied.
+    copied: u64,
     /// The parts take nearly as much as they may, by the last look.
     late: bool,
     /// They take what they may.
@@ -57,6 +68,21 @@ pub(crate) enum Event {
     Gone,
 }
 
+impl Default for Space {
+    fn default() -> Self {
+        Self {
+            stage: Stage::default(),
+            slice: *SLICE_BYTES.start(),
+            copied: 0,
+            late: false,
+            above: false,
+            credit: 0,
+            fresh: 0,
+            pass: None,
+        }
+    }
+}
+
 impl Space {
     /// Whether copies are on their way.
     pub(crate) fn is_copying(&self) -> bool {
@@ -78,9 +104,10 @@ impl Space {
         }
     }
 
-    /// So many bytes were appended that are no copies.
-    pub(crate) fn appended(&mut self, bytes: u64) {
-        self.fresh += bytes;
+    /// So many bytes were appended, and so many of them were copies.
+    pub(crate) fn appended(&mut self, bytes: u64, copied: u64) {
+        self.fresh += bytes - copied;
+        self.copied += copied;
     }
 
     /// Until a slice has been read or a part has gone; for ever if neither is on its way.
@@ -131,7 +158,7 @@ impl Space {
     ) {
         let usage = journal.usage();
         self.stage = match std::mem::take(&mut self.stage) {
-            Stage::Copying(sweep, until) if until <= durable => read(sweep),
+            Stage::Copying(sweep, until) if until <= durable => self.read(sweep),
             Stage::Copied(from, until) if until <= durable => {
                 engine.end_checkpoint(from, step);
                 Stage::Ending(from, engine.judged())
@@ -139,7 +166,7 @@ impl Space {
             Stage::Ending(from, until) if until <= durable => Stage::Trimming(journal.trim(from)),
             Stage::Idle => match usage {
                 Some(usage) if self.is_due(&usage, engine, journal.room()) => {
-                    journal.sweep().map_or(Stage::Idle, read)
+                    journal.sweep().map_or(Stage::Idle, |sweep| self.read(sweep))
                 }
                 _ => Stage::Idle,
             },
@@ -150,7 +177,19 @@ impl Space {
         let (taken, segment) = usage
             .map_or((0, 0), |usage| (usage.closed_bytes + usage.active_bytes, usage.segment_bytes));
         let may = 2 * engine.state().live_bytes();
-        (self.late, self.above) = (taken + segment > may, taken > may);
+        (self.late, self.above) = (taken > may, taken > may + segment / 2);
+    }
+
+    /// Reads the next slice. The less lives of what was read, the more may be read.
+    fn read(&mut self, mut sweep: Box<dyn Sweep>) -> Stage {
+        let fitting =
+            self.slice.saturating_mul(COPIED_BYTES) / std::mem::take(&mut self.copied).max(1);
+        self.slice = fitting.clamp(*SLICE_BYTES.start(), (2 * self.slice).min(*SLICE_BYTES.end()));
+        let most = usize::try_from(self.slice).unwrap_or(usize::MAX);
+        Stage::Reading(spawn_blocking(move || {
+            let slice = sweep.read(most);
+            (sweep, slice)
+        }))
     }
 
     /// Whether the closed parts take more than they may, and the oldest can go: with little room only
@@ -170,13 +209,6 @@ impl Space {
         let gains = usage.closed_bytes > live + live / 8 || self.pass.is_some();
         gains && copies <= usage.set_aside
     }
-}
-
-fn read(mut sweep: Box<dyn Sweep>) -> Stage {
-    Stage::Reading(spawn_blocking(move || {
-        let slice = sweep.read();
-        (sweep, slice)
-    }))
 }
 
 impl std::fmt::Debug for Stage {

@@ -149,7 +149,7 @@ impl Play {
             self.sweep = self.log.segments().next().cloned().map(Sweep::new);
         }
         let Some(sweep) = &mut self.sweep else { return Ok(()) };
-        let slice = sweep.read().map_err(stop)?;
+        let slice = sweep.read(256 * 1024).map_err(stop)?;
         for (part, body) in &slice.candidates {
             self.engine.copy(part, body.as_ref(), &mut self.step);
         }
