@@ -99,6 +99,7 @@ impl<F: DiskFile> Sweep<F> {
         let part = match record {
             Record::Configured { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
             Record::Made { thing } => Part::Thing(thing.clone()),
+            Record::Prepared(configuration) => Part::Thing(configuration.thing()),
             Record::Set { event, .. } => Part::Thing(Thing::Event(event.clone())),
             Record::Remembered { thing, key, .. } => {
                 Part::Key { thing: thing.clone(), key: key.clone() }
@@ -108,6 +109,8 @@ impl<F: DiskFile> Sweep<F> {
                 Copied::Queue { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
                 Copied::Event { event, .. } => Part::Thing(Thing::Event(event.clone())),
                 Copied::Lock { lock, .. } => Part::Thing(Thing::Lock(lock.clone())),
+                Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
+                Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
                 Copied::Fates { chunk, .. } => return self.fate(chunk * FATES),
                 Copied::Job { .. } | Copied::Late { .. } => return,
             },
@@ -124,7 +127,11 @@ impl<F: DiskFile> Sweep<F> {
             | Record::Unremembered { .. }
             | Record::Reserved { .. }
             | Record::Tied { .. }
-            | Record::Checkpoint(_) => return,
+            | Record::Checkpoint(_)
+            | Record::Ranked { .. }
+            | Record::Tripped { .. }
+            | Record::Reset { .. }
+            | Record::Aborted { .. } => return,
         };
         if self.named.insert(part.clone()) {
             candidates.push((part, None));

@@ -1,16 +1,17 @@
 //! What is to be done with a command: one match, one line a command. Pure.
 
-use crate::limits::{Limits, REMEMBER_FOR};
-use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, Key, LeaseId};
-use crate::messages::name::Thing;
-use crate::messages::record::{Held, Record, Remembrance};
+use crate::limits::Limits;
+use crate::messages::answer::{Answer, Refusal, View};
+use crate::messages::command::{Ask, Command, Configuration, LeaseId, LeaseRef, Share};
+use crate::messages::name::{Kind, Name, Thing};
+use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
+use crate::recall::{key_of, recall, remember, remembrance};
 use crate::state::ending::{Ending, end};
 use crate::state::lease::Lease;
-use crate::state::remembered::{KeyOf, Memory};
+use crate::state::permits::Taking;
 use crate::state::settled::Fate;
-use crate::state::{State, event, lock, queue};
+use crate::state::{State, barrier, event, permits, queue};
 
 /// The moment of a judgement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -39,24 +40,21 @@ pub fn judge(state: &State, limits: &Limits, at: At, ask: &Ask) -> Verdict {
         return decide(state, limits, at, &ask.command);
     };
     if let Some(memory) = state.remembered.get(&of) {
-        return match recall(state, key, memory) {
+        return match recall(state, (ask, key), memory) {
             Ok(answer) => Verdict::Grant(Vec::new(), answer),
             Err(refusal) => Verdict::Refuse(refusal),
         };
     }
     match decide(state, limits, at, &ask.command) {
         Verdict::Grant(mut records, answer) => {
-            records
-                .extend(remembrance(&answer).map(|what| remember(of, key.fingerprint, what, at)));
+            records.extend(
+                remembrance(&ask.command, &answer)
+                    .map(|what| remember(of, key.fingerprint, what, at)),
+            );
             Verdict::Grant(records, answer)
         }
         other @ (Verdict::Wait | Verdict::Refuse(_)) => other,
     }
-}
-
-/// The key of a request and the thing that it belongs to.
-pub(crate) fn key_of(ask: &Ask, key: &Key) -> Option<KeyOf> {
-    Some(KeyOf { thing: ask.command.thing()?, text: key.text.clone() })
 }
 
 fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict {
@@ -64,16 +62,24 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         return Verdict::Refuse(Refusal::DiskFull);
     }
     match command {
-        Command::ConfigureQueue { queue, config, only_new } => {
-            queue::judge_configure(state, limits, queue, config, *only_new)
+        Command::Configure { configuration, only_new } => {
+            judge_configure(state, limits, configuration, *only_new)
         }
-        Command::ReadQueue { queue } => read(queue::view(state, queue).map(Answer::Queue)),
-        Command::ListQueues { prefix, cursor, limit } => {
-            queue::judge_list(state, prefix, cursor.as_deref(), *limit)
+        Command::Read { thing } => match state.view(thing) {
+            Some(view) => Verdict::Grant(Vec::new(), Answer::State(Box::new(view))),
+            None => Verdict::Refuse(Refusal::NotFound),
+        },
+        Command::List { kind, prefix, cursor, limit } => {
+            judge_list(state, *kind, prefix, cursor.as_deref(), *limit)
         }
-        Command::DeleteQueue { queue } => queue::judge_delete(state, queue),
-        Command::Put { queue, payload, delay } => {
-            queue::judge_put(state, limits, at, queue, payload, *delay)
+        Command::Delete { thing, force } => match thing {
+            Thing::Queue(queue) => queue::judge_delete(state, queue),
+            Thing::Event(event) => event::judge_clear(state, event),
+            Thing::Lock(_) | Thing::Semaphore(_) => permits::judge_delete(state, thing, *force),
+            Thing::Barrier(barrier) => barrier::judge_delete(state, barrier),
+        },
+        Command::Put { queue, payload, delay, rank } => {
+            queue::judge_put(state, limits, at, queue, payload, (*delay, rank.as_ref()))
         }
         Command::Get { queue, mode, settle: _ } => {
             queue::judge_get(state, limits, at, queue, *mode)
@@ -85,11 +91,29 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         }
         Command::ClearEvent { event } => event::judge_clear(state, event),
         Command::WaitEvent { event, after } => event::judge_wait(state, limits, event, *after),
-        Command::Acquire { lock, lease, owner } => {
-            lock::judge_acquire(state, limits, at, lock, *lease, owner.as_ref())
+        Command::Acquire { thing, share, lease, owner } => {
+            let taking = Taking { thing, share: *share, length: *lease, owner: owner.as_ref() };
+            permits::judge_acquire(state, limits, at, &taking, Answer::Acquired)
         }
-        Command::ReadLock { lock } => read(lock::view(state, lock).map(Answer::Lock)),
-        Command::DeleteLock { lock, force } => lock::judge_delete(state, lock, *force),
+        Command::Break { lock } => permits::judge_break(state, at, lock),
+        Command::Release { semaphore, permits } => {
+            permits::judge_release(state, semaphore, *permits)
+        }
+        Command::WaitBarrier { barrier } => barrier::judge_wait(state, barrier),
+        Command::ResetBarrier { barrier } => barrier::judge_turn(state, barrier, false),
+        Command::AbortBarrier { barrier } => barrier::judge_turn(state, barrier, true),
+        // Until it is notified, or its time is over.
+        Command::WaitCondition { notified: None, .. } => Verdict::Wait,
+        Command::WaitCondition {
+            lock, condition, lease, owner, notified: Some(notified), ..
+        } => {
+            let thing = &Thing::Lock(lock.clone());
+            let taking =
+                Taking { thing, share: Share::Whole, length: *lease, owner: owner.as_ref() };
+            let (condition, notified) = (condition.clone(), *notified);
+            let woken = |grant| Answer::Woken { grant, condition, notified };
+            permits::judge_acquire(state, limits, at, &taking, woken)
+        }
         Command::Done { lease } => judge_done(state, at, lease.id),
         Command::Nack { lease, delay, defer, error } => {
             let (delay, defer, error) = (delay.unwrap_or_default(), *defer, error.as_deref());
@@ -100,7 +124,9 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Ok(_) => Verdict::Wait,
             Err(refusal) => Verdict::Refuse(refusal),
         },
-        Command::Withdraw { .. } => unreachable!("the engine takes back, since it knows who waits"),
+        Command::ReadCondition { .. } | Command::Notify { .. } | Command::Withdraw { .. } => {
+            unreachable!("the engine does it, since it knows who waits")
+        }
     }
 }
 
@@ -109,14 +135,61 @@ pub(crate) fn wait_for_unknown(limits: &Limits) -> Verdict {
     if limits.auto_create { Verdict::Wait } else { Verdict::Refuse(Refusal::NotFound) }
 }
 
-fn read(answer: Option<Answer>) -> Verdict {
-    match answer {
-        Some(answer) => Verdict::Grant(Vec::new(), answer),
-        None => Verdict::Refuse(Refusal::NotFound),
+fn judge_configure(
+    state: &State,
+    limits: &Limits,
+    configuration: &Configuration,
+    only_new: bool,
+) -> Verdict {
+    let known = state.configuration(&configuration.thing());
+    let created = known.is_none();
+    match known {
+        Some(configuration) if only_new => {
+            return Verdict::Refuse(Refusal::Exists { configuration });
+        }
+        None if state.is_full(limits) => return Verdict::Refuse(Refusal::TooManyNames),
+        Some(_) | None => {}
+    }
+    let configuration = configuration.clone();
+    let record = match configuration.clone() {
+        Configuration::Queue(queue, config) if queue::may_be(state, &queue, config.order) => {
+            Record::Configured { queue, config }
+        }
+        Configuration::Queue(..) => return Verdict::Refuse(Refusal::OtherOrder),
+        other @ (Configuration::Semaphore(..) | Configuration::Barrier(..)) => {
+            Record::Prepared(other)
+        }
+    };
+    Verdict::Grant(vec![record], Answer::Configured { configuration, created })
+}
+
+fn judge_list(
+    state: &State,
+    kind: Kind,
+    prefix: &str,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Verdict {
+    let mut page = state.things(kind, prefix, cursor).filter_map(|thing| state.view(thing));
+    let items: Vec<View> = page.by_ref().take(limit).collect();
+    let cursor = page.next().and_then(|_| items.last()).map(|last| last.name().clone());
+    Verdict::Grant(Vec::new(), Answer::List { items, cursor })
+}
+
+/// The lease by which somebody holds a lock alone.
+pub(crate) fn held_alone<'a>(
+    state: &'a State,
+    lock: &Name,
+    lease: &LeaseRef,
+) -> Result<&'a Lease, Refusal> {
+    let known = live(state, lease.id)?;
+    match &known.held {
+        Held::Lock { lock: held, .. } if held == lock => Ok(known),
+        Held::Lock { .. } | Held::Part { .. } | Held::Job { .. } => Err(Refusal::NotExclusive),
     }
 }
 
-fn live(state: &State, id: LeaseId) -> Result<&Lease, Refusal> {
+pub(crate) fn live(state: &State, id: LeaseId) -> Result<&Lease, Refusal> {
     state.leases.get(id).ok_or_else(|| match state.leases.fate(id) {
         None => Refusal::NotFound,
         Some(Fate::Deleted) => Refusal::Deleted,
@@ -138,7 +211,9 @@ fn judge_done(state: &State, at: At, id: LeaseId) -> Verdict {
 fn judge_nack(state: &State, at: At, id: LeaseId, ending: &Ending) -> Verdict {
     let settled = |records| Verdict::Grant(records, Answer::Settled);
     match live(state, id) {
-        Ok(Lease { held: Held::Lock { .. }, .. }) => Verdict::Refuse(Refusal::NotFound),
+        Ok(Lease { held: Held::Lock { .. } | Held::Part { .. }, .. }) => {
+            Verdict::Refuse(Refusal::NotFound)
+        }
         Ok(lease) => settled(end(state, id, lease, at.now, ending)),
         Err(_) if state.leases.fate(id) == Some(Fate::Returned) => settled(Vec::new()),
         Err(refusal) => Verdict::Refuse(refusal),
@@ -175,93 +250,31 @@ pub fn turned_away(state: &State, command: &Command, waited: bool) -> Result<Ans
         Command::Get { .. } => Err(Refusal::Empty),
         Command::Join { queue, .. } => Err(queue::not_drained(state, queue)),
         Command::WaitEvent { event, .. } => Err(event::not_set(state, event)),
-        Command::Acquire { lock, .. } => Err(lock::locked(state, lock, waited)),
+        Command::Acquire { thing, .. } => Err(permits::locked(state, thing, waited)),
+        Command::WaitBarrier { .. } => Err(Refusal::NotTripped),
+        Command::WaitCondition { lock, .. } => {
+            Err(permits::locked(state, &Thing::Lock(lock.clone()), true))
+        }
         Command::Watch { lease } => {
             let held = live(state, lease.id)?.grant(lease.id);
             held.map(Answer::Held).ok_or(Refusal::NotFound)
         }
-        Command::ConfigureQueue { .. }
-        | Command::ReadQueue { .. }
-        | Command::ListQueues { .. }
-        | Command::DeleteQueue { .. }
+        Command::Configure { .. }
+        | Command::Read { .. }
+        | Command::List { .. }
+        | Command::Delete { .. }
         | Command::Shutdown { .. }
         | Command::SetEvent { .. }
         | Command::ClearEvent { .. }
-        | Command::ReadLock { .. }
-        | Command::DeleteLock { .. }
+        | Command::Break { .. }
+        | Command::Release { .. }
+        | Command::ResetBarrier { .. }
+        | Command::AbortBarrier { .. }
+        | Command::Notify { .. }
+        | Command::ReadCondition { .. }
         | Command::Done { .. }
         | Command::Nack { .. }
         | Command::Extend { .. }
         | Command::Withdraw { .. } => unreachable!("{command:?} never waits"),
-    }
-}
-
-/// The record that a request was done under a key.
-pub(crate) fn remember(of: KeyOf, fingerprint: u128, what: Remembrance, at: At) -> Record {
-    let KeyOf { thing, text: key } = of;
-    Record::Remembered { thing, key, fingerprint, what, until: at.now + REMEMBER_FOR }
-}
-
-/// What is to be remembered of a request that was answered so; nothing of one that only looked.
-fn remembrance(answer: &Answer) -> Option<Remembrance> {
-    Some(match answer {
-        Answer::Configured { queue, config, created } => {
-            let (queue, config) = (queue.clone(), config.clone());
-            Remembrance::Configured { queue, config, created: *created }
-        }
-        Answer::Deleted => Remembrance::Deleted,
-        Answer::Placed { queue, job } => Remembrance::Placed(queue.clone(), *job),
-        Answer::Got(got) => Remembrance::Leased(Thing::Queue(got.queue.clone()), got.lease),
-        Answer::ShutDown => Remembrance::ShutDown,
-        Answer::Set { generation } => Remembrance::Set(*generation),
-        Answer::Cleared => Remembrance::Cleared,
-        Answer::Acquired(grant) => Remembrance::Leased(grant.thing.clone(), grant.lease),
-        Answer::Settled => Remembrance::Settled,
-        Answer::Queue(_)
-        | Answer::Queues { .. }
-        | Answer::Joined { .. }
-        | Answer::Happened { .. }
-        | Answer::Lock(_)
-        | Answer::Extended(_)
-        | Answer::Held(_)
-        | Answer::Withdrawn(_) => return None,
-    })
-}
-
-/// What was told to a request that was done, told again.
-pub(crate) fn recall(state: &State, key: &Key, memory: &Memory) -> Result<Answer, Refusal> {
-    if memory.what == Remembrance::Withdrawn {
-        return Err(Refusal::Withdrawn);
-    }
-    if memory.fingerprint != key.fingerprint {
-        return Err(Refusal::KeyMismatch);
-    }
-    Ok(match &memory.what {
-        Remembrance::Configured { queue, config, created } => {
-            let (queue, config) = (queue.clone(), config.clone());
-            Answer::Configured { queue, config, created: *created }
-        }
-        Remembrance::Placed(queue, job) => Answer::Placed { queue: queue.clone(), job: *job },
-        Remembrance::Leased(_, lease) => recall_lease(state, *lease)?,
-        Remembrance::Settled => Answer::Settled,
-        Remembrance::Deleted => Answer::Deleted,
-        Remembrance::ShutDown => Answer::ShutDown,
-        Remembrance::Set(generation) => Answer::Set { generation: *generation },
-        Remembrance::Cleared => Answer::Cleared,
-        Remembrance::Asked(withdrawal) => Answer::Withdrawn(withdrawal.clone()),
-        Remembrance::Withdrawn => unreachable!("refused above"),
-    })
-}
-
-/// The same lease and what is left of it, never a second one.
-fn recall_lease(state: &State, id: LeaseId) -> Result<Answer, Refusal> {
-    let lease = live(state, id)?;
-    match &lease.held {
-        Held::Job { queue, job } => {
-            let known = state.queues.get(queue).expect("a held job has a queue");
-            let out = known.jobs.out(*job).expect("a lease holds a job");
-            Ok(queue::got(queue, id, lease.until, lease.waited, out.place, &out.job))
-        }
-        Held::Lock { .. } => lease.grant(id).map(Answer::Acquired).ok_or(Refusal::LeaseLost),
     }
 }

@@ -1,4 +1,4 @@
-//! What is true: the semantics of awaitd's queues, events and locks.
+//! What is true: the semantics of awaitd's queues, events, locks, semaphores and barriers.
 //!
 //! [`judge()`] decides, [`State::apply`] changes, [`Engine`] joins the two and keeps the lines of
 //! those who wait. Nothing here performs I/O, asks what time it is, draws a random number, logs or
@@ -8,6 +8,7 @@ pub mod engine;
 pub mod judge;
 pub mod limits;
 pub mod messages;
+mod recall;
 pub mod state;
 mod waiters;
 
@@ -15,13 +16,17 @@ pub use engine::{Census, Engine, Position, Reply, Request, Step, Written};
 pub use judge::{At, Verdict, judge, turned_away};
 pub use limits::{Limits, Room};
 pub use messages::{
-    answer::{Answer, Got, Grant, Granted, LockView, QueueView, QueueWaiters, Refusal, Withdrawal},
+    answer::{
+        Answer, BarrierView, ConditionView, EventView, Got, Grant, Granted, Holder, LockView,
+        QueueView, QueueWaiters, Refusal, SemaphoreView, View, Withdrawal,
+    },
     body::{Body, Stored},
     checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tie, Tried},
     command::{
-        Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload, QueueConfig, Ticket,
+        Ask, Command, Configuration, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload,
+        QueueConfig, Rank, SemaphoreConfig, Share, Ticket,
     },
-    name::{BadName, Name, Thing},
+    name::{BadName, Kind, Name, Thing},
     record::{Entry, Held, JobOf, Outcome, Record, Remembrance, Then},
     time::Time,
 };

@@ -16,6 +16,19 @@ pub const MAXSIZE_MAX: u64 = 1_000_000_000;
 /// Long enough for a short job, short enough that a dead worker is noticed.
 pub const LEASE_DEFAULT: Duration = Duration::from_secs(30);
 
+/// Permits of one semaphore, and parties of one barrier: more than there can be waits.
+pub const PERMITS_MAX: u64 = 1_000_000_000;
+
+/// Holders of one lock or one semaphore: all of them are written at one time when the journal is
+/// compacted. Whoever would be one more waits.
+pub const HOLDERS_MAX: usize = 100_000;
+
+/// Holders that a state shows: the first ones.
+pub const HOLDERS_SHOWN: usize = 100;
+
+/// The bytes of a rank: enough for a path of keys, little beside a job.
+pub const RANK_BYTES_MAX: usize = 512;
+
 /// Below this a lease would end on the way to its holder.
 pub const LEASE_MIN: Duration = Duration::from_millis(100);
 
@@ -84,7 +97,7 @@ pub struct Limits {
     pub waiting_bytes_max: usize,
     /// Keys that are remembered or kept; about 300 bytes each.
     pub keys_max: usize,
-    /// Queues, events and locks; about 500 bytes each.
+    /// Queues, events, locks, semaphores and barriers; about 500 bytes each.
     pub names_max: usize,
     /// Whether a queue or an event springs into being by its first use. A lock always does: it has
     /// no configuration that could be forgotten.
@@ -111,23 +124,32 @@ impl Room {
     /// Whether a command may be done with what is left.
     pub(crate) fn suffices(self, command: &Command) -> bool {
         match command {
-            Command::ConfigureQueue { .. } | Command::Put { .. } | Command::SetEvent { .. } => {
-                self == Self::Enough
-            }
-            Command::Get { .. } | Command::Acquire { .. } => {
+            Command::Configure { .. }
+            | Command::Put { .. }
+            | Command::SetEvent { .. }
+            | Command::Release { .. } => self == Self::Enough,
+            Command::Get { .. } | Command::Acquire { .. } | Command::WaitBarrier { .. } => {
                 matches!(self, Self::Enough | Self::Low)
             }
-            Command::Nack { .. }
+            // Whoever waits for a condition has given the lock away, and must have it again.
+            Command::WaitCondition { notified: None, .. } => {
+                matches!(self, Self::Enough | Self::Low)
+            }
+            Command::WaitCondition { notified: Some(_), .. }
+            | Command::Nack { .. }
             | Command::Extend { .. }
             | Command::Shutdown { .. }
-            | Command::ClearEvent { .. } => self != Self::Exhausted,
-            Command::ReadQueue { .. }
-            | Command::ListQueues { .. }
-            | Command::DeleteQueue { .. }
+            | Command::ClearEvent { .. }
+            | Command::ResetBarrier { .. }
+            | Command::AbortBarrier { .. } => self != Self::Exhausted,
+            Command::Read { .. }
+            | Command::List { .. }
+            | Command::Delete { .. }
             | Command::Join { .. }
             | Command::WaitEvent { .. }
-            | Command::ReadLock { .. }
-            | Command::DeleteLock { .. }
+            | Command::ReadCondition { .. }
+            | Command::Notify { .. }
+            | Command::Break { .. }
             | Command::Done { .. }
             | Command::Watch { .. }
             | Command::Withdraw { .. } => true,

@@ -17,9 +17,12 @@ use crate::state::remembered::KeyOf;
 pub(crate) enum Line {
     Put(Name),
     Get(Name),
-    Acquire(Name),
+    Acquire(Thing),
     Join(Name),
     Event(Name),
+    Barrier(Name),
+    /// Of a lock: a condition.
+    Condition(Name, Name),
     Watch(LeaseId),
 }
 
@@ -29,19 +32,30 @@ impl Line {
         match command {
             Command::Put { queue, .. } => Some(Self::Put(queue.clone())),
             Command::Get { queue, .. } => Some(Self::Get(queue.clone())),
-            Command::Acquire { lock, .. } => Some(Self::Acquire(lock.clone())),
+            Command::Acquire { thing, .. } => Some(Self::Acquire(thing.clone())),
+            Command::WaitCondition { lock, condition, notified: None, .. } => {
+                Some(Self::Condition(lock.clone(), condition.clone()))
+            }
+            Command::WaitCondition { lock, notified: Some(_), .. } => {
+                Some(Self::Acquire(Thing::Lock(lock.clone())))
+            }
+            Command::WaitBarrier { barrier } => Some(Self::Barrier(barrier.clone())),
             Command::Join { queue, .. } => Some(Self::Join(queue.clone())),
             Command::WaitEvent { event, .. } => Some(Self::Event(event.clone())),
             Command::Watch { lease } => Some(Self::Watch(lease.id)),
-            Command::ConfigureQueue { .. }
-            | Command::ReadQueue { .. }
-            | Command::ListQueues { .. }
-            | Command::DeleteQueue { .. }
+            Command::Configure { .. }
+            | Command::Read { .. }
+            | Command::List { .. }
+            | Command::Delete { .. }
             | Command::Shutdown { .. }
             | Command::SetEvent { .. }
             | Command::ClearEvent { .. }
-            | Command::ReadLock { .. }
-            | Command::DeleteLock { .. }
+            | Command::Break { .. }
+            | Command::Release { .. }
+            | Command::ResetBarrier { .. }
+            | Command::AbortBarrier { .. }
+            | Command::Notify { .. }
+            | Command::ReadCondition { .. }
             | Command::Done { .. }
             | Command::Nack { .. }
             | Command::Extend { .. }
@@ -49,14 +63,15 @@ impl Line {
         }
     }
 
-    /// All lines of a thing; who watches a lease of it stands elsewhere.
+    /// All lines of a thing but those of a lock's conditions; who watches a lease of it stands elsewhere.
     pub(crate) fn all_of(thing: &Thing) -> Vec<Self> {
         match thing {
             Thing::Queue(name) => {
                 vec![Self::Put(name.clone()), Self::Get(name.clone()), Self::Join(name.clone())]
             }
             Thing::Event(name) => vec![Self::Event(name.clone())],
-            Thing::Lock(name) => vec![Self::Acquire(name.clone())],
+            Thing::Lock(_) | Thing::Semaphore(_) => vec![Self::Acquire(thing.clone())],
+            Thing::Barrier(name) => vec![Self::Barrier(name.clone())],
         }
     }
 
@@ -64,7 +79,11 @@ impl Line {
     pub(crate) fn is_crowd(&self) -> bool {
         match self {
             Self::Put(_) | Self::Get(_) | Self::Acquire(_) => false,
-            Self::Join(_) | Self::Event(_) | Self::Watch(_) => true,
+            Self::Join(_)
+            | Self::Event(_)
+            | Self::Barrier(_)
+            | Self::Condition(..)
+            | Self::Watch(_) => true,
         }
     }
 
@@ -75,7 +94,9 @@ impl Line {
             Self::Get(name) => Some((Thing::Queue(name.clone()), "get")),
             Self::Join(name) => Some((Thing::Queue(name.clone()), "join")),
             Self::Event(name) => Some((Thing::Event(name.clone()), "wait")),
-            Self::Acquire(name) => Some((Thing::Lock(name.clone()), "acquire")),
+            Self::Acquire(thing) => Some((thing.clone(), "acquire")),
+            Self::Barrier(name) => Some((Thing::Barrier(name.clone()), "wait")),
+            Self::Condition(lock, _) => Some((Thing::Lock(lock.clone()), "wait")),
             Self::Watch(_) => None,
         }
     }
@@ -107,6 +128,8 @@ pub(crate) struct Kept {
 pub(crate) struct Waiters {
     parked: FxHashMap<Ticket, Parked>,
     lines: HashMap<Line, BTreeMap<u64, Ticket>>,
+    /// Locks and those of their conditions for which somebody waits.
+    conditions: BTreeSet<(Name, Name)>,
     ends: BTreeSet<(Time, Ticket)>,
     open: HashMap<KeyOf, Ticket>,
     kept: BTreeMap<KeyOf, Kept>,
@@ -138,6 +161,29 @@ impl Waiters {
         self.lines.iter().map(|(line, there)| (line, there.len()))
     }
 
+    /// The lines of a thing in which somebody stands.
+    pub(crate) fn lines_of(&self, thing: &Thing) -> Vec<Line> {
+        let mut lines = Line::all_of(thing);
+        lines.retain(|line| self.lines.contains_key(line));
+        if let Thing::Lock(lock) = thing {
+            lines.extend(
+                self.conditions_of(lock)
+                    .map(|(name, _)| Line::Condition(lock.clone(), name.clone())),
+            );
+        }
+        lines
+    }
+
+    /// The conditions of a lock for which somebody waits, and how many do.
+    pub(crate) fn conditions_of<'a>(
+        &'a self,
+        lock: &'a Name,
+    ) -> impl Iterator<Item = (&'a Name, u64)> {
+        let from = self.conditions.range((lock.clone(), Name::least())..);
+        from.take_while(move |(of, _)| of == lock)
+            .map(|(lock, name)| (name, self.count(&Line::Condition(lock.clone(), name.clone()))))
+    }
+
     /// Whether somebody stands in line before this place.
     pub(crate) fn somebody_before(&self, line: &Line, number: u64) -> bool {
         let first = self.lines.get(line).and_then(|line| line.first_key_value());
@@ -167,6 +213,9 @@ impl Waiters {
 
     pub(crate) fn park(&mut self, ticket: Ticket, parked: Parked) {
         self.bytes += parked.ask.command.body_bytes();
+        if let Line::Condition(lock, condition) = &parked.line {
+            self.conditions.insert((lock.clone(), condition.clone()));
+        }
         self.lines.entry(parked.line.clone()).or_default().insert(parked.number, ticket);
         self.ends.insert((parked.until, ticket));
         if let Some(key) = &parked.key {
@@ -183,6 +232,9 @@ impl Waiters {
         line.remove(&parked.number);
         if line.is_empty() {
             self.lines.remove(&parked.line);
+            if let Line::Condition(lock, condition) = &parked.line {
+                self.conditions.remove(&(lock.clone(), condition.clone()));
+            }
         }
         if let Some(key) = &parked.key {
             self.open.remove(key);

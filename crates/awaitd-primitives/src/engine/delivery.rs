@@ -10,7 +10,8 @@ use crate::judge::turned_away;
 use crate::limits::KEEP_FOR;
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::LeaseId;
-use crate::messages::record::{Outcome, Record, Remembrance};
+use crate::messages::name::Name;
+use crate::messages::record::{Outcome, Record};
 use crate::messages::time::Time;
 use crate::state::ending::{Ending, end};
 use crate::state::remembered::KeyOf;
@@ -32,6 +33,8 @@ struct Delivery {
     taken: bool,
     /// Nobody was there: kept for a repeat until then.
     keep: Option<Time>,
+    /// The lock and its condition, of one who was notified: if he never has the lock, another is woken.
+    woken: Option<(Name, Name)>,
     /// The lease is over; here only for the answers that are still on their way.
     ended: bool,
 }
@@ -59,8 +62,9 @@ impl Deliveries {
             self.by_lease.insert(*lease, Delivery { granted, ..Delivery::default() });
             self.fresh.push_back((granted, *lease));
         }
-        if let Record::Remembered { thing, key, what: Remembrance::Leased(_, lease), .. } = record
-            && let Some(delivery) = self.by_lease.get_mut(lease)
+        if let Record::Remembered { thing, key, what, .. } = record
+            && let Some((_, lease)) = what.lease()
+            && let Some(delivery) = self.by_lease.get_mut(&lease)
         {
             delivery.key = Some(KeyOf { thing: thing.clone(), text: key.clone() });
         }
@@ -93,6 +97,9 @@ impl Deliveries {
         if let Some(delivery) = self.by_lease.get_mut(&lease) {
             delivery.out += 1;
             self.outstanding += 1;
+            if let Ok(Answer::Woken { grant, condition, notified: true }) = told {
+                delivery.woken = Some((grant.thing.name().clone(), condition.clone()));
+            }
         }
     }
 
@@ -169,7 +176,7 @@ impl Deliveries {
 fn granted(told: &Result<Answer, Refusal>) -> Option<LeaseId> {
     match told {
         Ok(Answer::Got(got)) => Some(got.lease),
-        Ok(Answer::Acquired(grant)) => Some(grant.lease),
+        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => Some(grant.lease),
         Ok(_) | Err(_) => None,
     }
 }
@@ -245,12 +252,19 @@ impl Engine {
         let key = self.deliveries.by_lease.get_mut(&lease).and_then(|delivery| delivery.key.take());
         // After a long stall the key may have been forgotten, and used again for something else.
         let own = |of: &KeyOf| {
-            let what = self.state.remembered.get(of).map(|memory| &memory.what);
-            matches!(what, Some(Remembrance::Leased(_, granted)) if *granted == lease)
+            let memory = self.state.remembered.get(of);
+            memory
+                .and_then(|memory| memory.what.lease())
+                .is_some_and(|(_, granted)| granted == lease)
         };
         if let Some(KeyOf { thing, text: key }) = key.filter(own) {
             records.push(Record::Unremembered { thing, key });
         }
+        let delivery = self.deliveries.by_lease.get_mut(&lease);
+        let woken = delivery.and_then(|delivery| delivery.woken.take());
         self.commit(records, step);
+        if let Some((lock, condition)) = woken {
+            self.notify(&lock, &condition, 1);
+        }
     }
 }

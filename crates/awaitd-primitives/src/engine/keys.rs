@@ -1,10 +1,12 @@
 //! `Idempotency-Key`s: a repeat is the same request, in the same place, and may be taken back.
 
 use crate::engine::{Engine, Step};
-use crate::judge::{Verdict, judge, key_of, recall, remember};
+use crate::judge::{Verdict, judge};
 use crate::messages::answer::{Answer, Granted, Refusal, Withdrawal};
 use crate::messages::command::{Ask, Command, Key};
 use crate::messages::record::Remembrance;
+use crate::messages::time::Time;
+use crate::recall::{key_of, recall, remember};
 use crate::state::remembered::KeyOf;
 
 /// Where a newcomer stands.
@@ -22,7 +24,12 @@ impl Engine {
     /// What has to be done before a newcomer is judged: it takes the place of an earlier request
     /// under its key, and settles the lease that it came to settle, which is never done while it
     /// waits, nor for a request that was done already.
-    pub(super) fn seat(&mut self, ask: &Ask, step: &mut Step) -> Result<Seat, Refusal> {
+    pub(super) fn seat(
+        &mut self,
+        ask: &mut Ask,
+        moments: (Time, &mut Time),
+        step: &mut Step,
+    ) -> Result<Seat, Refusal> {
         let key = ask.key.as_ref().and_then(|key| Some((key, key_of(ask, key)?)));
         let mut number = None;
         if let Some((key, of)) = &key {
@@ -33,6 +40,11 @@ impl Engine {
         }
         let key = key.map(|(_, of)| of);
         self.settle_first(&ask.command, step)?;
+        if matches!(ask.command, Command::WaitCondition { .. }) {
+            self.let_lock_go(ask, moments, step)?;
+            // Whatever place he had: the lock's line is another one.
+            number = None;
+        }
         Ok(Seat { key, number, repeat: false })
     }
 
@@ -96,7 +108,7 @@ impl Engine {
         if let Some((key, own)) = &own
             && let Some(memory) = self.state.remembered.get(own)
         {
-            return recall(&self.state, key, memory);
+            return recall(&self.state, (ask, key), memory);
         }
         let (told, mut records) = if let Some(withdrawal) = self.granted_under(&of) {
             (Ok(withdrawal), Vec::new())
@@ -118,14 +130,23 @@ impl Engine {
             // Withdrawn once more, it is remembered for as long once more.
             Remembrance::Withdrawn => return None,
             Remembrance::Placed(queue, job) => Granted::Job(queue.clone(), *job),
-            Remembrance::Leased(thing, lease) => Granted::Lease(thing.clone(), *lease),
+            what @ (Remembrance::Leased(..) | Remembrance::Woken { .. }) => {
+                let (thing, lease) = what.lease().expect("a lease was granted");
+                Granted::Lease(thing, lease)
+            }
             Remembrance::Configured { .. }
             | Remembrance::Deleted
             | Remembrance::ShutDown
             | Remembrance::Set(_)
             | Remembrance::Cleared
             | Remembrance::Settled
-            | Remembrance::Asked(_) => Granted::Nothing,
+            | Remembrance::Asked(_)
+            | Remembrance::Prepared { .. }
+            | Remembrance::Broke(_)
+            | Remembrance::Released
+            | Remembrance::Tripped { .. }
+            | Remembrance::Turned
+            | Remembrance::Notified(_) => Granted::Nothing,
         };
         if let Granted::Lease(_, lease) = &granted {
             self.deliveries.heard_of(*lease);

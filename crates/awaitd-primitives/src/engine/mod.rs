@@ -1,6 +1,8 @@
 //! The glue between [`crate::judge()`] and [`State::apply`], plus the waiting lines.
 
+mod conditions;
 mod delivery;
+mod gather;
 mod keys;
 mod positions;
 mod rest;
@@ -8,7 +10,7 @@ mod settle;
 mod start;
 mod time;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::engine::delivery::Deliveries;
@@ -17,13 +19,13 @@ use crate::engine::positions::Positions;
 use crate::engine::rest::Rests;
 use crate::judge::{At, Verdict, judge, turned_away};
 use crate::limits::Limits;
-use crate::messages::answer::{Answer, LockView, QueueView, QueueWaiters, Refusal};
+use crate::messages::answer::{Answer, QueueView, QueueWaiters, Refusal, View};
 use crate::messages::command::{Ask, Command, Ticket};
-use crate::messages::name::{Name, Thing};
+use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Entry, Record};
 use crate::messages::time::Time;
 use crate::state::remembered::KeyOf;
-use crate::state::{State, Trash, lock, queue};
+use crate::state::{State, Trash, queue};
 use crate::waiters::{Line, Parked, Waiters};
 
 pub use positions::Position;
@@ -80,8 +82,8 @@ pub struct Census {
     pub queues: Vec<(QueueView, bool)>,
     /// Every event, and whether it is set.
     pub events: Vec<(Name, bool)>,
-    /// Every lock.
-    pub locks: Vec<LockView>,
+    /// Every lock, semaphore and barrier.
+    pub others: Vec<View>,
     /// Who waits and is there: at what, for what (`put`, `get`, `join`, `wait`, `acquire`), how many.
     /// No row where nobody waits.
     pub waiters: Vec<(Thing, &'static str, u64)>,
@@ -161,19 +163,24 @@ impl Engine {
             let view = queue::view(state, name)?;
             Some((QueueView { waiters: self.queue_waiters(name), ..view }, known.configured))
         });
-        let locks = state.locks.keys().filter_map(|name| {
-            let view = lock::view(state, name)?;
-            Some(LockView { waiters: self.waiters.count(&Line::Acquire(name.clone())), ..view })
+        let things = [Kind::Lock, Kind::Semaphore, Kind::Barrier].into_iter();
+        let others = things.flat_map(|kind| state.things(kind, "", None)).filter_map(|thing| {
+            let mut view = state.view(thing)?;
+            self.count_waiters(&mut view);
+            Some(view)
         });
-        let waiters = self.waiters.lines().filter_map(|(line, count)| {
-            let (thing, op) = line.label()?;
-            Some((thing, op, count as u64))
-        });
+        // A lock may have several conditions.
+        let mut waiters: HashMap<(Thing, &'static str), u64> = HashMap::new();
+        for (line, count) in self.waiters.lines() {
+            if let Some(label) = line.label() {
+                *waiters.entry(label).or_default() += count as u64;
+            }
+        }
         Census {
             queues: queues.collect(),
             events: state.events.iter().map(|(name, event)| (name.clone(), event.set)).collect(),
-            locks: locks.collect(),
-            waiters: waiters.collect(),
+            others: others.collect(),
+            waiters: waiters.into_iter().map(|((thing, op), count)| (thing, op, count)).collect(),
             waits: self.waiters.len(),
             undelivered: self.deliveries.outstanding(),
         }
@@ -186,16 +193,16 @@ impl Engine {
 
     /// Answers a request that has come, or parks it.
     fn take(&mut self, request: Request, step: &mut Step) {
-        let Request { ticket, arrived, until, mut ask } = request;
-        let (waits, waited) = (until > arrived, Duration::ZERO);
-        let (seat, told) = match self.seat(&ask, step) {
+        let Request { ticket, arrived, mut until, mut ask } = request;
+        let (seat, told) = match self.seat(&mut ask, (arrived, &mut until), step) {
             Err(refusal) => (Seat::default(), Some(Err(refusal))),
             Ok(seat) => {
                 let told = self.judge_among(&ask, &seat, step);
-                let told = told.or_else(|| self.turn_away(&ask, &seat, waits));
+                let told = told.or_else(|| self.turn_away(&ask, &seat, until > arrived));
                 (seat, told)
             }
         };
+        let (waits, waited) = (until > arrived, Duration::ZERO);
         if let Some(told) = told {
             let repeat = seat.repeat;
             let after = self.positions.after(&ask, told.as_ref().ok());
@@ -237,9 +244,15 @@ impl Engine {
             let of = KeyOf { thing: thing.clone(), text: key.clone() };
             return Some(self.take_back(of, ask, step));
         }
+        if let Command::ReadCondition { lock, condition } = &ask.command {
+            return Some(self.read_condition(lock, condition));
+        }
+        if let Some(told) = self.judge_notify(ask, step) {
+            return Some(told);
+        }
         match judge(&self.state, &self.limits, self.at, ask) {
             Verdict::Refuse(refusal) => Some(Err(refusal)),
-            Verdict::Wait => None,
+            Verdict::Wait => self.completes(ask, step).map(Ok),
             Verdict::Grant(records, answer) => {
                 // What would take something parks behind whoever is there; a read or a repeat takes
                 // nothing.
@@ -255,7 +268,7 @@ impl Engine {
         }
     }
 
-    fn may_park(&self, command: &Command) -> Result<(), Refusal> {
+    pub(super) fn may_park(&self, command: &Command) -> Result<(), Refusal> {
         let bytes = command.body_bytes();
         if self.closing {
             Err(Refusal::ShuttingDown)
@@ -284,6 +297,27 @@ impl Engine {
         }
     }
 
+    /// Fills in who waits.
+    fn count_waiters(&self, view: &mut View) {
+        match view {
+            View::Queue(view) => view.waiters = self.queue_waiters(&view.name),
+            View::Lock(view) => {
+                let thing = Thing::Lock(view.name.clone());
+                view.waiters = self.waiters.count(&Line::Acquire(thing));
+                let conditions = self.waiters.conditions_of(&view.name);
+                view.conditions = conditions.map(|(name, count)| (name.clone(), count)).collect();
+            }
+            View::Semaphore(view) => {
+                let thing = Thing::Semaphore(view.name.clone());
+                view.waiters = self.waiters.count(&Line::Acquire(thing));
+            }
+            View::Barrier(view) => {
+                view.waiting = self.waiters.count(&Line::Barrier(view.name.clone()));
+            }
+            View::Event(_) | View::Condition(_) => {}
+        }
+    }
+
     fn queue_waiters(&self, queue: &Name) -> QueueWaiters {
         let count = |line: fn(Name) -> Line| self.waiters.count(&line(queue.clone()));
         let (put, get, join) = (count(Line::Put), count(Line::Get), count(Line::Join));
@@ -292,16 +326,12 @@ impl Engine {
 
     /// Sends a reply on its way, with what only the lines know.
     fn reply(&mut self, mut reply: Reply, step: &mut Step) {
-        if let Ok(Answer::Queue(view)) = &mut reply.told {
-            view.waiters = self.queue_waiters(&view.name);
-        }
-        if let Ok(Answer::Queues { items, .. }) = &mut reply.told {
-            for view in items {
-                view.waiters = self.queue_waiters(&view.name);
+        match &mut reply.told {
+            Ok(Answer::State(view)) => self.count_waiters(view),
+            Ok(Answer::List { items, .. }) => {
+                items.iter_mut().for_each(|view| self.count_waiters(view));
             }
-        }
-        if let Ok(Answer::Lock(view)) = &mut reply.told {
-            view.waiters = self.waiters.count(&Line::Acquire(view.name.clone()));
+            _ => {}
         }
         self.deliveries.told(&reply.told);
         step.replies.push(reply);

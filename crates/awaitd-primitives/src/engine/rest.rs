@@ -7,7 +7,6 @@ use crate::limits::REST_FOR;
 use crate::messages::name::Thing;
 use crate::messages::record::Record;
 use crate::messages::time::Time;
-use crate::waiters::Line;
 
 /// When each of them is looked at next: seldom, so that using them costs nothing.
 #[derive(Debug, Default)]
@@ -46,7 +45,7 @@ impl Engine {
                 return;
             }
             step.work += 1;
-            let waited_for = Line::all_of(&thing).iter().any(|line| self.waiters.count(line) > 0);
+            let waited_for = !self.waiters.lines_of(&thing).is_empty();
             let now = self.at.now;
             match self.state.resting_since(&thing) {
                 Some(since) if !waited_for && since + REST_FOR <= now => {

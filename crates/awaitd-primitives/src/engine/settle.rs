@@ -42,6 +42,10 @@ impl Engine {
             }
             Record::Forgotten { thing } => self.rests.unwatch(thing),
             Record::Configured { queue, .. } => self.stir(Line::Put(queue.clone())),
+            Record::Prepared(configuration) => match configuration.thing() {
+                Thing::Barrier(barrier) => self.gather(&barrier, step),
+                thing => self.stir(Line::Acquire(thing)),
+            },
             Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
             Record::Leased { held: Held::Job { queue, .. }, .. }
             | Record::ShutDown { queue, .. }
@@ -53,12 +57,16 @@ impl Engine {
                 self.stir(Line::Watch(*lease));
                 self.stir(match held {
                     Held::Job { queue, .. } => Line::Get(queue.clone()),
-                    Held::Lock { lock, .. } => Line::Acquire(lock.clone()),
+                    Held::Lock { .. } | Held::Part { .. } => Line::Acquire(held.thing()),
                 });
             }
             Record::Drained { queue, .. } => self.stir(Line::Join(queue.clone())),
             Record::Set { event, .. } => self.stir(Line::Event(event.clone())),
-            Record::Leased { held: Held::Lock { .. }, .. }
+            Record::Reset { barrier } | Record::Aborted { barrier } => {
+                let line = Line::Barrier(barrier.clone());
+                self.send_away_from(&line, &Refusal::Broken, step);
+            }
+            Record::Leased { held: Held::Lock { .. } | Held::Part { .. }, .. }
             | Record::Extended { .. }
             | Record::Cleared { .. }
             | Record::Remembered { .. }
@@ -67,7 +75,9 @@ impl Engine {
             | Record::Tied { .. }
             | Record::Graced { .. }
             | Record::Copied(_)
-            | Record::Checkpoint(_) => {}
+            | Record::Checkpoint(_)
+            | Record::Ranked { .. }
+            | Record::Tripped { .. } => {}
         }
     }
 
@@ -111,6 +121,7 @@ impl Engine {
         if !parked.line.is_crowd() {
             self.stir(parked.line.clone());
         }
+        self.pass_on(&parked.ask.command);
         Some(parked)
     }
 
@@ -146,10 +157,15 @@ impl Engine {
     fn send_away(&mut self, thing: &Thing, step: &mut Step) {
         self.rests.unwatch(thing);
         self.waiters.unkeep_all(thing);
-        for line in Line::all_of(thing) {
-            while let Some((_, ticket)) = self.waiters.next_in(&line, 0) {
-                self.dismiss(ticket, Err(Refusal::Deleted), step);
-            }
+        // The conditions first: who is woken by one that leaves stands in the lock's line.
+        for line in self.waiters.lines_of(thing).iter().rev() {
+            self.send_away_from(line, &Refusal::Deleted, step);
+        }
+    }
+
+    fn send_away_from(&mut self, line: &Line, refusal: &Refusal, step: &mut Step) {
+        while let Some((_, ticket)) = self.waiters.next_in(line, 0) {
+            self.dismiss(ticket, Err(refusal.clone()), step);
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Position, Step};
 use crate::judge::At;
 use crate::limits::{LEASE_GRACE, LEASES_RESERVED, Room};
 use crate::messages::body::{Body, Stored};
-use crate::messages::checkpoint::{Copied, Part};
+use crate::messages::checkpoint::Part;
 use crate::messages::command::{JobId, LeaseId};
 use crate::messages::name::Name;
 use crate::messages::record::{Entry, Record};
@@ -83,14 +83,13 @@ impl Engine {
     /// Writes anew what still lives of an old part of the journal. `body` is that of a job, as it
     /// stood there.
     pub fn copy(&mut self, part: &Part, body: Option<&Body>, step: &mut Step) {
-        let Some(mut record) = self.state.copy(part) else { return };
-        if let Record::Copied(copied) = &mut record
-            && let Copied::Job { payload, .. } = &mut **copied
-            && let (Body::Stored(_), Some(body)) = (&payload.body, body)
-        {
-            payload.body = body.clone();
+        let Some(mut records) = self.state.copy(part) else { return };
+        for payload in records.iter_mut().filter_map(Record::payload_mut) {
+            if let (Body::Stored(_), Some(body)) = (&payload.body, body) {
+                payload.body = body.clone();
+            }
         }
-        self.write(vec![record], step);
+        self.write(records, step);
     }
 
     /// Ends a checkpoint: a history may begin at `from` then.

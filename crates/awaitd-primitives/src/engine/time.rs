@@ -85,6 +85,9 @@ impl Engine {
             && let Some((_, ticket)) = self.waiters.next_end().filter(|(end, _)| *end <= now)
         {
             step.work += 1;
+            if self.wakes_by_itself(ticket) {
+                continue;
+            }
             let parked = self.leave(ticket).expect("whose wait is over is parked");
             let told = turned_away(&self.state, &parked.ask.command, true);
             self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);

@@ -5,28 +5,28 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{
+    Configuration, JobId, LeaseId, Payload, QueueConfig, SemaphoreConfig, Share,
+};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 
 /// The caller has what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The queue is as it was told to be.
+    /// The thing is as it was told to be.
     Configured {
-        /// Which queue.
-        queue: Name,
         /// As it is now.
-        config: QueueConfig,
+        configuration: Configuration,
         /// It was not there before.
         created: bool,
     },
-    /// A queue's state.
-    Queue(QueueView),
-    /// A page of queues.
-    Queues {
+    /// A thing's state.
+    State(Box<View>),
+    /// A page of things.
+    List {
         /// In the order of their names.
-        items: Vec<QueueView>,
+        items: Vec<View>,
         /// Where the next page begins, if there is one.
         cursor: Option<Name>,
     },
@@ -62,10 +62,31 @@ pub enum Answer {
         /// Of the last set.
         value: Payload,
     },
-    /// The lock is the caller's.
+    /// The lock is the caller's, or the permits are.
     Acquired(Grant),
-    /// A lock's state.
-    Lock(LockView),
+    /// The lock was taken from these, the first of them.
+    Broken(Vec<Holder>),
+    /// All parties have come to the barrier.
+    Tripped {
+        /// In which order this one had come; 0 first.
+        index: u64,
+        /// Of this moment.
+        generation: u64,
+    },
+    /// The lock is the caller's again after a wait for a condition.
+    Woken {
+        /// The lock.
+        grant: Grant,
+        /// Which condition.
+        condition: Name,
+        /// Whether it was notified, or its time was over.
+        notified: bool,
+    },
+    /// So many who waited for the condition were woken.
+    Notified {
+        /// How many.
+        woken: u64,
+    },
     /// The lease has ended as was asked: job done, lock released, job given back.
     Settled,
     /// The lease has been kept.
@@ -142,16 +163,112 @@ pub struct QueueWaiters {
     pub join: u64,
 }
 
+/// A thing's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum View {
+    /// Of a queue.
+    Queue(QueueView),
+    /// Of an event.
+    Event(EventView),
+    /// Of a lock.
+    Lock(LockView),
+    /// Of a semaphore.
+    Semaphore(SemaphoreView),
+    /// Of a barrier.
+    Barrier(BarrierView),
+    /// Of a condition.
+    Condition(ConditionView),
+}
+
+impl View {
+    /// The name of what it is of.
+    pub fn name(&self) -> &Name {
+        match self {
+            Self::Queue(QueueView { name, .. })
+            | Self::Event(EventView { name, .. })
+            | Self::Lock(LockView { name, .. })
+            | Self::Semaphore(SemaphoreView { name, .. })
+            | Self::Barrier(BarrierView { name, .. })
+            | Self::Condition(ConditionView { name, .. }) => name,
+        }
+    }
+}
+
+/// An event's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventView {
+    /// Its name.
+    pub name: Name,
+    /// Whether it is set.
+    pub set: bool,
+    /// Of the last set; 0 if never.
+    pub generation: u64,
+}
+
+/// Who has a lock, or permits of a semaphore.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// By which lease.
+    pub lease: LeaseId,
+    /// How much of it.
+    pub share: Share,
+    /// Who, as they said.
+    pub owner: Option<Arc<str>>,
+    /// Until when.
+    pub until: Time,
+}
+
 /// A lock's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockView {
     /// Its name.
     pub name: Name,
-    /// Who holds it, as they said.
-    pub owner: Option<Arc<str>>,
-    /// By which lease, until when.
-    pub holder: Option<(LeaseId, Time)>,
+    /// Who holds it, the first of them, in the order in which they got it.
+    pub holders: Vec<Holder>,
     /// Who waits for it and is there.
+    pub waiters: u64,
+    /// Who waits for its conditions and is there, by their names.
+    pub conditions: Vec<(Name, u64)>,
+}
+
+/// A semaphore's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SemaphoreView {
+    /// Its name.
+    pub name: Name,
+    /// What it was told to be.
+    pub config: SemaphoreConfig,
+    /// Permits that nobody has.
+    pub available: u64,
+    /// Who has some, the first of them, in the order in which they got them.
+    pub holders: Vec<Holder>,
+    /// Who waits for some and is there.
+    pub waiters: u64,
+}
+
+/// A barrier's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BarrierView {
+    /// Its name.
+    pub name: Name,
+    /// How many meet there.
+    pub parties: u64,
+    /// How many wait there.
+    pub waiting: u64,
+    /// It was aborted.
+    pub broken: bool,
+    /// Of the last moment when all had come; 0 if never.
+    pub generation: u64,
+}
+
+/// A condition's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConditionView {
+    /// Of which lock.
+    pub lock: Name,
+    /// Its name.
+    pub name: Name,
+    /// Who waits to be notified and is there.
     pub waiters: u64,
 }
 
@@ -203,14 +320,27 @@ pub enum Refusal {
         /// Of the last set.
         generation: u64,
     },
-    /// The queue is there already.
+    /// The thing is there already.
     Exists {
-        /// Which queue.
-        queue: Name,
         /// As it is.
-        config: QueueConfig,
+        configuration: Configuration,
     },
-    /// Somebody else has the lock.
+    /// The queue holds jobs, so it keeps its order.
+    OtherOrder,
+    /// The queue's order is not by rank, so no job of it has one.
+    NoRanks,
+    /// More permits than there are, or than may be.
+    OverBound {
+        /// How many there are.
+        permits: u64,
+    },
+    /// Not all parties have come.
+    NotTripped,
+    /// The barrier was reset while the caller waited, or is aborted.
+    Broken,
+    /// The lease is not one by which this lock is held alone.
+    NotExclusive,
+    /// Somebody else has the lock, or too many permits.
     Locked {
         /// Who, as they said.
         owner: Option<Arc<str>>,
@@ -258,6 +388,11 @@ impl Refusal {
             Self::AlreadySet { .. } => "already_set",
             Self::Exists { .. } => "exists",
             Self::Locked { .. } => "locked",
+            Self::OtherOrder | Self::NoRanks => "conflict",
+            Self::OverBound { .. } => "over_bound",
+            Self::NotTripped => "not_tripped",
+            Self::Broken => "broken",
+            Self::NotExclusive => "not_exclusive",
             Self::Held => "held",
             Self::LeaseLost => "lease_lost",
             Self::NotFound => "not_found",

@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig, SemaphoreConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 
 /// What can be written anew, as a part of the journal names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Part {
-    /// A queue, an event or a lock, without the jobs.
+    /// A thing, a queue without its jobs.
     Thing(Thing),
     /// A job.
     Job {
@@ -108,6 +108,28 @@ pub enum Copied {
         /// Each with its two bits.
         fates: Vec<(LeaseId, u8)>,
     },
+    /// A lock whose holders share it, or a semaphore.
+    Permits {
+        /// Which one.
+        thing: Thing,
+        /// What it was told to be, if it is a semaphore.
+        config: Option<SemaphoreConfig>,
+        /// When it was last released.
+        touched: Time,
+        /// By which leases it is held: how much of it, and by whom, as they said.
+        holders: Vec<(u64, Option<Arc<str>>, LeaseCopy)>,
+    },
+    /// A barrier.
+    Barrier {
+        /// Which one.
+        barrier: Name,
+        /// How many meet there.
+        parties: u64,
+        /// It was aborted.
+        broken: bool,
+        /// Of the last moment when all had come.
+        generation: u64,
+    },
 }
 
 /// Whether a queue takes jobs.
@@ -194,7 +216,7 @@ pub struct Counts {
     pub queues: u64,
     /// Events.
     pub events: u64,
-    /// Locks.
+    /// Locks, semaphores and barriers.
     pub locks: u64,
     /// Jobs that are not done.
     pub jobs: u64,

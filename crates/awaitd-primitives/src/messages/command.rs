@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::limits;
 use crate::messages::body::Body;
-use crate::messages::name::{Name, Thing};
+use crate::messages::name::{Kind, Name, Thing};
 
 /// Whoever asked; opaque here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +62,22 @@ pub enum Order {
     /// The one that was ready first.
     #[default]
     Fifo,
+    /// The one that was ready last.
+    Lifo,
+    /// The one of the lowest rank; of one rank, the one that was ready first.
+    Priority,
+}
+
+/// Where a job stands in a queue whose order is [`Order::Priority`]: compared as bytes, lower first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Rank(pub Arc<[u8]>);
+
+impl From<i64> for Rank {
+    /// The rank of a priority: its eight bytes, big endian, the sign turned over, so that negative
+    /// numbers come first.
+    fn from(priority: i64) -> Self {
+        Self((priority ^ i64::MIN).to_be_bytes().into())
+    }
 }
 
 /// What a queue is told to be.
@@ -79,6 +95,46 @@ impl Default for QueueConfig {
     fn default() -> Self {
         Self { maxsize: limits::MAXSIZE_DEFAULT, order: Order::Fifo, lease: limits::LEASE_DEFAULT }
     }
+}
+
+/// What a semaphore is told to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SemaphoreConfig {
+    /// How many permits there are.
+    pub permits: u64,
+    /// `BoundedSemaphore`: nobody adds permits to these.
+    pub bounded: bool,
+}
+
+/// What a thing is told to be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Configuration {
+    /// `Queue(maxsize)`.
+    Queue(Name, QueueConfig),
+    /// `Semaphore(permits)`.
+    Semaphore(Name, SemaphoreConfig),
+    /// `Barrier(parties)`.
+    Barrier(Name, u64),
+}
+
+impl Configuration {
+    /// The thing.
+    pub fn thing(&self) -> Thing {
+        match self {
+            Self::Queue(name, _) => Thing::Queue(name.clone()),
+            Self::Semaphore(name, _) => Thing::Semaphore(name.clone()),
+            Self::Barrier(name, _) => Thing::Barrier(name.clone()),
+        }
+    }
+}
+
+/// How much of a lock or a semaphore is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// All of a lock: nobody else has any of it.
+    Whole,
+    /// So many permits of a semaphore; 1 of a lock: its holders share it.
+    Permits(u64),
 }
 
 /// What a get does with the job.
@@ -103,22 +159,22 @@ pub struct LeaseRef {
 /// Everything that can be asked. Each of them is one call of the HTTP contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// `Queue(maxsize)`: replaces the configuration; `only_new` refuses if the queue exists.
-    ConfigureQueue {
-        /// Which queue.
-        queue: Name,
+    /// Replaces the configuration of a queue, a semaphore or a barrier, or makes it.
+    Configure {
         /// What it shall be.
-        config: QueueConfig,
-        /// `If-None-Match: *`.
+        configuration: Configuration,
+        /// `If-None-Match: *`: refuse if it exists.
         only_new: bool,
     },
-    /// `qsize()` and the rest of the queue's state.
-    ReadQueue {
-        /// Which queue.
-        queue: Name,
+    /// The state of a thing other than an event, which is waited for.
+    Read {
+        /// Which thing.
+        thing: Thing,
     },
-    /// The queues in the order of their names.
-    ListQueues {
+    /// The things of a kind in the order of their names.
+    List {
+        /// Of which kind.
+        kind: Kind,
         /// Only those whose names begin so.
         prefix: String,
         /// Only those after this name.
@@ -126,10 +182,12 @@ pub enum Command {
         /// At most so many.
         limit: usize,
     },
-    /// Removes the queue and all that it holds.
-    DeleteQueue {
-        /// Which queue.
-        queue: Name,
+    /// Removes a thing other than an event, which is cleared, and all that it holds.
+    Delete {
+        /// Which thing.
+        thing: Thing,
+        /// A lock or a semaphore also while somebody holds it.
+        force: bool,
     },
     /// `put`.
     Put {
@@ -139,6 +197,8 @@ pub enum Command {
         payload: Payload,
         /// Not handed out before so long from now.
         delay: Duration,
+        /// Where it stands, if the queue's order is by rank.
+        rank: Option<Rank>,
     },
     /// `get`.
     Get {
@@ -184,26 +244,79 @@ pub enum Command {
         /// Answer with a generation above this one.
         after: Option<u64>,
     },
-    /// `Lock.acquire()`.
+    /// `acquire()` of a lock or a semaphore.
     Acquire {
-        /// Which lock.
-        lock: Name,
+        /// Which of them.
+        thing: Thing,
+        /// How much of it.
+        share: Share,
         /// For how long; the default if nothing is said.
         lease: Option<Duration>,
         /// Shown to others.
         owner: Option<Arc<str>>,
     },
-    /// `Lock.locked()` and the rest of the lock's state.
-    ReadLock {
+    /// Takes a lock from its holders.
+    Break {
         /// Which lock.
         lock: Name,
     },
-    /// Removes the lock.
-    DeleteLock {
-        /// Which lock.
+    /// `Semaphore.release()` of what was not acquired: adds permits.
+    Release {
+        /// To which semaphore.
+        semaphore: Name,
+        /// How many.
+        permits: u64,
+    },
+    /// `Barrier.wait()`.
+    WaitBarrier {
+        /// At which barrier.
+        barrier: Name,
+    },
+    /// `Barrier.reset()`.
+    ResetBarrier {
+        /// Which barrier.
+        barrier: Name,
+    },
+    /// `Barrier.abort()`.
+    AbortBarrier {
+        /// Which barrier.
+        barrier: Name,
+    },
+    /// `Condition.wait()`: releases the lock and waits, in one step; then takes the lock again.
+    WaitCondition {
+        /// Of which lock.
         lock: Name,
-        /// Also while somebody holds it.
-        force: bool,
+        /// Which condition of it.
+        condition: Name,
+        /// The lease by which the caller holds the lock.
+        held: LeaseRef,
+        /// For how long it takes the lock again; the default if nothing is said.
+        lease: Option<Duration>,
+        /// Shown to others.
+        owner: Option<Arc<str>>,
+        /// For how long it stands in the lock's line to have it again.
+        patience: Duration,
+        /// `None` while it waits for a notification. From then on it waits for the lock: whether it was
+        /// notified, or its time was over.
+        notified: Option<bool>,
+    },
+    /// `Condition.notify(n)`.
+    Notify {
+        /// Of which lock.
+        lock: Name,
+        /// Which condition of it.
+        condition: Name,
+        /// The lease by which the caller holds the lock.
+        held: LeaseRef,
+        /// How many; all if nothing is said.
+        most: Option<u64>,
+    },
+    /// How many wait for a condition.
+    ReadCondition {
+        /// Of which lock.
+        lock: Name,
+        /// Which condition of it.
+        condition: Name,
     },
     /// `task_done()` or `release()`.
     Done {
@@ -246,27 +359,34 @@ impl Command {
     /// The thing in the path, to which a key belongs.
     pub fn thing(&self) -> Option<Thing> {
         match self {
-            Self::ConfigureQueue { queue, .. }
-            | Self::ReadQueue { queue }
-            | Self::DeleteQueue { queue }
-            | Self::Put { queue, .. }
+            Self::Configure { configuration, .. } => Some(configuration.thing()),
+            Self::Put { queue, .. }
             | Self::Get { queue, .. }
             | Self::Join { queue, .. }
             | Self::Shutdown { queue, .. } => Some(Thing::Queue(queue.clone())),
             Self::SetEvent { event, .. }
             | Self::ClearEvent { event }
             | Self::WaitEvent { event, .. } => Some(Thing::Event(event.clone())),
-            Self::Acquire { lock, .. }
-            | Self::ReadLock { lock }
-            | Self::DeleteLock { lock, .. } => Some(Thing::Lock(lock.clone())),
+            Self::Break { lock }
+            | Self::WaitCondition { lock, .. }
+            | Self::Notify { lock, .. }
+            | Self::ReadCondition { lock, .. } => Some(Thing::Lock(lock.clone())),
+            Self::Release { semaphore, .. } => Some(Thing::Semaphore(semaphore.clone())),
+            Self::WaitBarrier { barrier }
+            | Self::ResetBarrier { barrier }
+            | Self::AbortBarrier { barrier } => Some(Thing::Barrier(barrier.clone())),
+            Self::Read { thing }
+            | Self::Delete { thing, .. }
+            | Self::Acquire { thing, .. }
+            | Self::Withdraw { thing, .. } => Some(thing.clone()),
             Self::Done { lease }
             | Self::Nack { lease, .. }
             | Self::Extend { lease, .. }
             | Self::Watch { lease } => lease.thing.clone(),
-            Self::Withdraw { thing, .. } => Some(thing.clone()),
-            Self::ListQueues { .. } => None,
+            Self::List { .. } => None,
         }
     }
+
     /// What it makes when it has to wait for it.
     pub(crate) fn makes(&self) -> Option<Thing> {
         let waits = matches!(self, Self::Get { .. } | Self::Join { .. } | Self::WaitEvent { .. });

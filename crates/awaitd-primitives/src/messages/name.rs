@@ -1,4 +1,4 @@
-//! Names of queues, events and locks, parsed once at the door.
+//! Names of queues, events, locks, semaphores and barriers, parsed once at the door.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -19,6 +19,11 @@ pub struct Name(Arc<str>);
 pub struct BadName;
 
 impl Name {
+    /// Before all names, and none itself: where a list begins.
+    pub(crate) fn least() -> Self {
+        Self("".into())
+    }
+
     /// The name as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -81,22 +86,91 @@ pub enum Thing {
     Event(Name),
     /// `/v1/locks/{name}`
     Lock(Name),
+    /// `/v1/semaphores/{name}`
+    Semaphore(Name),
+    /// `/v1/barriers/{name}`
+    Barrier(Name),
+}
+
+/// What sort of thing it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A queue.
+    Queue,
+    /// An event.
+    Event,
+    /// A lock.
+    Lock,
+    /// A semaphore.
+    Semaphore,
+    /// A barrier.
+    Barrier,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Queue, Self::Event, Self::Lock, Self::Semaphore, Self::Barrier];
+
+    /// As metrics name it.
+    pub fn singular(self) -> &'static str {
+        match self {
+            Self::Queue => "queue",
+            Self::Event => "event",
+            Self::Lock => "lock",
+            Self::Semaphore => "semaphore",
+            Self::Barrier => "barrier",
+        }
+    }
+
+    /// As it stands in paths.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Queue => "queues",
+            Self::Event => "events",
+            Self::Lock => "locks",
+            Self::Semaphore => "semaphores",
+            Self::Barrier => "barriers",
+        }
+    }
 }
 
 impl Thing {
+    /// The thing of this kind and name.
+    pub fn new(kind: Kind, name: Name) -> Self {
+        match kind {
+            Kind::Queue => Self::Queue(name),
+            Kind::Event => Self::Event(name),
+            Kind::Lock => Self::Lock(name),
+            Kind::Semaphore => Self::Semaphore(name),
+            Kind::Barrier => Self::Barrier(name),
+        }
+    }
+
     /// Its name, without its kind.
     pub fn name(&self) -> &Name {
         match self {
-            Self::Queue(name) | Self::Event(name) | Self::Lock(name) => name,
+            Self::Queue(name)
+            | Self::Event(name)
+            | Self::Lock(name)
+            | Self::Semaphore(name)
+            | Self::Barrier(name) => name,
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Queue(_) => Kind::Queue,
+            Self::Event(_) => Kind::Event,
+            Self::Lock(_) => Kind::Lock,
+            Self::Semaphore(_) => Kind::Semaphore,
+            Self::Barrier(_) => Kind::Barrier,
         }
     }
 
     /// Its kind in the plural, as it stands in paths.
     pub fn kinds(&self) -> &'static str {
-        match self {
-            Self::Queue(_) => "queues",
-            Self::Event(_) => "events",
-            Self::Lock(_) => "locks",
-        }
+        self.kind().plural()
     }
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::answer::Withdrawal;
+use crate::messages::answer::{Holder, Withdrawal};
 use crate::messages::checkpoint::{Checkpoint, Copied};
-use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{Configuration, JobId, LeaseId, Payload, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 
@@ -40,6 +40,15 @@ pub enum Held {
         /// Who has it, as they said.
         owner: Option<Arc<str>>,
     },
+    /// A part of a lock that is shared, or permits of a semaphore.
+    Part {
+        /// Of which thing.
+        thing: Thing,
+        /// How many permits.
+        permits: u64,
+        /// Who has them, as they said.
+        owner: Option<Arc<str>>,
+    },
 }
 
 impl Held {
@@ -48,6 +57,15 @@ impl Held {
         match self {
             Self::Job { queue, .. } => Thing::Queue(queue.clone()),
             Self::Lock { lock, .. } => Thing::Lock(lock.clone()),
+            Self::Part { thing, .. } => thing.clone(),
+        }
+    }
+
+    /// Who has it, as they said.
+    pub fn owner(&self) -> Option<&Arc<str>> {
+        match self {
+            Self::Job { .. } => None,
+            Self::Lock { owner, .. } | Self::Part { owner, .. } => owner.as_ref(),
         }
     }
 }
@@ -63,6 +81,8 @@ pub enum Outcome {
     Expired,
     /// Nobody ever heard of it.
     Undelivered,
+    /// An operator took the lock from its holder.
+    Broken,
 }
 
 /// What became of that which a lease held.
@@ -115,6 +135,48 @@ pub enum Remembrance {
     Asked(Withdrawal),
     /// The request was taken back before it was done.
     Withdrawn,
+    /// A semaphore or a barrier was configured.
+    Prepared {
+        /// Which one, as it was then.
+        configuration: Configuration,
+        /// It was not there before.
+        created: bool,
+    },
+    /// A lock was taken from its holders.
+    Broke(Vec<Holder>),
+    /// Permits were added.
+    Released,
+    /// All parties had come to a barrier.
+    Tripped {
+        /// In which order this one had come; 0 first.
+        index: u64,
+        /// Of that moment.
+        generation: u64,
+    },
+    /// A barrier was reset or aborted.
+    Turned,
+    /// The lock was granted again after a wait for a condition.
+    Woken {
+        /// Which lock.
+        lock: Name,
+        /// By which lease.
+        lease: LeaseId,
+        /// Whether it was notified, or its time was over.
+        notified: bool,
+    },
+    /// So many who waited for a condition were woken.
+    Notified(u64),
+}
+
+impl Remembrance {
+    /// The lease that was granted, and of what.
+    pub fn lease(&self) -> Option<(Thing, LeaseId)> {
+        match self {
+            Self::Leased(thing, lease) => Some((thing.clone(), *lease)),
+            Self::Woken { lock, lease, .. } => Some((Thing::Lock(lock.clone()), *lease)),
+            _ => None,
+        }
+    }
 }
 
 /// A job as a record tells it: one that was put, or was copied.
@@ -319,4 +381,32 @@ pub enum Record {
     Copied(Box<Copied>),
     /// The end of a checkpoint.
     Checkpoint(Box<Checkpoint>),
+    /// The rank of the job that the same entry tells of next.
+    Ranked {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// Where it stands.
+        rank: Rank,
+    },
+    /// A semaphore or a barrier was told what to be, or has more permits now.
+    Prepared(Configuration),
+    /// All parties had come to a barrier.
+    Tripped {
+        /// Which one.
+        barrier: Name,
+        /// Larger than any before.
+        generation: u64,
+    },
+    /// A barrier was reset: who waits there is told, and it is as new.
+    Reset {
+        /// Which one.
+        barrier: Name,
+    },
+    /// A barrier was aborted: who waits there is told, and whoever comes, until it is reset.
+    Aborted {
+        /// Which one.
+        barrier: Name,
+    },
 }

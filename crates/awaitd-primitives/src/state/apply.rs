@@ -5,15 +5,16 @@
 //! in them. Only a job is never skipped: a queue that it is put into is there.
 
 use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy, Tie};
-use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{Configuration, JobId, LeaseId, Payload, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
 use crate::messages::time::Time;
 use crate::state::State;
+use crate::state::barrier::Barrier;
 use crate::state::event::Event;
 use crate::state::jobs::{Job, Place};
 use crate::state::lease::Lease;
-use crate::state::lock::Lock;
+use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::KeyOf;
 use crate::state::settled::Fate;
@@ -76,13 +77,66 @@ impl State {
             }
             Record::Copied(copied) => self.restore(at, copied),
             Record::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Record::Ranked { queue, job, rank } => {
+                self.queue_or_new(queue, at);
+                self.with_queue(queue, |queue| queue.jobs.rank(*job, rank.clone()));
+            }
+            Record::Prepared(configuration) => self.prepare(at, configuration),
+            Record::Tripped { barrier, generation } => {
+                self.last_generation = self.last_generation.max(*generation);
+                self.with_barrier(barrier, |barrier| barrier.generation = *generation);
+            }
+            Record::Reset { barrier } => {
+                self.with_barrier(barrier, |barrier| barrier.broken = false);
+            }
+            Record::Aborted { barrier } => {
+                self.with_barrier(barrier, |barrier| barrier.broken = true);
+            }
         }
     }
 
     fn configure(&mut self, at: Time, queue: &Name, config: &QueueConfig) {
         let known = self.queue_or_new(queue, at);
-        known.config = config.clone();
+        known.configure(config.clone());
         known.configured = true;
+    }
+
+    fn prepare(&mut self, at: Time, configuration: &Configuration) {
+        let thing = configuration.thing();
+        match configuration {
+            Configuration::Queue(queue, config) => self.configure(at, queue, config),
+            Configuration::Semaphore(name, config) => {
+                self.note(&thing);
+                let known = self.semaphores.entry(name.clone());
+                known.or_insert_with(|| Permits::new(at, None)).config = Some(*config);
+            }
+            Configuration::Barrier(name, parties) => {
+                self.note(&thing);
+                let known = self.barriers.entry(name.clone());
+                known.or_insert_with(|| Barrier::new(*parties)).parties = *parties;
+            }
+        }
+    }
+
+    /// Notes that there is this thing.
+    fn note(&mut self, thing: &Thing) {
+        if self.things.insert(thing.clone()) {
+            self.sums.names += thing.name().as_str().len() as u64;
+        }
+    }
+
+    fn with_barrier(&mut self, barrier: &Name, change: impl FnOnce(&mut Barrier)) {
+        if let Some(known) = self.barriers.get_mut(barrier) {
+            change(known);
+        }
+    }
+
+    fn permits_mut(&mut self, thing: &Thing) -> Option<&mut Permits> {
+        match thing {
+            Thing::Lock(name) => self.locks.get_mut(name),
+            Thing::Semaphore(name) => self.semaphores.get_mut(name),
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
+        }
     }
 
     fn empty(&mut self, queue: &Name) {
@@ -116,18 +170,17 @@ impl State {
     }
 
     fn queue_or_new(&mut self, name: &Name, at: Time) -> &mut Queue {
-        self.queues.entry(name.clone()).or_insert_with_key(|name| {
-            self.queue_names.insert(name.clone());
-            self.sums.names += name.as_str().len() as u64;
-            Queue::new(at)
-        })
+        if !self.queues.contains_key(name) {
+            self.note(&Thing::Queue(name.clone()));
+        }
+        self.queues.entry(name.clone()).or_insert_with(|| Queue::new(at))
     }
 
     fn put_event(&mut self, name: &Name, event: Event) {
         self.sums.values += event.bytes();
         match self.events.insert(name.clone(), event) {
             Some(before) => self.sums.values -= before.bytes(),
-            None => self.sums.names += name.as_str().len() as u64,
+            None => self.note(&Thing::Event(name.clone())),
         }
     }
 
@@ -137,25 +190,28 @@ impl State {
                 self.queue_or_new(name, at);
             }
             Thing::Event(name) => self.put_event(name, Event::new(at)),
-            Thing::Lock(name) => self.put_lock(name, Lock::new(at)),
+            Thing::Lock(_) | Thing::Semaphore(_) => self.put_permits(thing, Permits::new(at, None)),
+            // Nobody makes a barrier without saying for how many.
+            Thing::Barrier(_) => {}
         }
     }
 
-    fn put_lock(&mut self, name: &Name, lock: Lock) {
-        if self.locks.insert(name.clone(), lock).is_none() {
-            self.sums.names += name.as_str().len() as u64;
-        }
+    fn put_permits(&mut self, thing: &Thing, permits: Permits) {
+        let (Thing::Lock(name) | Thing::Semaphore(name)) = thing else { return };
+        let semaphores = matches!(thing, Thing::Semaphore(_));
+        let all = if semaphores { &mut self.semaphores } else { &mut self.locks };
+        all.insert(name.clone(), permits);
+        self.note(thing);
     }
 
     fn remove(&mut self, thing: &Thing) {
-        if self.has(thing) {
+        if self.things.remove(thing) {
             self.sums.names -= thing.name().as_str().len() as u64;
         }
         match thing {
             Thing::Queue(name) => {
                 let Some(queue) = self.queues.remove(name) else { return };
                 self.sums.jobs.sub(queue.load(name));
-                self.queue_names.remove(name);
                 if let Some(due) = queue.due {
                     self.due.remove(&(due, name.clone()));
                 }
@@ -167,9 +223,9 @@ impl State {
                 let gone = self.events.remove(name);
                 self.sums.values -= gone.map_or(0, |event| event.bytes());
             }
-            Thing::Lock(name) => {
-                self.locks.remove(name);
-            }
+            Thing::Lock(name) => _ = self.locks.remove(name),
+            Thing::Semaphore(name) => _ = self.semaphores.remove(name),
+            Thing::Barrier(name) => _ = self.barriers.remove(name),
         }
     }
 
@@ -192,9 +248,9 @@ impl State {
                 let queue = self.queues.get_mut(queue);
                 queue.is_some_and(|queue| queue.jobs.lease(place, id))
             }
-            Held::Lock { lock, .. } => {
-                let lock = self.locks.get_mut(lock);
-                lock.map(|lock| lock.holder = Some(id)).is_some()
+            held @ (Held::Lock { .. } | Held::Part { .. }) => {
+                let permits = self.permits_mut(&held.thing());
+                permits.map(|permits| permits.take(id, held)).is_some()
             }
         };
         if there {
@@ -208,15 +264,14 @@ impl State {
         let fate = match outcome {
             Outcome::Done => Fate::Done,
             Outcome::Returned => Fate::Returned,
-            Outcome::Expired | Outcome::Undelivered => Fate::Lost,
+            Outcome::Expired | Outcome::Undelivered | Outcome::Broken => Fate::Lost,
         };
         self.leases.remove(id, fate);
         match held {
             Held::Job { queue, job } => self.release_job(at, queue, *job, then),
-            Held::Lock { lock, .. } => {
-                if let Some(lock) = self.locks.get_mut(lock) {
-                    lock.holder = None;
-                    lock.touched = at;
+            Held::Lock { .. } | Held::Part { .. } => {
+                if let Some(permits) = self.permits_mut(&held.thing()) {
+                    permits.give_back(at, id);
                 }
             }
         }
@@ -224,8 +279,12 @@ impl State {
 
     fn release_job(&mut self, at: Time, name: &Name, job: JobId, then: &Then) {
         let delayed = self.with_queue(name, |queue| {
-            let out = queue.jobs.release(job)?;
-            let Then::Back { ready_at, since, counted, error } = then else { return None };
+            let out = queue.jobs.release(job);
+            let Then::Back { ready_at, since, counted, error } = then else {
+                queue.jobs.unrank(job);
+                return None;
+            };
+            let out = out?;
             let mut tried = out.job.tried.unwrap_or_default();
             tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
             tried.since = (since != ready_at).then_some(*since);
@@ -245,7 +304,8 @@ impl State {
         match copied.clone() {
             Copied::Queue { queue: name, config, configured, gate, drained, touched } => {
                 let known = self.queue_or_new(&name, at);
-                (known.config, known.configured, known.gate) = (config, configured, gate);
+                known.configure(config);
+                (known.configured, known.gate) = (configured, gate);
                 (known.drained, known.touched) = (drained, touched);
             }
             Copied::Job { queue: name, job, ready_at, enqueued, payload, tried, lease } => {
@@ -262,9 +322,26 @@ impl State {
                 self.put_event(&event, Event { set, last, touched });
             }
             Copied::Lock { lock, touched, owner, lease } => {
-                let holder = lease.as_ref().map(|lease| lease.lease);
-                self.put_lock(&lock, Lock { holder, touched });
-                self.restore_lease(lease, Held::Lock { lock, owner });
+                let mut known = Permits::new(touched, None);
+                let (thing, held) = (Thing::Lock(lock.clone()), Held::Lock { lock, owner });
+                if let Some(lease) = &lease {
+                    known.take(lease.lease, &held);
+                }
+                self.put_permits(&thing, known);
+                self.restore_lease(lease, held);
+            }
+            Copied::Permits { thing, config, touched, holders } => {
+                let mut known = Permits::new(touched, config);
+                for (permits, owner, lease) in holders {
+                    let held = Held::Part { thing: thing.clone(), permits, owner };
+                    known.take(lease.lease, &held);
+                    self.restore_lease(Some(Box::new(lease)), held);
+                }
+                self.put_permits(&thing, known);
+            }
+            Copied::Barrier { barrier, parties, broken, generation } => {
+                self.note(&Thing::Barrier(barrier.clone()));
+                self.barriers.insert(barrier, Barrier { parties, broken, generation });
             }
             Copied::Fates { chunk, bits } => self.leases.settled().fill(chunk, &bits),
             Copied::Late { fates } => self.leases.settled().fill_late(&fates),

@@ -7,10 +7,11 @@ use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::state::State;
+use crate::state::barrier::Barrier;
 use crate::state::jobs::Place;
 use crate::state::remembered::KeyOf;
 
-/// What a queue, an event, a lock or a key takes in the journal beside names and values, at most.
+/// What a thing or a key takes in the journal beside names and values, at most.
 const RECORD_BYTES: u64 = 72;
 
 /// What a lease adds to the copy of what it holds, at most.
@@ -18,7 +19,7 @@ const LEASE_BYTES: u64 = 48;
 
 impl State {
     /// A copy of what a part of the history is about, as it is now; `None` if it has gone.
-    pub(crate) fn copy(&self, part: &Part) -> Option<Record> {
+    pub(crate) fn copy(&self, part: &Part) -> Option<Vec<Record>> {
         let copied = match part {
             Part::Thing(thing) => self.copy_thing(thing)?,
             Part::Job { queue, job, ready_at } => {
@@ -26,7 +27,7 @@ impl State {
                 let place = Place { ready_at: *ready_at, job: *job };
                 let (place, job, lease) = known.jobs.find(place)?;
                 let (payload, tried) = (job.payload.clone(), job.tried.clone());
-                Copied::Job {
+                let copied = Copied::Job {
                     queue: queue.clone(),
                     job: place.job,
                     ready_at: place.ready_at,
@@ -34,15 +35,21 @@ impl State {
                     payload,
                     tried,
                     lease: lease.and_then(|id| Some(Box::new(self.leases.get(id)?.copy(id)))),
-                }
+                };
+                let rank = known.jobs.rank_of(place.job).map(|rank| {
+                    let (queue, job, rank) = (queue.clone(), place.job, rank.clone());
+                    Record::Ranked { queue, job, rank }
+                });
+                let copied = Record::Copied(Box::new(copied));
+                return Some(rank.into_iter().chain([copied]).collect());
             }
             Part::Key { thing, key } => {
                 let of = KeyOf { thing: thing.clone(), text: key.clone() };
-                return Some(self.remembered.get(&of)?.record(of));
+                return Some(vec![self.remembered.get(&of)?.record(of)]);
             }
             Part::Fates(lease) => self.leases.copy_fates(*lease)?,
         };
-        Some(Record::Copied(Box::new(copied)))
+        Some(vec![Record::Copied(Box::new(copied))])
     }
 
     fn copy_thing(&self, thing: &Thing) -> Option<Copied> {
@@ -63,17 +70,32 @@ impl State {
                 let (set, last, touched) = (known.set, known.last.clone(), known.touched);
                 Copied::Event { event: name.clone(), set, last, touched }
             }
-            Thing::Lock(name) => {
-                let known = self.locks.get(name)?;
-                let lease = known.holder.and_then(|id| Some((id, self.leases.get(id)?)));
-                let owner = lease.and_then(|(_, lease)| match &lease.held {
-                    Held::Lock { owner, .. } => owner.clone(),
-                    Held::Job { .. } => None,
-                });
-                let lease = lease.map(|(id, lease)| Box::new(lease.copy(id)));
-                Copied::Lock { lock: name.clone(), touched: known.touched, owner, lease }
+            Thing::Lock(_) | Thing::Semaphore(_) => self.copy_permits(thing)?,
+            Thing::Barrier(name) => {
+                let Barrier { parties, broken, generation } = *self.barriers.get(name)?;
+                Copied::Barrier { barrier: name.clone(), parties, broken, generation }
             }
         })
+    }
+
+    fn copy_permits(&self, thing: &Thing) -> Option<Copied> {
+        let known = self.permits(thing)?;
+        let touched = known.touched;
+        let holders: Vec<_> = (known.holders.iter())
+            .filter_map(|(id, permits)| Some((*id, *permits, self.leases.get(*id)?)))
+            .collect();
+        let alone = holders.iter().all(|(_, _, lease)| matches!(lease.held, Held::Lock { .. }));
+        if let (Thing::Lock(lock), true) = (thing, alone) {
+            let holder = holders.first();
+            let owner = holder.and_then(|(_, _, lease)| lease.held.owner().cloned());
+            let lease = holder.map(|(id, _, lease)| Box::new(lease.copy(*id)));
+            return Some(Copied::Lock { lock: lock.clone(), touched, owner, lease });
+        }
+        let holders = holders
+            .into_iter()
+            .map(|(id, permits, lease)| (permits, lease.held.owner().cloned(), lease.copy(id)));
+        let (thing, holders) = (thing.clone(), holders.collect());
+        Some(Copied::Permits { thing, config: known.config, touched, holders })
     }
 
     /// The records that end a checkpoint: a history may begin at `from` then. A replay has forgotten at
@@ -98,7 +120,7 @@ impl State {
         Counts {
             queues: self.queues.len() as u64,
             events: self.events.len() as u64,
-            locks: self.locks.len() as u64,
+            locks: (self.locks.len() + self.semaphores.len() + self.barriers.len()) as u64,
             jobs: self.sums.jobs.jobs,
             leases: self.leases.len() as u64,
             keys: self.remembered.len() as u64,
@@ -107,8 +129,7 @@ impl State {
 
     /// How many bytes it takes to write all that lives: no less, and not much more.
     pub fn live_bytes(&self) -> u64 {
-        let things = self.queues.len() + self.events.len() + self.locks.len();
-        let records = (things + self.remembered.len()) as u64 * RECORD_BYTES;
+        let records = (self.things.len() + self.remembered.len()) as u64 * RECORD_BYTES;
         let texts = self.sums.names + self.sums.values + self.remembered.bytes();
         let leases = self.leases.len() as u64 * LEASE_BYTES + self.leases.owner_bytes();
         self.sums.jobs.bytes + records + texts + leases + self.leases.fates_bytes()

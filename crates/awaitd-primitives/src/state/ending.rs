@@ -16,6 +16,7 @@ pub(crate) enum Ending<'a> {
     Returned { delay: Duration, defer: bool, error: Option<&'a str> },
     Expired,
     Undelivered,
+    Broken,
 }
 
 impl Ending<'_> {
@@ -25,6 +26,7 @@ impl Ending<'_> {
             Self::Returned { .. } => Outcome::Returned,
             Self::Expired => Outcome::Expired,
             Self::Undelivered => Outcome::Undelivered,
+            Self::Broken => Outcome::Broken,
         }
     }
 }
@@ -39,7 +41,9 @@ pub(crate) fn end(
 ) -> Vec<Record> {
     let outcome = ending.outcome();
     let (name, job) = match &lease.held {
-        Held::Lock { .. } => return vec![lease.settled(id, now, outcome, Then::Finished)],
+        Held::Lock { .. } | Held::Part { .. } => {
+            return vec![lease.settled(id, now, outcome, Then::Finished)];
+        }
         Held::Job { queue, job } => (queue, *job),
     };
     let queue = state.queues.get(name).expect("a held job has a queue");
@@ -48,7 +52,7 @@ pub(crate) fn end(
     let back = match ending {
         Ending::Done => None,
         // An older place under a younger age: it goes first, but it has not been ready for long.
-        Ending::Expired => Some((old, now, true, None)),
+        Ending::Expired | Ending::Broken => Some((old, now, true, None)),
         // As if it had never been handed out.
         Ending::Undelivered => Some((old, out.job.since(out.place), false, None)),
         Ending::Returned { delay, defer, error } => {

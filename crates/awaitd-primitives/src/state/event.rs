@@ -2,7 +2,7 @@
 
 use crate::judge::{Verdict, wait_for_unknown};
 use crate::limits::Limits;
-use crate::messages::answer::{Answer, Refusal};
+use crate::messages::answer::{Answer, EventView, Refusal};
 use crate::messages::command::Payload;
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::Record;
@@ -89,4 +89,10 @@ pub(crate) fn judge_wait(
 /// For whoever will not wait, or no longer.
 pub(crate) fn not_set(state: &State, event: &Name) -> Refusal {
     Refusal::NotSet { generation: state.generation(event) }
+}
+
+/// Its state.
+pub(crate) fn view(state: &State, event: &Name) -> Option<EventView> {
+    let known = state.events.get(event)?;
+    Some(EventView { name: event.clone(), set: known.set, generation: known.generation() })
 }

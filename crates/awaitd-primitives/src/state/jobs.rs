@@ -6,8 +6,9 @@ use rustc_hash::FxHashMap;
 
 use crate::messages::body::{Body, Stored};
 use crate::messages::checkpoint::Tried;
-use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::command::{JobId, LeaseId, Order, Payload, Rank};
 use crate::messages::time::Time;
+use crate::state::ranks::Ranks;
 
 /// Where a job stands: a fact of its records, never of when somebody looked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -84,6 +85,9 @@ pub(crate) struct Out {
 /// All jobs of a queue.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Jobs {
+    order: Order,
+    /// What most queues do not have.
+    ranks: Option<Box<Ranks>>,
     /// Ready since their place says so: the many.
     fresh: BTreeMap<Place, Job>,
     /// Ready again at a place older than that: the few that were given back.
@@ -119,7 +123,37 @@ impl PartialEq for Sums {
 impl Jobs {
     /// Sums over all of them.
     pub(crate) fn load(&self) -> Load {
-        self.load.0
+        let ranks = self.ranks.as_ref().map_or(0, |ranks| ranks.bytes());
+        Load { bytes: self.load.0.bytes + ranks, ..self.load.0 }
+    }
+
+    /// How many of them were put with a rank.
+    pub(crate) fn ranks(&self) -> u64 {
+        self.ranks.as_ref().map_or(0, |ranks| ranks.len() as u64)
+    }
+
+    /// The rank that a job was put with.
+    pub(crate) fn rank_of(&self, job: JobId) -> Option<&Rank> {
+        self.ranks.as_ref()?.of(job)
+    }
+
+    /// Notes the rank of a job that comes next. One that is there already has that rank.
+    pub(crate) fn rank(&mut self, job: JobId, rank: Rank) {
+        self.ranks.get_or_insert_default().insert(job, rank);
+    }
+
+    /// Which of them goes first. There may be some before that is known, in a history that begins late.
+    pub(crate) fn set_order(&mut self, order: Order) {
+        if self.order == order {
+            return;
+        }
+        self.order = order;
+        if order == Order::Priority {
+            let ranks = self.ranks.get_or_insert_default();
+            self.fresh.keys().chain(self.returned.keys()).for_each(|place| ranks.enter(*place));
+        } else if self.ranks() == 0 {
+            self.ranks = None;
+        }
     }
 
     pub(crate) fn ready(&self) -> usize {
@@ -140,12 +174,22 @@ impl Jobs {
 
     /// The one that goes next.
     pub(crate) fn first(&self) -> Option<(Place, &Job)> {
-        let (fresh, returned) = (self.fresh.first_key_value(), self.returned.first_key_value());
-        fresh
-            .into_iter()
-            .chain(returned)
-            .min_by_key(|(place, _)| **place)
-            .map(|(at, job)| (*at, job))
+        let (fresh, returned) = (&self.fresh, &self.returned);
+        let first = match self.order {
+            Order::Fifo => {
+                let both = fresh.first_key_value().into_iter().chain(returned.first_key_value());
+                both.min_by_key(|(place, _)| **place)
+            }
+            Order::Lifo => {
+                let both = fresh.last_key_value().into_iter().chain(returned.last_key_value());
+                both.max_by_key(|(place, _)| **place)
+            }
+            Order::Priority => {
+                let place = self.ranks.as_ref()?.first()?;
+                fresh.get_key_value(&place).or_else(|| returned.get_key_value(&place))
+            }
+        };
+        first.map(|(place, job)| (*place, job))
     }
 
     /// One that is held.
@@ -180,7 +224,12 @@ impl Jobs {
     fn put(&mut self, now: Time, place: Place, job: Job) {
         if place.ready_at > now {
             self.delayed.insert(place, job);
-        } else if job.since(place) == place.ready_at {
+            return;
+        }
+        if self.order == Order::Priority {
+            self.ranks.get_or_insert_default().enter(place);
+        }
+        if job.since(place) == place.ready_at {
             self.fresh.insert(place, job);
         } else {
             self.returned_since.insert((job.since(place), place.job));
@@ -214,6 +263,13 @@ impl Jobs {
         Some(out)
     }
 
+    /// A job has gone for good.
+    pub(crate) fn unrank(&mut self, id: JobId) {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.remove(id);
+        }
+    }
+
     /// Takes a job back in, from whoever held it, to this place.
     pub(crate) fn give_back(&mut self, now: Time, ready_at: Time, job: JobId, back: Job) {
         let place = Place { ready_at, job };
@@ -226,8 +282,12 @@ impl Jobs {
     pub(crate) fn take_waiting(&mut self) -> Self {
         let leased = std::mem::take(&mut self.leased);
         let waiting = std::mem::take(self);
+        self.set_order(waiting.order);
         for out in leased.values() {
             self.load.0.add(out.job.load());
+            if let Some(rank) = waiting.rank_of(out.place.job) {
+                self.rank(out.place.job, rank.clone());
+            }
         }
         self.leased = leased;
         waiting
@@ -278,6 +338,9 @@ impl Jobs {
     }
 
     fn take(&mut self, place: Place) -> Option<Job> {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.leave(place);
+        }
         let job = self.fresh.remove(&place).or_else(|| self.delayed.remove(&place));
         if job.is_some() {
             return job;

@@ -1,4 +1,4 @@
-//! Leases: who holds what until when. One table for jobs and locks, one index of their ends, one
+//! Leases: who holds what until when. One table for jobs, locks and permits, one index of their ends, one
 //! counter that is the fence.
 
 use std::collections::BTreeSet;
@@ -49,10 +49,7 @@ impl Lease {
     }
 
     fn owner_bytes(&self) -> u64 {
-        match &self.held {
-            Held::Lock { owner: Some(owner), .. } => owner.len() as u64,
-            Held::Lock { owner: None, .. } | Held::Job { .. } => 0,
-        }
+        self.held.owner().map_or(0, |owner| owner.len() as u64)
     }
 
     /// The record of its end.

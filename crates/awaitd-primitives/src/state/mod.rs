@@ -1,28 +1,32 @@
 //! What survives: the state, and the one way to change it.
 
 mod apply;
+pub(crate) mod barrier;
 mod checkpoint;
 pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod jobs;
 pub(crate) mod lease;
-pub(crate) mod lock;
+pub(crate) mod permits;
 pub(crate) mod queue;
+pub(crate) mod ranks;
 pub(crate) mod remembered;
 pub(crate) mod settled;
 
 use std::collections::{BTreeSet, HashMap};
 
 use crate::limits::{Limits, Room};
-use crate::messages::answer::Refusal;
+use crate::messages::answer::{Refusal, View};
 use crate::messages::checkpoint::{Gate, Tie};
-use crate::messages::name::{Name, Thing};
+use crate::messages::command::Configuration;
+use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
+use crate::state::barrier::Barrier;
 use crate::state::event::Event;
 use crate::state::jobs::{Jobs, Load};
 use crate::state::lease::Leases;
-use crate::state::lock::Lock;
+use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::Remembered;
 
@@ -30,11 +34,13 @@ use crate::state::remembered::Remembered;
 /// what follows from time alone; so the same entries give the same state, live and in a replay.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct State {
+    /// All that there is, in order, for lists.
+    things: BTreeSet<Thing>,
     pub(crate) queues: HashMap<Name, Queue>,
-    /// Their names in order, for lists.
-    pub(crate) queue_names: BTreeSet<Name>,
     pub(crate) events: HashMap<Name, Event>,
-    pub(crate) locks: HashMap<Name, Lock>,
+    pub(crate) locks: HashMap<Name, Permits>,
+    pub(crate) semaphores: HashMap<Name, Permits>,
+    pub(crate) barriers: HashMap<Name, Barrier>,
     pub(crate) leases: Leases,
     pub(crate) remembered: Remembered,
     pub(crate) last_job: u64,
@@ -140,7 +146,7 @@ impl State {
     }
 
     pub(crate) fn is_full(&self, limits: &Limits) -> bool {
-        self.queues.len() + self.events.len() + self.locks.len() >= limits.names_max
+        self.things.len() >= limits.names_max
     }
 
     /// Whether a thing may spring into being by its use.
@@ -158,7 +164,60 @@ impl State {
         match thing {
             Thing::Queue(name) => self.queues.contains_key(name),
             Thing::Event(name) => self.events.contains_key(name),
-            Thing::Lock(name) => self.locks.contains_key(name),
+            Thing::Lock(_) | Thing::Semaphore(_) => self.permits(thing).is_some(),
+            Thing::Barrier(name) => self.barriers.contains_key(name),
+        }
+    }
+
+    /// A lock or a semaphore.
+    pub(crate) fn permits(&self, thing: &Thing) -> Option<&Permits> {
+        match thing {
+            Thing::Lock(name) => self.locks.get(name),
+            Thing::Semaphore(name) => self.semaphores.get(name),
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
+        }
+    }
+
+    /// The things of a kind in the order of their names, from a name on.
+    pub(crate) fn things<'a>(
+        &'a self,
+        kind: Kind,
+        prefix: &'a str,
+        cursor: Option<&'a str>,
+    ) -> impl Iterator<Item = &'a Thing> {
+        let from = cursor.map_or(prefix, |cursor| prefix.max(cursor));
+        let first = from.parse().unwrap_or_else(|_| Name::least());
+        let all = self.things.range(Thing::new(kind, first)..);
+        all.take_while(move |thing| thing.kind() == kind)
+            .filter(move |thing| cursor.is_none_or(|cursor| thing.name().as_str() > cursor))
+            .take_while(move |thing| thing.name().as_str().starts_with(prefix))
+    }
+
+    /// A thing's state, as far as it is known here: who waits, the engine knows.
+    pub(crate) fn view(&self, thing: &Thing) -> Option<View> {
+        Some(match thing {
+            Thing::Queue(name) => View::Queue(queue::view(self, name)?),
+            Thing::Event(name) => View::Event(event::view(self, name)?),
+            Thing::Lock(name) => View::Lock(permits::lock_view(self, name)?),
+            Thing::Semaphore(name) => View::Semaphore(permits::semaphore_view(self, name)?),
+            Thing::Barrier(name) => View::Barrier(barrier::view(self, name)?),
+        })
+    }
+
+    /// What a thing is.
+    pub(crate) fn configuration(&self, thing: &Thing) -> Option<Configuration> {
+        match thing {
+            Thing::Queue(name) => {
+                let config = self.queues.get(name)?.config.clone();
+                Some(Configuration::Queue(name.clone(), config))
+            }
+            Thing::Semaphore(name) => {
+                Some(Configuration::Semaphore(name.clone(), self.semaphores.get(name)?.config?))
+            }
+            Thing::Barrier(name) => {
+                Some(Configuration::Barrier(name.clone(), self.barriers.get(name)?.parties))
+            }
+            Thing::Event(_) | Thing::Lock(_) => None,
         }
     }
 
@@ -187,8 +246,10 @@ impl State {
             }
             Thing::Lock(name) => {
                 let lock = self.locks.get(name)?;
-                lock.holder.is_none().then_some(lock.touched)
+                lock.holders.is_empty().then_some(lock.touched)
             }
+            // Somebody configured it.
+            Thing::Semaphore(_) | Thing::Barrier(_) => None,
         }
     }
 

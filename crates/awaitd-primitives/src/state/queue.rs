@@ -1,13 +1,12 @@
 //! Queues: bounded, in order, with every job finished or given back.
 
-use std::ops::Bound;
 use std::time::Duration;
 
 use crate::judge::{At, Verdict, wait_for_unknown};
 use crate::limits::{self, Limits};
 use crate::messages::answer::{Answer, Got, QueueView, QueueWaiters, Refusal};
 use crate::messages::checkpoint::Gate;
-use crate::messages::command::{GetMode, JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{GetMode, JobId, LeaseId, Order, Payload, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
@@ -43,10 +42,18 @@ impl Queue {
         }
     }
 
-    /// Sums over its jobs, each of which is written with the queue's name.
+    /// Sums over its jobs as they are written.
     pub(crate) fn load(&self, name: &Name) -> Load {
         let load = self.jobs.load();
-        Load { bytes: load.bytes + load.jobs * name.as_str().len() as u64, ..load }
+        // The name stands with each of them, and with each rank.
+        let names = (load.jobs + self.jobs.ranks()) * name.as_str().len() as u64;
+        Load { bytes: load.bytes + names, ..load }
+    }
+
+    /// Makes it what it was told to be.
+    pub(crate) fn configure(&mut self, config: QueueConfig) {
+        self.jobs.set_order(config.order);
+        self.config = config;
     }
 
     fn is_full(&self) -> bool {
@@ -55,43 +62,10 @@ impl Queue {
     }
 }
 
-pub(crate) fn judge_configure(
-    state: &State,
-    limits: &Limits,
-    queue: &Name,
-    config: &QueueConfig,
-    only_new: bool,
-) -> Verdict {
-    let known = state.queues.get(queue);
-    match known {
-        Some(known) if only_new => {
-            let config = known.config.clone();
-            return Verdict::Refuse(Refusal::Exists { queue: queue.clone(), config });
-        }
-        None if state.is_full(limits) => return Verdict::Refuse(Refusal::TooManyNames),
-        Some(_) | None => {}
-    }
-    let (queue, config, created) = (queue.clone(), config.clone(), known.is_none());
-    let record = Record::Configured { queue: queue.clone(), config: config.clone() };
-    Verdict::Grant(vec![record], Answer::Configured { queue, config, created })
-}
-
-pub(crate) fn judge_list(
-    state: &State,
-    prefix: &str,
-    cursor: Option<&str>,
-    limit: usize,
-) -> Verdict {
-    let after = cursor.unwrap_or_default();
-    let from = (Bound::Included(prefix.max(after)), Bound::Unbounded);
-    let names = state.queue_names.range::<str, _>(from);
-    let mut page = names
-        .filter(|name| cursor.is_none_or(|cursor| name.as_str() > cursor))
-        .take_while(|name| name.as_str().starts_with(prefix))
-        .filter_map(|name| view(state, name));
-    let items: Vec<QueueView> = page.by_ref().take(limit).collect();
-    let cursor = page.next().and_then(|_| items.last()).map(|last| last.name.clone());
-    Verdict::Grant(Vec::new(), Answer::Queues { items, cursor })
+/// Whether a queue may have this order: one that holds jobs keeps its own.
+pub(crate) fn may_be(state: &State, queue: &Name, order: Order) -> bool {
+    let holds = |known: &&Queue| known.config.order != order && known.jobs.unfinished() > 0;
+    !state.queues.get(queue).is_some_and(|known| holds(&known))
 }
 
 pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
@@ -109,10 +83,15 @@ pub(crate) fn judge_put(
     at: At,
     queue: &Name,
     payload: &Payload,
-    delay: Duration,
+    (delay, rank): (Duration, Option<&Rank>),
 ) -> Verdict {
     let mut records = Vec::with_capacity(2);
-    match state.queues.get(queue) {
+    let known = state.queues.get(queue);
+    let order = known.map_or(Order::default(), |known| known.config.order);
+    if rank.is_some() && order != Order::Priority {
+        return Verdict::Refuse(Refusal::NoRanks);
+    }
+    match known {
         Some(known) if known.gate != Gate::Open => return Verdict::Refuse(Refusal::QueueShutDown),
         Some(known) if known.is_full() => return Verdict::Wait,
         Some(_) => {}
@@ -123,6 +102,9 @@ pub(crate) fn judge_put(
     }
     let (queue, job) = (queue.clone(), JobId(state.last_job + 1));
     let (ready_at, payload) = (at.now + delay, payload.clone());
+    if let Some(rank) = rank.cloned() {
+        records.push(Record::Ranked { queue: queue.clone(), job, rank });
+    }
     records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
     Verdict::Grant(records, Answer::Placed { queue, job })
 }

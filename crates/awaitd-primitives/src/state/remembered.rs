@@ -73,14 +73,14 @@ impl Remembered {
 
     pub(crate) fn insert(&mut self, key: KeyOf, fingerprint: u128, what: Remembrance, until: Time) {
         self.remove(&key);
-        self.bytes += key.bytes();
+        self.bytes += key.bytes() + bytes(&what);
         self.ends.insert((until, key.clone()));
         self.by_key.insert(key, Memory { fingerprint, what, until });
     }
 
     pub(crate) fn remove(&mut self, key: &KeyOf) {
         if let Some((key, memory)) = self.by_key.remove_entry(key) {
-            self.bytes -= key.bytes();
+            self.bytes -= key.bytes() + bytes(&memory.what);
             self.ends.remove(&(memory.until, key));
         }
     }
@@ -89,11 +89,17 @@ impl Remembered {
     pub(crate) fn forget(&mut self, now: Time, most: usize) -> usize {
         let mut forgotten = 0;
         while forgotten < most && self.next_end().is_some_and(|end| end <= now) {
-            let (_, key) = self.ends.pop_first().expect("one is over");
-            self.bytes -= key.bytes();
-            self.by_key.remove(&key);
+            let (_, key) = self.ends.first().cloned().expect("one is over");
+            self.remove(&key);
             forgotten += 1;
         }
         forgotten
     }
+}
+
+/// What it takes to write down who had a lock that was broken; the rest of what is remembered is small.
+fn bytes(what: &Remembrance) -> u64 {
+    let Remembrance::Broke(holders) = what else { return 0 };
+    let texts = holders.iter().map(|it| 32 + it.owner.as_ref().map_or(0, |owner| owner.len()));
+    texts.sum::<usize>() as u64
 }

@@ -1,0 +1,130 @@
+//! What was done under a key: what of it is remembered, and how it is told again.
+
+use crate::judge::{At, live};
+use crate::limits::{HOLDERS_SHOWN, REMEMBER_FOR};
+use crate::messages::answer::{Answer, Grant, Refusal};
+use crate::messages::command::{Ask, Command, Configuration, Key, LeaseId};
+use crate::messages::name::Thing;
+use crate::messages::record::{Held, Record, Remembrance};
+use crate::state::remembered::{KeyOf, Memory};
+use crate::state::{State, queue};
+
+/// The key of a request and the thing that it belongs to.
+pub(crate) fn key_of(ask: &Ask, key: &Key) -> Option<KeyOf> {
+    Some(KeyOf { thing: ask.command.thing()?, text: key.text.clone() })
+}
+
+/// The record that a request was done under a key.
+pub(crate) fn remember(of: KeyOf, fingerprint: u128, what: Remembrance, at: At) -> Record {
+    let KeyOf { thing, text: key } = of;
+    Record::Remembered { thing, key, fingerprint, what, until: at.now + REMEMBER_FOR }
+}
+
+/// What is to be remembered of a request that was answered so; nothing of one that only looked.
+pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembrance> {
+    Some(match answer {
+        Answer::Configured { configuration, created } => match configuration.clone() {
+            Configuration::Queue(queue, config) => {
+                Remembrance::Configured { queue, config, created: *created }
+            }
+            configuration @ (Configuration::Semaphore(..) | Configuration::Barrier(..)) => {
+                Remembrance::Prepared { configuration, created: *created }
+            }
+        },
+        Answer::Deleted => Remembrance::Deleted,
+        Answer::Placed { queue, job } => Remembrance::Placed(queue.clone(), *job),
+        Answer::Got(got) => Remembrance::Leased(Thing::Queue(got.queue.clone()), got.lease),
+        Answer::ShutDown => Remembrance::ShutDown,
+        Answer::Set { generation } => Remembrance::Set(*generation),
+        Answer::Cleared => Remembrance::Cleared,
+        Answer::Acquired(grant) => Remembrance::Leased(grant.thing.clone(), grant.lease),
+        Answer::Woken { grant: Grant { thing, lease, .. }, notified, .. } => {
+            Remembrance::Woken { lock: thing.name().clone(), lease: *lease, notified: *notified }
+        }
+        Answer::Broken(holders) => {
+            Remembrance::Broke(holders.iter().take(HOLDERS_SHOWN).cloned().collect())
+        }
+        Answer::Tripped { index, generation } => {
+            Remembrance::Tripped { index: *index, generation: *generation }
+        }
+        Answer::Notified { woken } => Remembrance::Notified(*woken),
+        Answer::Settled => Remembrance::Settled,
+        Answer::State(_) => match command {
+            Command::Release { .. } => Remembrance::Released,
+            Command::ResetBarrier { .. } | Command::AbortBarrier { .. } => Remembrance::Turned,
+            _ => return None,
+        },
+        Answer::List { .. }
+        | Answer::Joined { .. }
+        | Answer::Happened { .. }
+        | Answer::Extended(_)
+        | Answer::Held(_)
+        | Answer::Withdrawn(_) => return None,
+    })
+}
+
+/// What was told to a request that was done, told again.
+pub(crate) fn recall(
+    state: &State,
+    (ask, key): (&Ask, &Key),
+    memory: &Memory,
+) -> Result<Answer, Refusal> {
+    if memory.what == Remembrance::Withdrawn {
+        return Err(Refusal::Withdrawn);
+    }
+    if memory.fingerprint != key.fingerprint {
+        return Err(Refusal::KeyMismatch);
+    }
+    Ok(match &memory.what {
+        Remembrance::Configured { queue, config, created } => {
+            let (queue, config) = (queue.clone(), config.clone());
+            let configuration = Configuration::Queue(queue, config);
+            Answer::Configured { configuration, created: *created }
+        }
+        Remembrance::Prepared { configuration, created } => {
+            Answer::Configured { configuration: configuration.clone(), created: *created }
+        }
+        Remembrance::Broke(holders) => Answer::Broken(holders.clone()),
+        // As it is now: what it was then is of no use to anybody.
+        Remembrance::Released | Remembrance::Turned => {
+            let view = ask.command.thing().and_then(|thing| state.view(&thing));
+            Answer::State(Box::new(view.ok_or(Refusal::NotFound)?))
+        }
+        Remembrance::Tripped { index, generation } => {
+            Answer::Tripped { index: *index, generation: *generation }
+        }
+        Remembrance::Woken { lease, notified, .. } => {
+            match (&ask.command, recall_lease(state, *lease)?) {
+                (Command::WaitCondition { condition, .. }, Answer::Acquired(grant)) => {
+                    Answer::Woken { grant, condition: condition.clone(), notified: *notified }
+                }
+                (_, other) => other,
+            }
+        }
+        Remembrance::Notified(woken) => Answer::Notified { woken: *woken },
+        Remembrance::Placed(queue, job) => Answer::Placed { queue: queue.clone(), job: *job },
+        Remembrance::Leased(_, lease) => recall_lease(state, *lease)?,
+        Remembrance::Settled => Answer::Settled,
+        Remembrance::Deleted => Answer::Deleted,
+        Remembrance::ShutDown => Answer::ShutDown,
+        Remembrance::Set(generation) => Answer::Set { generation: *generation },
+        Remembrance::Cleared => Answer::Cleared,
+        Remembrance::Asked(withdrawal) => Answer::Withdrawn(withdrawal.clone()),
+        Remembrance::Withdrawn => unreachable!("refused above"),
+    })
+}
+
+/// The same lease and what is left of it, never a second one.
+fn recall_lease(state: &State, id: LeaseId) -> Result<Answer, Refusal> {
+    let lease = live(state, id)?;
+    match &lease.held {
+        Held::Job { queue, job } => {
+            let known = state.queues.get(queue).expect("a held job has a queue");
+            let out = known.jobs.out(*job).expect("a lease holds a job");
+            Ok(queue::got(queue, id, lease.until, lease.waited, out.place, &out.job))
+        }
+        Held::Lock { .. } | Held::Part { .. } => {
+            lease.grant(id).map(Answer::Acquired).ok_or(Refusal::LeaseLost)
+        }
+    }
+}
