@@ -5,13 +5,19 @@ use awaitd_tests::{Asked, Client, Raw, Server, record};
 
 use crate::openapi::Contract;
 
-/// One queue, one event and one lock, each used once under the key `used`; a job and the lock are
-/// held.
+/// One thing of each kind, each used once under the key `used`; a job, the lock and a permit are held.
 struct Stage {
     client: Client,
     job: String,
     lock: String,
+    permit: String,
 }
+
+const PERMITS: &str = r#"{"permits": 1}"#;
+const PARTIES: &str = r#"{"parties": 2}"#;
+
+/// All of them, as they stand in paths.
+const THINGS: [&str; 5] = ["queues/q", "events/e", "locks/l", "semaphores/s", "barriers/b"];
 
 impl Stage {
     async fn set(server: &Server) -> Self {
@@ -21,7 +27,11 @@ impl Stage {
         client.put("/v1/events/e", "value").key("used").await.expect(200);
         let acquire = client.post("/v1/locks/l/acquire?lease=1h", "").key("used");
         let lock = acquire.await.expect(201).location();
-        Self { client, job, lock }
+        client.put("/v1/semaphores/s", r#"{"permits": 1.0}"#).key("used").await.expect(201);
+        let acquire = client.post("/v1/semaphores/s/acquire?lease=1h", "");
+        let permit = acquire.await.expect(201).location();
+        client.put("/v1/barriers/b", r#"{"parties": 2.0}"#).key("used").await.expect(201);
+        Self { client, job, lock, permit }
     }
 
     /// An operation on what is there.
@@ -29,13 +39,29 @@ impl Stage {
         let path = template
             .replace("/v1/queues/{queue}/leases/{token}", &self.job)
             .replace("/v1/locks/{lock}/leases/{token}", &self.lock)
+            .replace("/v1/semaphores/{semaphore}/leases/{token}", &self.permit)
             .replace("{queue}", "q")
             .replace("{event}", "e")
             .replace("{lock}", "l")
+            .replace("{condition}", "c")
+            .replace("{semaphore}", "s")
+            .replace("{barrier}", "b")
             .replace("{key}", "another");
         assert!(!path.contains('{'), "{path} is no path");
-        let asked = self.client.ask(method, &format!("{path}{parameters}"));
-        if matches!(method, "PUT" | "POST") { asked.body("{}") } else { asked }
+        // What an operation cannot do without.
+        let needed = if template.contains("/{condition}/") {
+            format!("held={}", self.lock.replace('/', "%2F"))
+        } else {
+            String::new()
+        };
+        let query = [needed.as_str(), parameters].join("&");
+        let asked = self.client.ask(method, &format!("{path}?{query}"));
+        match (method, template) {
+            ("PUT", "/v1/semaphores/{semaphore}") => asked.body(PERMITS),
+            ("PUT", "/v1/barriers/{barrier}") => asked.body(PARTIES),
+            ("PUT" | "POST", _) => asked.body("{}"),
+            _ => asked,
+        }
     }
 }
 
@@ -45,7 +71,7 @@ async fn refuse_parameters_that_they_do_not_know() {
     let server = Server::start();
     let stage = Stage::set(&server).await;
     for (method, template) in Contract::read().operations() {
-        let heard = stage.ask(method, template, "?surprise=1").await;
+        let heard = stage.ask(method, template, "surprise=1").await;
         let heard = heard.refused(400, "invalid_parameter");
         assert!(heard.text().contains("surprise"), "{method} {template}: {}", heard.shown());
     }
@@ -57,7 +83,8 @@ async fn refuse_names_that_are_none() {
     let server = Server::start();
     let client = server.client();
     for (method, template) in Contract::read().operations() {
-        let path = ["queue", "event", "lock"].iter().fold(template.to_owned(), |path, kind| {
+        let kinds = ["queue", "event", "lock", "condition", "semaphore", "barrier"];
+        let path = kinds.iter().fold(template.to_owned(), |path, kind| {
             path.replace(&format!("{{{kind}}}"), "-no-name")
         });
         if path != template {
@@ -86,7 +113,7 @@ async fn refuse_a_key_of_another_request() {
 async fn refuse_a_key_that_was_withdrawn() {
     let server = Server::start();
     let stage = Stage::set(&server).await;
-    for thing in ["queues/q", "events/e", "locks/l"] {
+    for thing in THINGS {
         let withdrawal = stage.client.delete(&format!("/v1/{thing}/waiters/withdrawn"));
         withdrawal.await.refused(404, "not_found");
     }
@@ -102,12 +129,14 @@ async fn refuse_a_key_that_was_withdrawn() {
 /// A key that cannot be remembered is refused before anything is done under it.
 #[tokio::test]
 async fn refuse_a_key_that_there_is_no_room_for() {
-    let server = Server::with_args(&["--max-keys", "3"]);
+    let server = Server::with_args(&["--max-keys", "5"]);
     let stage = Stage::set(&server).await;
     let contract = Contract::read();
     for (method, template) in contract.operations() {
         if contract.takes_a_key(method, template) {
-            let force = if template == "/v1/locks/{lock}" { "?force=true" } else { "" };
+            let held = ["/v1/locks/{lock}", "/v1/semaphores/{semaphore}"];
+            let force =
+                if method == "DELETE" && held.contains(&template) { "force=true" } else { "" };
             let heard = stage.ask(method, template, force).key("new").await;
             heard.refused(503, "overloaded");
         }
@@ -115,6 +144,10 @@ async fn refuse_a_key_that_there_is_no_room_for() {
     let queue = stage.client.get("/v1/queues/q").await.expect(200).json();
     assert_eq!(queue["unfinished"], 1, "something was done: {queue}");
     assert_eq!(queue["leased"], 1, "something was done: {queue}");
+    let lock = stage.client.get("/v1/locks/l").await.expect(200).json();
+    assert_eq!(lock["locked"], true, "something was done: {lock}");
+    let semaphore = stage.client.get("/v1/semaphores/s").await.expect(200).json();
+    assert_eq!(semaphore["available"], 0, "something was done: {semaphore}");
 }
 
 /// Who would have to wait where no more may is told at once.
@@ -126,6 +159,7 @@ async fn refuse_to_wait_where_no_more_may() {
     stage.client.post("/v1/queues/full/jobs", "job").await.expect(201);
     let parked = stage.client.post("/v1/queues/parked/get?wait=40s", "").spawn();
     server.until_waiting("queue", "parked", "get", 1).await;
+    let held = stage.lock.replace('/', "%2F");
     let waits = [
         ("POST", "/v1/queues/full/jobs".to_owned()),
         ("POST", "/v1/queues/q/get".to_owned()),
@@ -134,11 +168,18 @@ async fn refuse_to_wait_where_no_more_may() {
         ("POST", "/v1/locks/l/acquire".to_owned()),
         ("GET", stage.job.clone()),
         ("GET", stage.lock.clone()),
+        ("GET", stage.permit.clone()),
+        ("POST", "/v1/semaphores/s/acquire".to_owned()),
+        ("POST", "/v1/barriers/b/wait".to_owned()),
+        ("POST", format!("/v1/locks/l/conditions/c/wait?held={held}")),
     ];
     for (method, path) in waits {
-        let heard = stage.client.ask(method, &format!("{path}?wait=40s")).await;
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let heard = stage.client.ask(method, &format!("{path}{sign}wait=40s")).await;
         heard.refused(503, "overloaded");
     }
+    // Who may not wait for a condition has not let go of the lock.
+    stage.client.get(&stage.lock).await.expect(200);
     stage.client.post("/v1/queues/parked/jobs", "job").await.expect(201);
     parked.await.expect("the wait was answered").expect(200);
 }
@@ -193,6 +234,8 @@ async fn supersede_an_older_request_with_their_key() {
         ("queue", "full", "put", "/v1/queues/full/jobs"),
         ("queue", "q", "get", "/v1/queues/q/get"),
         ("lock", "l", "acquire", "/v1/locks/l/acquire"),
+        ("semaphore", "s", "acquire", "/v1/semaphores/s/acquire"),
+        ("barrier", "b", "wait", "/v1/barriers/b/wait"),
     ];
     for (kind, name, op, path) in waits {
         let ask = || client.post(&format!("{path}?wait=40s"), "").key("key");
@@ -207,10 +250,10 @@ async fn supersede_an_older_request_with_their_key() {
 
 /// A lease is kept in the same way, whatever it holds.
 #[tokio::test]
-async fn keep_a_lease_of_either_kind() {
+async fn keep_a_lease_of_any_kind() {
     let server = Server::start();
     let stage = Stage::set(&server).await;
-    for lease in [&stage.job, &stage.lock] {
+    for lease in [&stage.job, &stage.lock, &stage.permit] {
         let kept = stage.client.patch(&format!("{lease}?lease=2h")).await.expect(200);
         assert!(kept.seconds("awaitd-expires-in") > 3_600.0, "{}", kept.shown());
         let held = stage.client.get(lease).await.expect(200);
@@ -223,8 +266,7 @@ async fn keep_a_lease_of_either_kind() {
 async fn tell_what_a_key_was_granted() {
     let server = Server::start();
     let stage = Stage::set(&server).await;
-    let granted = [("queues/q", true), ("events/e", false), ("locks/l", true)];
-    for (thing, has_a_place) in granted {
+    for (thing, has_a_place) in THINGS.into_iter().zip([true, false, true, false, false]) {
         let told = stage.client.delete(&format!("/v1/{thing}/waiters/used")).await.expect(200);
         assert_eq!(told.json()["outcome"], "granted", "{thing}");
         assert_eq!(told.find("location").is_some(), has_a_place, "{thing}: {}", told.shown());

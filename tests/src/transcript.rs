@@ -24,9 +24,11 @@ mod asking;
 mod play;
 mod said;
 mod script;
+mod told;
 mod words;
 
-pub use asking::{Asking, Hands};
+pub use asking::{Asking, Hands, MAX_WAIT};
 pub use play::{Played, World, play};
-pub use said::{Facts, Lease, Said, here, told};
+pub use said::{Facts, Lease, Said};
 pub use script::{Places, Script, What};
+pub use told::{here, told};

@@ -281,11 +281,11 @@ impl BackOffice {
     pub(crate) fn delivery(&self, told: &Result<Answer, Refusal>) -> Option<Delivery> {
         let lease = match told {
             Ok(Answer::Got(got)) => got.lease,
-            Ok(Answer::Acquired(grant)) => grant.lease,
+            Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => grant.lease,
             Ok(
                 Answer::Configured { .. }
-                | Answer::Queue(_)
-                | Answer::Queues { .. }
+                | Answer::State(_)
+                | Answer::List { .. }
                 | Answer::Deleted
                 | Answer::Placed { .. }
                 | Answer::Joined { .. }
@@ -293,7 +293,9 @@ impl BackOffice {
                 | Answer::Set { .. }
                 | Answer::Cleared
                 | Answer::Happened { .. }
-                | Answer::Lock(_)
+                | Answer::Broken(_)
+                | Answer::Tripped { .. }
+                | Answer::Notified { .. }
                 | Answer::Settled
                 | Answer::Extended(_)
                 | Answer::Held(_)

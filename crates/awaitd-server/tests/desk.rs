@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use awaitd_journal::{Appended, Journal, JournalError, Kept};
 use awaitd_primitives::{
-    Answer, Ask, Command, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record, Refusal, State,
+    Answer, Ask, Command, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record, Refusal,
+    State, Thing,
 };
 use awaitd_server::desk::{Asked, Desk, Told};
 use awaitd_server::{Clock, Config, Server};
@@ -29,7 +30,7 @@ fn ask(command: Command) -> Ask {
 
 fn put(desk: &Desk, wait: Duration) -> Asked {
     let payload = Payload { body: b"job"[..].into(), content_type: None };
-    desk.ask(ask(Command::Put { queue: queue(), payload, delay: Duration::ZERO }), wait)
+    desk.ask(ask(Command::Put { queue: queue(), payload, delay: Duration::ZERO, rank: None }), wait)
 }
 
 fn get(desk: &Desk, wait: Duration) -> Asked {
@@ -194,7 +195,7 @@ async fn nobody_is_told_before_the_append() {
     let allowed = Arc::new(Semaphore::new(0));
     let (_server, _clock, desk) = server(Slow(Arc::clone(&allowed)));
     let mut putting = put(&desk, Duration::ZERO);
-    let mut reading = desk.ask(ask(Command::ReadQueue { queue: queue() }), Duration::ZERO);
+    let mut reading = desk.ask(ask(Command::Read { thing: Thing::Queue(queue()) }), Duration::ZERO);
     // As far as the loop gets: each yield lets everything else on this runtime run.
     for _ in 0..100 {
         tokio::task::yield_now().await;
@@ -202,7 +203,7 @@ async fn nobody_is_told_before_the_append() {
     assert!(is_pending(&mut putting) && is_pending(&mut reading));
     allowed.add_permits(1);
     assert!(matches!(putting.await.told, Ok(Answer::Placed { .. })));
-    assert!(matches!(reading.await.told, Ok(Answer::Queue(_))));
+    assert!(matches!(reading.await.told, Ok(Answer::State(_))));
 }
 
 /// A loop that was held up by its disk hears a renewal that came in time, whatever lies before it in

@@ -101,7 +101,7 @@ pub(crate) fn lives(counts: &Counts) -> String {
         (jobs, "job"),
         (queues, "queue"),
         (events, "event"),
-        (locks, "lock"),
+        (locks, "other thing"),
         (leases, "lease"),
         (keys, "key"),
     ];

@@ -154,7 +154,7 @@ async fn repeated_parameters_are_refused() {
 async fn unknown_parameters_are_refused() {
     let furnished = Furnished::new().await;
     for (method, path, _) in ROUTES {
-        for name in ["nonsense", "Wait", "waits", "priority", "unique", "mode"] {
+        for name in ["nonsense", "Wait", "waits", "priorities", "unique", "Mode"] {
             refused(&furnished, method, path, &format!("{name}=1"), name).await;
         }
         // What belongs to another route is unknown here.

@@ -103,7 +103,7 @@ impl Core {
                 self.hand(lease, false, step);
                 continue;
             };
-            let said = told(&reply.told, self.now);
+            let said = told(&reply.command, &reply.told, self.now);
             let said = match hands {
                 Hands::Take => {
                     self.hand(lease, true, step);
@@ -219,8 +219,9 @@ fn hand(engine: &mut Engine, lease: Option<LeaseId>, taken: bool, step: &mut Ste
 }
 
 fn granted(reply: &Reply) -> Option<LeaseId> {
-    if let Ok(Answer::Got(got)) = &reply.told {
-        return Some(got.lease);
+    match &reply.told {
+        Ok(Answer::Got(got)) => Some(got.lease),
+        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => Some(grant.lease),
+        _ => None,
     }
-    if let Ok(Answer::Acquired(grant)) = &reply.told { Some(grant.lease) } else { None }
 }

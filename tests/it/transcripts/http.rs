@@ -7,15 +7,13 @@ use std::time::{Duration, Instant};
 
 use awaitd_server::desk::Desk;
 use awaitd_server::{Clock, Config, Server};
-use awaitd_tests::transcript::{Asking, Hands, Said, Script, What, World};
+use awaitd_tests::transcript::{Asking, Hands, MAX_WAIT, Said, Script, What, World};
 use awaitd_tests::{Client, Heard};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 
-use super::wire::{request, said};
-
-/// Longer than any wait in the corpus.
-const MAX_WAIT: Duration = Duration::from_hours(24);
+use super::heard::said;
+use super::wire::request;
 
 /// Long enough for any machine; whoever meets it has found a hang, not a slow moment.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -5,6 +5,7 @@
 //! would have them. Read the difference before you keep it: the files say what is right, not the core.
 
 mod core;
+mod heard;
 mod http;
 mod oracle;
 mod wire;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Command, GetMode, Key, LeaseId, LeaseRef, Name, Payload, QueueConfig, Thing,
+    Command, Configuration, GetMode, Key, Kind, LeaseId, LeaseRef, Name, Order, Payload,
+    QueueConfig, Rank, SemaphoreConfig, Share, Thing,
 };
 
 use super::words::Words;
@@ -38,6 +39,9 @@ pub enum Hands {
 /// A lease that this server never gave out.
 pub(super) const FORGED: LeaseId = LeaseId(NonZeroU64::new(1 << 52).expect("is not zero"));
 
+/// What the operator set as the longest wait: longer than any in the corpus.
+pub const MAX_WAIT: Duration = Duration::from_hours(24);
+
 impl Asking {
     /// Parses what follows the name of whoever asks.
     pub(super) fn of(text: &str) -> Result<Self, String> {
@@ -62,17 +66,35 @@ impl Asking {
 }
 
 fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
+    if let Some(kind) = Kind::ALL.into_iter().find(|kind| kind.plural() == verb) {
+        let prefix = words.option("prefix")?.unwrap_or_default();
+        let limit = words.option("limit")?.unwrap_or(100);
+        return Ok(Command::List { kind, prefix, cursor: words.option("cursor")?, limit });
+    }
+    let readable = |kind: &Kind| *kind != Kind::Event && kind.singular() == verb;
+    if let Some(kind) = Kind::ALL.into_iter().find(readable) {
+        return Ok(Command::Read { thing: Thing::new(kind, name(words)?) });
+    }
     match verb {
-        "configure" | "queue" | "queues" | "put" | "get" | "join" | "shutdown" => {
-            of_queue(verb, words)
+        "configure" => configure(words),
+        "put" | "get" | "join" | "shutdown" => of_queue(verb, words),
+        "set" | "clear" => of_event(verb, words),
+        "wait" if words.take("barrier") => Ok(Command::WaitBarrier { barrier: name(words)? }),
+        "wait" if words.take("condition") => of_condition(verb, words),
+        "wait" => Ok(Command::WaitEvent { event: name(words)?, after: words.option("after")? }),
+        "acquire" => acquire(words),
+        "break" => Ok(Command::Break { lock: name(words)? }),
+        "notify" | "condition" => of_condition(verb, words),
+        "reset" => Ok(Command::ResetBarrier { barrier: name(words)? }),
+        "abort" => Ok(Command::AbortBarrier { barrier: name(words)? }),
+        "release" if words.take("semaphore") => {
+            let semaphore = name(words)?;
+            Ok(Command::Release { semaphore, permits: words.option("permits")?.unwrap_or(1) })
         }
-        "set" | "clear" | "wait" => of_event(verb, words),
-        "acquire" | "lock" => of_lock(verb, words),
         "done" | "release" | "nack" | "extend" | "held" => of_lease(verb, words),
         "delete" => match thing(words)? {
-            Thing::Queue(queue) => Ok(Command::DeleteQueue { queue }),
-            Thing::Lock(lock) => Ok(Command::DeleteLock { lock, force: words.flag("force") }),
             Thing::Event(_) => Err("an event is cleared, not deleted".into()),
+            thing => Ok(Command::Delete { thing, force: words.flag("force") }),
         },
         "withdraw" => {
             let thing = thing(words)?;
@@ -83,27 +105,13 @@ fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
 }
 
 fn of_queue(verb: &str, words: &mut Words) -> Result<Command, String> {
-    if verb == "queues" {
-        let prefix = words.option("prefix")?.unwrap_or_default();
-        let limit = words.option("limit")?.unwrap_or(100);
-        return Ok(Command::ListQueues { prefix, cursor: words.option("cursor")?, limit });
-    }
     let queue = name(words)?;
     Ok(match verb {
-        "configure" => {
-            let default = QueueConfig::default();
-            let config = QueueConfig {
-                maxsize: words.option("maxsize")?.unwrap_or(default.maxsize),
-                lease: words.duration("lease")?.unwrap_or(default.lease),
-                ..default
-            };
-            Command::ConfigureQueue { queue, config, only_new: words.flag("only-new") }
-        }
-        "queue" => Command::ReadQueue { queue },
         "put" => Command::Put {
             queue,
             payload: payload(&words.next("the job")?),
             delay: words.duration("delay")?.unwrap_or_default(),
+            rank: rank(words)?,
         },
         "get" => {
             let lease = words.duration("lease")?;
@@ -126,19 +134,86 @@ fn of_event(verb: &str, words: &mut Words) -> Result<Command, String> {
             value: payload(&words.maybe_next().unwrap_or_default()),
             only_unset: words.flag("only-unset"),
         },
-        "clear" => Command::ClearEvent { event },
-        _ => Command::WaitEvent { event, after: words.option("after")? },
+        _ => Command::ClearEvent { event },
     })
 }
 
-fn of_lock(verb: &str, words: &mut Words) -> Result<Command, String> {
-    let lock = name(words)?;
-    if verb == "lock" {
-        return Ok(Command::ReadLock { lock });
-    }
+fn acquire(words: &mut Words) -> Result<Command, String> {
+    let (thing, share) = if words.take("semaphore") {
+        let permits = words.option("permits")?.unwrap_or(1);
+        (Thing::Semaphore(name(words)?), Share::Permits(permits))
+    } else {
+        let shared = words.flag("shared");
+        let share = if shared { Share::Permits(1) } else { Share::Whole };
+        (Thing::Lock(name(words)?), share)
+    };
     let owner: Option<String> = words.option("owner")?;
     let lease = words.duration("lease")?;
-    Ok(Command::Acquire { lock, lease, owner: owner.map(Arc::from) })
+    Ok(Command::Acquire { thing, share, lease, owner: owner.map(Arc::from) })
+}
+
+fn of_condition(verb: &str, words: &mut Words) -> Result<Command, String> {
+    let (lock, condition) = (name(words)?, name(words)?);
+    if verb == "condition" {
+        return Ok(Command::ReadCondition { lock, condition });
+    }
+    let held: String = words.option("held")?.ok_or("held= is missing")?;
+    let held = lease_ref(&held)?;
+    Ok(if verb == "notify" {
+        let most: Option<String> = words.option("n")?;
+        let most = match most.as_deref() {
+            None => Some(1),
+            Some("all") => None,
+            Some(number) => Some(number.parse().map_err(|_| format!("n={number} is no number"))?),
+        };
+        Command::Notify { lock, condition, held, most }
+    } else {
+        let owner: Option<String> = words.option("owner")?;
+        Command::WaitCondition {
+            lock,
+            condition,
+            held,
+            lease: words.duration("lease")?,
+            owner: owner.map(Arc::from),
+            patience: MAX_WAIT,
+            notified: None,
+        }
+    })
+}
+
+fn configure(words: &mut Words) -> Result<Command, String> {
+    let only_new = words.flag("only-new");
+    let configuration = if words.take("semaphore") {
+        let permits = words.option("permits")?.ok_or("permits= is missing")?;
+        let config = SemaphoreConfig { permits, bounded: !words.flag("unbounded") };
+        Configuration::Semaphore(name(words)?, config)
+    } else if words.take("barrier") {
+        let parties = words.option("parties")?.ok_or("parties= is missing")?;
+        Configuration::Barrier(name(words)?, parties)
+    } else {
+        let default = QueueConfig::default();
+        let order: Option<String> = words.option("order")?;
+        let config = QueueConfig {
+            maxsize: words.option("maxsize")?.unwrap_or(default.maxsize),
+            order: match order.as_deref() {
+                None | Some("fifo") => Order::Fifo,
+                Some("lifo") => Order::Lifo,
+                Some("priority") => Order::Priority,
+                Some(other) => return Err(format!("{other} is no order")),
+            },
+            lease: words.duration("lease")?.unwrap_or(default.lease),
+        };
+        Configuration::Queue(name(words)?, config)
+    };
+    Ok(Command::Configure { configuration, only_new })
+}
+
+/// `priority=5`, or `rank=text`: these very bytes.
+fn rank(words: &mut Words) -> Result<Option<Rank>, String> {
+    let number: Option<i64> = words.option("priority")?;
+    let key: Option<String> = words.option("rank")?;
+    let key = key.map(|key| Rank(key.as_bytes().into()));
+    Ok(number.map(Rank::from).or(key))
 }
 
 fn of_lease(verb: &str, words: &mut Words) -> Result<Command, String> {
@@ -169,14 +244,10 @@ fn lease_ref(text: &str) -> Result<LeaseRef, String> {
 }
 
 fn thing(words: &mut Words) -> Result<Thing, String> {
-    let kind = words.next("queue, event or lock")?;
-    let name = name(words)?;
-    match kind.as_str() {
-        "queue" => Ok(Thing::Queue(name)),
-        "event" => Ok(Thing::Event(name)),
-        "lock" => Ok(Thing::Lock(name)),
-        _ => Err(format!("{kind} is no kind of thing: queue, event or lock")),
-    }
+    let given = words.next("a kind of thing")?;
+    let kind = Kind::ALL.into_iter().find(|kind| kind.singular() == given);
+    let kind = kind.ok_or_else(|| format!("{given} is no kind of thing"))?;
+    Ok(Thing::new(kind, name(words)?))
 }
 
 fn name(words: &mut Words) -> Result<Name, String> {

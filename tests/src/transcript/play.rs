@@ -148,9 +148,10 @@ impl Numbers {
         if generation == 0 { 0 } else { place_of(&mut self.generations, generation) }
     }
 
-    /// A fence never falls for what it protects: a job, or a lock.
+    /// A fence never falls for what it protects: a job, or a lock. Permits protect nothing.
     fn check_fence(&mut self, said: &Said, place: &str) {
-        let Some(lease) = said.lease() else { return };
+        let exclusive = |lease: &&Lease| !matches!(lease.thing, Thing::Semaphore(_));
+        let Some(lease) = said.lease().filter(exclusive) else { return };
         let job = if let Said::Got(job, ..) = said { *job } else { 0 };
         let largest = self.fences.entry((lease.thing.clone(), job)).or_default();
         assert!(lease.fence >= *largest, "{place}: fence {} after {largest}", lease.fence);
@@ -167,7 +168,10 @@ impl Numbers {
         {
             *lease = self.meant_lease(lease, place);
         }
-        if let Command::Get { settle: Some(lease), .. } = &mut asking.command {
+        if let Command::Get { settle: Some(lease), .. }
+        | Command::WaitCondition { held: lease, .. }
+        | Command::Notify { held: lease, .. } = &mut asking.command
+        {
             // Named by its token alone.
             *lease = LeaseRef { thing: None, ..self.meant_lease(lease, place) };
         }

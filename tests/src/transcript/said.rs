@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Granted, LockView, Payload, QueueConfig, QueueView, Refusal, Thing, Time, Withdrawal,
+    BarrierView, Configuration, Holder, LockView, Order, QueueView, SemaphoreView, Share, Thing,
+    Time, View,
 };
 
 use super::play::Numbers;
@@ -14,12 +15,14 @@ use super::words::show;
 pub enum Said {
     /// Nothing that has to be said.
     Ok,
-    /// A queue is so; whether it was not there before.
-    Configured(bool, QueueConfig),
+    /// A thing is so; whether it was not there before.
+    Configured(bool, Configuration),
     /// A queue's state, and for how long the oldest job has been ready.
     Queue(QueueView, Option<Duration>),
-    /// Names of queues, and where the next page begins.
-    Queues(Vec<String>, Option<String>),
+    /// Another thing's state, at time zero: leases end when they have lasted for what is left of them.
+    State(Box<View>),
+    /// Names of things, and where the next page begins.
+    List(Vec<String>, Option<String>),
     /// A job was put.
     Placed(u64),
     /// A job was got: its number, its value, its lease if it has one, its attempt.
@@ -28,10 +31,16 @@ pub enum Said {
     Drained(u64),
     /// An event was set, and to what if a value is told.
     Generation(u64, String),
-    /// A lock was acquired.
+    /// A lock was acquired, or permits were.
     Acquired(Lease),
-    /// A lock's state, and for how much longer it is held.
-    Lock(LockView, Option<Duration>),
+    /// A lock was acquired after a wait for a condition; whether that was notified.
+    Woken(Lease, bool),
+    /// So many were woken.
+    Notified(u64),
+    /// A lock was taken from these, at time zero.
+    Broke(Thing, Vec<Holder>),
+    /// All parties came to a barrier: in which order, and its generation.
+    Met(u64, u64),
     /// A lease lasts for so long.
     Lasts(Lease, Duration),
     /// A request was taken back.
@@ -66,8 +75,8 @@ pub struct Facts {
     pub unfinished: Option<u64>,
     /// Of the last set or drain.
     pub generation: Option<u64>,
-    /// How the queue is that exists.
-    pub config: Option<QueueConfig>,
+    /// How the thing is that exists.
+    pub config: Option<Configuration>,
     /// Who holds the lock.
     pub owner: Option<String>,
     /// For how much longer.
@@ -84,7 +93,8 @@ impl Said {
                 format!("{how} {}", configuration(config))
             }
             Self::Queue(view, oldest) => queue(view, *oldest),
-            Self::Queues(names, cursor) => {
+            Self::State(view) => state(view, numbers),
+            Self::List(names, cursor) => {
                 let names = if names.is_empty() { "none".into() } else { names.join(" ") };
                 names + &cursor.as_ref().map(|name| format!(" cursor {name}")).unwrap_or_default()
             }
@@ -104,7 +114,16 @@ impl Said {
                 format!("generation {generation}{value}")
             }
             Self::Acquired(lease) => format!("lease {}", numbers.lease(lease)),
-            Self::Lock(view, left) => lock(view, *left, numbers),
+            Self::Woken(lease, notified) => {
+                let how = if *notified { "notified" } else { "not notified" };
+                format!("lease {} {how}", numbers.lease(lease))
+            }
+            Self::Notified(woken) => format!("woken {woken}"),
+            Self::Broke(_, holders) if holders.is_empty() => "broke nothing".into(),
+            Self::Broke(thing, holders) => format!("broke{}", held(thing, holders, numbers)),
+            Self::Met(index, generation) => {
+                format!("index {index} generation {}", numbers.generation(*generation))
+            }
             Self::Lasts(lease, left) => {
                 format!("lease {} ends in {}", numbers.lease(lease), show(*left))
             }
@@ -123,7 +142,11 @@ impl Said {
         if let Self::Got(job, value, _, attempt) = self {
             return format!("job {} {value:?} attempt {attempt}", numbers.job(*job));
         }
-        if let Self::Acquired(_) = self { "lock".into() } else { self.text(numbers) }
+        match self {
+            Self::Acquired(Lease { thing, .. }) => thing.kind().singular().into(),
+            Self::Woken(..) => "lock".into(),
+            other => other.text(numbers),
+        }
     }
 
     /// The lease that it grants.
@@ -131,7 +154,7 @@ impl Said {
         if let Self::Got(_, _, lease, _) = self {
             return lease.as_ref();
         }
-        if let Self::Acquired(lease) = self { Some(lease) } else { None }
+        if let Self::Acquired(lease) | Self::Woken(lease, _) = self { Some(lease) } else { None }
     }
 }
 
@@ -148,8 +171,42 @@ impl Facts {
     }
 }
 
-fn configuration(config: &QueueConfig) -> String {
-    format!("maxsize {} lease {}", config.maxsize, show(config.lease))
+fn configuration(configuration: &Configuration) -> String {
+    match configuration {
+        Configuration::Queue(_, config) => {
+            let order = match config.order {
+                Order::Fifo => "",
+                Order::Lifo => " order lifo",
+                Order::Priority => " order priority",
+            };
+            format!("maxsize {} lease {}{order}", config.maxsize, show(config.lease))
+        }
+        Configuration::Semaphore(_, config) => {
+            let bound = if config.bounded { "" } else { " unbounded" };
+            format!("permits {}{bound}", config.permits)
+        }
+        Configuration::Barrier(_, parties) => format!("parties {parties}"),
+    }
+}
+
+/// Of anything but a queue, at time zero.
+fn state(view: &View, numbers: &mut Numbers) -> String {
+    match view {
+        View::Queue(_) | View::Event(_) => unreachable!("these are told in other words"),
+        View::Lock(view) => lock(view, numbers),
+        View::Semaphore(view) => semaphore(view, numbers),
+        View::Barrier(BarrierView { parties, waiting, broken, generation, .. }) => [
+            format!("parties {parties} waiting {waiting}"),
+            if *broken { " broken".into() } else { String::new() },
+            if *generation > 0 {
+                format!(" generation {}", numbers.generation(*generation))
+            } else {
+                String::new()
+            },
+        ]
+        .concat(),
+        View::Condition(view) => format!("waiting {}", view.waiters),
+    }
 }
 
 fn queue(view: &QueueView, oldest: Option<Duration>) -> String {
@@ -169,107 +226,39 @@ fn queue(view: &QueueView, oldest: Option<Duration>) -> String {
     .concat()
 }
 
-fn lock(view: &LockView, left: Option<Duration>, numbers: &mut Numbers) -> String {
-    let mut text = "free".to_owned();
-    if let (Some((lease, _)), Some(left)) = (view.holder, left) {
-        let lease = Lease { fence: lease.fence(), thing: Thing::Lock(view.name.clone()) };
-        let owner = view.owner.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
-        text = format!("held{owner} lease {} ends in {}", numbers.lease(&lease), show(left));
-    }
-    if view.waiters > 0 { format!("{text} acquiring {}", view.waiters) } else { text }
-}
-
-/// What the core told at `now`.
-pub fn told(told: &Result<Answer, Refusal>, now: Time) -> Said {
-    let answer = match told {
-        Ok(answer) => answer,
-        Err(refusal) => return refused(refusal, now),
+fn lock(view: &LockView, numbers: &mut Numbers) -> String {
+    let how = match view.holders.first().map(|holder| holder.share) {
+        None => "free",
+        Some(Share::Whole) => "held",
+        Some(Share::Permits(_)) => "shared",
     };
-    match answer {
-        Answer::Configured { config, created, .. } => Said::Configured(*created, config.clone()),
-        Answer::Queue(view) => {
-            Said::Queue(view.clone(), view.oldest_ready.map(|since| now.since(since)))
-        }
-        Answer::Queues { items, cursor } => {
-            let names = items.iter().map(|view| view.name.to_string()).collect();
-            Said::Queues(names, cursor.as_ref().map(ToString::to_string))
-        }
-        Answer::Deleted | Answer::ShutDown | Answer::Cleared | Answer::Settled => Said::Ok,
-        Answer::Placed { job, .. } => Said::Placed(job.0),
-        Answer::Got(got) => {
-            let lease = Lease { fence: got.lease.fence(), thing: Thing::Queue(got.queue.clone()) };
-            // At most once: done once it is delivered, so there is no lease to come back with.
-            let lease = got.until.map(|_| lease);
-            Said::Got(got.job.0, text(here(&got.payload)), lease, got.attempt)
-        }
-        Answer::Joined { generation } => Said::Drained(*generation),
-        Answer::Set { generation } => Said::Generation(*generation, String::new()),
-        Answer::Happened { generation, value } => Said::Generation(*generation, text(here(value))),
-        Answer::Acquired(grant) => {
-            Said::Acquired(Lease { fence: grant.lease.fence(), thing: grant.thing.clone() })
-        }
-        Answer::Lock(view) => {
-            Said::Lock(view.clone(), view.holder.map(|(_, until)| until.since(now)))
-        }
-        Answer::Extended(grant) | Answer::Held(grant) => {
-            let lease = Lease { fence: grant.lease.fence(), thing: grant.thing.clone() };
-            Said::Lasts(lease, grant.until.since(now))
-        }
-        Answer::Withdrawn(Withdrawal::Withdrawn) => Said::Withdrawn,
-        Answer::Withdrawn(Withdrawal::Granted(granted)) => match granted {
-            Granted::Job(_, job) => Said::GrantedJob(job.0),
-            Granted::Lease(thing, lease) => {
-                Said::GrantedLease(Lease { fence: lease.fence(), thing: thing.clone() })
-            }
-            Granted::Nothing => Said::GrantedNothing,
-        },
+    let held = held(&Thing::Lock(view.name.clone()), &view.holders, numbers);
+    let conditions = view.conditions.iter().map(|(name, waiters)| format!(" {name} {waiters}"));
+    [how.into(), held, acquiring(view.waiters), conditions.collect()].concat()
+}
+
+fn acquiring(waiters: u64) -> String {
+    if waiters > 0 { format!(" acquiring {waiters}") } else { String::new() }
+}
+
+fn semaphore(view: &SemaphoreView, numbers: &mut Numbers) -> String {
+    let configuration = configuration(&Configuration::Semaphore(view.name.clone(), view.config));
+    let held = held(&Thing::Semaphore(view.name.clone()), &view.holders, numbers);
+    let held = if held.is_empty() { held } else { format!(" held{held}") };
+    format!("{configuration} available {}{held}{}", view.available, acquiring(view.waiters))
+}
+
+fn held(thing: &Thing, holders: &[Holder], numbers: &mut Numbers) -> String {
+    let mut texts = Vec::new();
+    for holder in holders {
+        let owner = holder.owner.as_ref().map(|owner| format!(" by {owner}")).unwrap_or_default();
+        let permits = match (thing, holder.share) {
+            (Thing::Semaphore(_), Share::Permits(permits)) => format!(" {permits}"),
+            _ => String::new(),
+        };
+        let lease = Lease { fence: holder.lease.fence(), thing: thing.clone() };
+        let left = show(holder.until.since(Time::ZERO));
+        texts.push(format!("{permits}{owner} lease {} ends in {left}", numbers.lease(&lease)));
     }
-}
-
-/// A refusal at `now`.
-fn refused(refusal: &Refusal, now: Time) -> Said {
-    let facts = match refusal {
-        Refusal::NotDrained { unfinished, generation } => Facts {
-            unfinished: Some(*unfinished),
-            generation: Some(*generation),
-            ..Facts::default()
-        },
-        Refusal::NotSet { generation } | Refusal::AlreadySet { generation } => {
-            Facts { generation: Some(*generation), ..Facts::default() }
-        }
-        Refusal::Exists { config, .. } => {
-            Facts { config: Some(config.clone()), ..Facts::default() }
-        }
-        Refusal::Locked { owner, until, .. } => Facts {
-            owner: owner.as_ref().map(ToString::to_string),
-            held_for: until.map(|until| until.since(now)),
-            ..Facts::default()
-        },
-        Refusal::Full
-        | Refusal::WaitingBytes
-        | Refusal::QueueShutDown
-        | Refusal::Empty
-        | Refusal::Held
-        | Refusal::LeaseLost
-        | Refusal::NotFound
-        | Refusal::Deleted
-        | Refusal::KeyMismatch
-        | Refusal::Superseded
-        | Refusal::Withdrawn
-        | Refusal::TooManyWaits
-        | Refusal::TooManyKeys
-        | Refusal::TooManyNames
-        | Refusal::DiskFull
-        | Refusal::ShuttingDown => Facts::default(),
-    };
-    Said::Refused(refusal.code().into(), facts)
-}
-
-/// The bytes of what is in memory.
-pub fn here(payload: &Payload) -> &[u8] {
-    payload.body.here().expect("no transcript has more than memory holds")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
+    texts.join(",")
 }

@@ -6,8 +6,18 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Words that stand for a wish rather than for a thing.
-const FLAGS: [&str; 8] =
-    ["ack", "defer", "force", "immediate", "only-new", "only-unset", "slowly", "undelivered"];
+const FLAGS: [&str; 10] = [
+    "ack",
+    "defer",
+    "force",
+    "immediate",
+    "only-new",
+    "only-unset",
+    "shared",
+    "slowly",
+    "unbounded",
+    "undelivered",
+];
 
 /// The words of a command, taken away one by one.
 #[derive(Debug, Default)]
@@ -48,6 +58,15 @@ impl Words {
     /// The next plain word, if there is one.
     pub(super) fn maybe_next(&mut self) -> Option<String> {
         self.plain.pop_front()
+    }
+
+    /// Takes the next plain word away if it is this one, and is not the last.
+    pub(super) fn take(&mut self, word: &str) -> bool {
+        let there = self.plain.len() > 1 && self.plain[0] == word;
+        if there {
+            self.plain.pop_front();
+        }
+        there
     }
 
     /// Whether this flag is there.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Got, Grant, Granted, Name, Payload, QueueConfig, Refusal, Thing, Time, Withdrawal,
+    Answer, Configuration, Got, Grant, Granted, Payload, Refusal, Thing, Time, Withdrawal,
 };
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
@@ -32,6 +32,7 @@ const ATTEMPT: HeaderName = HeaderName::from_static("awaitd-attempt");
 const ENQUEUED_AT: HeaderName = HeaderName::from_static("awaitd-enqueued-at");
 const FENCE: HeaderName = HeaderName::from_static("awaitd-fence");
 const JOB: HeaderName = HeaderName::from_static("awaitd-job");
+const NOTIFIED: HeaderName = HeaderName::from_static("awaitd-notified");
 const WAITED: HeaderName = HeaderName::from_static("awaitd-waited");
 
 /// What is left of a request while it waits: how its answer is to look.
@@ -65,9 +66,9 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         Err(refusal) => return refuse(refusal, form, now),
     };
     match granted {
-        Answer::Configured { queue, config, created } => configured(&queue, &config, created),
-        Answer::Queue(view) => json(StatusCode::OK, &shown::Queue::of(&view, now)),
-        Answer::Queues { items, cursor } => {
+        Answer::Configured { configuration, created } => configured(&configuration, created),
+        Answer::State(view) => json(StatusCode::OK, &shown::State::of(&view, now)),
+        Answer::List { items, cursor } => {
             json(StatusCode::OK, &shown::Page::of(&items, cursor.as_ref(), now))
         }
         Answer::Deleted | Answer::Cleared | Answer::Settled => bare(StatusCode::NO_CONTENT),
@@ -92,7 +93,19 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             let path = tokens.path(grant.lease, &grant.thing);
             with(located(path, form, delivery), lease(&grant, now))
         }
-        Answer::Lock(view) => json(StatusCode::OK, &shown::Lock::of(&view, now)),
+        Answer::Woken { grant, condition: _, notified } => {
+            let path = tokens.path(grant.lease, &grant.thing);
+            let told = HeaderValue::from_static(if notified { "true" } else { "false" });
+            let response = with(located(path, form, delivery), lease(&grant, now));
+            with(response, [(NOTIFIED, told)])
+        }
+        Answer::Broken(holders) => json(StatusCode::OK, &shown::Broken::of(&holders, now)),
+        Answer::Tripped { index, generation } => {
+            let document = json!({ "index": index, "generation": generation });
+            let header = (GENERATION, HeaderValue::from(generation));
+            with(json(StatusCode::OK, &document), [header])
+        }
+        Answer::Notified { woken } => json(StatusCode::OK, &json!({ "woken": woken })),
         Answer::Extended(grant) | Answer::Held(grant) => {
             with(bare(StatusCode::OK), lease(&grant, now))
         }
@@ -116,10 +129,11 @@ fn refuse(refusal: Refusal, form: Form, now: Time) -> Response {
     if idle { bare(StatusCode::NO_CONTENT) } else { Problem::refused(refusal, now).into_response() }
 }
 
-fn configured(queue: &Name, config: &QueueConfig, created: bool) -> Response {
-    let shown = shown::Configuration::of(queue, config);
+fn configured(configuration: &Configuration, created: bool) -> Response {
+    let shown = shown::Configuration::of(configuration);
     if created {
-        let location = (LOCATION, value(format!("/v1/queues/{queue}")));
+        let thing = configuration.thing();
+        let location = (LOCATION, value(format!("/v1/{}/{}", thing.kinds(), thing.name())));
         with(json(StatusCode::CREATED, &shown), [location])
     } else {
         json(StatusCode::OK, &shown)

@@ -1,32 +1,27 @@
 //! A request, taken apart: each part is parsed here once, and what cannot be parsed is a
 //! [`Problem`] that says what would be right.
 
-use std::borrow::Cow;
-use std::ops::RangeInclusive;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use awaitd_primitives::{
-    BadName, Body, Command, GetMode, Key, LeaseRef, Name, Payload, QueueConfig, Thing, limits,
-};
-use axum::http::header::{CONTENT_TYPE, IF_NONE_MATCH};
+use awaitd_primitives::{Command, Key, Kind, LeaseRef, Name, Thing, limits};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
+use super::key;
 use super::problem::Problem;
 use super::query::Query;
 use super::token::Tokens;
-use super::{configuration, duration, key};
 use crate::Config;
 
 /// A request whose body has been read.
 pub(super) struct Call<'a> {
-    config: &'a Config,
-    tokens: &'a Tokens,
-    head: &'a Parts,
-    query: Query<'a>,
-    body: &'a Bytes,
+    pub(super) config: &'a Config,
+    pub(super) tokens: &'a Tokens,
+    pub(super) head: &'a Parts,
+    pub(super) query: Query<'a>,
+    pub(super) body: &'a Bytes,
 }
 
 /// What a request asks of the loop.
@@ -88,21 +83,31 @@ impl<'a> Call<'a> {
 
     /// The name in the path.
     pub(super) fn name(&self) -> Result<Name, Problem> {
-        let given = self.segment(3);
+        self.name_at(3)
+    }
+
+    fn name_at(&self, place: usize) -> Result<Name, Problem> {
+        let given = self.segment(place);
         let text = percent_decode_str(given).decode_utf8();
         let name = text.ok().and_then(|text| text.parse().ok());
         name.ok_or_else(|| Problem::name(given))
     }
 
+    /// The kind of things in the path.
+    pub(super) fn kind(&self) -> Kind {
+        let kinds = self.segment(2);
+        let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == kinds);
+        kind.unwrap_or_else(|| unreachable!("no route leads to {kinds}"))
+    }
+
     /// The thing in the path.
     pub(super) fn thing(&self) -> Result<Thing, Problem> {
-        let name = self.name()?;
-        Ok(match self.segment(2) {
-            "queues" => Thing::Queue(name),
-            "events" => Thing::Event(name),
-            "locks" => Thing::Lock(name),
-            kinds => unreachable!("no route leads to {kinds}"),
-        })
+        Ok(Thing::new(self.kind(), self.name()?))
+    }
+
+    /// The name in the path of what belongs to that thing.
+    pub(super) fn second_name(&self) -> Result<Name, Problem> {
+        self.name_at(5)
     }
 
     /// The lease in the path.
@@ -130,190 +135,9 @@ impl<'a> Call<'a> {
         })
     }
 
-    /// The body as it is, and its type.
-    pub(super) fn payload(&self) -> Result<Payload, Problem> {
-        Ok(Payload {
-            // A copy: a slice would keep the whole buffer of the connection.
-            body: Body::Here(Arc::from(&self.body[..])),
-            content_type: self.content_type()?,
-        })
-    }
-
     /// A segment of the path, which the route's template says is there.
     fn segment(&self, place: usize) -> &'a str {
         let mut segments = self.head.uri.path().split('/');
         segments.nth(place).expect("the route's template has this segment")
     }
-
-    fn content_type(&self) -> Result<Option<Arc<str>>, Problem> {
-        let value = self.head.headers.get(CONTENT_TYPE);
-        let Some(value) = value.filter(|value| !value.is_empty()) else {
-            return Ok(None);
-        };
-        let max = limits::CONTENT_TYPE_BYTES_MAX;
-        let text = value.to_str().ok().filter(|text| text.len() <= max).ok_or_else(|| {
-            Problem::parameter(format!(
-                "`Content-Type` must be at most {max} visible ASCII characters: for example \
-                 application/json"
-            ))
-        })?;
-        let common = COMMON.iter().find(|common| ***common == *text);
-        Ok(Some(common.map_or_else(|| Arc::from(text), Arc::clone)))
-    }
-}
-
-/// Parameters and headers of some calls.
-impl Call<'_> {
-    /// `lease=`.
-    pub(super) fn lease_length(&mut self) -> Result<Option<Duration>, Problem> {
-        self.duration("lease", limits::LEASE_MIN..=limits::LEASE_MAX)
-    }
-
-    /// `delay=`.
-    pub(super) fn delay(&mut self) -> Result<Option<Duration>, Problem> {
-        self.duration("delay", Duration::ZERO..=limits::DELAY_MAX)
-    }
-
-    /// `after=`.
-    pub(super) fn after(&mut self) -> Result<Option<u64>, Problem> {
-        self.integer("after", 0, GENERATION_MAX)
-    }
-
-    /// What a get does with the job: `lease=` and `ack=`.
-    pub(super) fn get_mode(&mut self) -> Result<GetMode, Problem> {
-        let lease = self.lease_length()?;
-        if !self.flag("ack")? {
-            return Ok(GetMode::Leased(lease));
-        }
-        if key::is_given(&self.head.headers) {
-            return Err(Problem::parameter(
-                "`ack=true` and an `Idempotency-Key` exclude each other: what is done once it is \
-                 delivered cannot be asked for again; leave one of them out",
-            ));
-        }
-        Ok(GetMode::AtMostOnce)
-    }
-
-    /// `settle=`: a token, or the path of a lease.
-    pub(super) fn settle(&mut self) -> Result<Option<LeaseRef>, Problem> {
-        let Some(text) = self.query.take("settle")? else {
-            return Ok(None);
-        };
-        let lease = self.tokens.anywhere(&text);
-        let unknown = || Problem::not_found("this server gave out no lease such as `settle` names");
-        lease.map(Some).ok_or_else(unknown)
-    }
-
-    /// `empty=`.
-    pub(super) fn empty(&mut self) -> Result<Empty, Problem> {
-        match self.query.take("empty")?.as_deref() {
-            None | Some("204") => Ok(Empty::NoContent),
-            Some("408") => Ok(Empty::TimedOut),
-            Some(text) => Err(bad("empty", text, "408, or 204 as if it were left out")),
-        }
-    }
-
-    /// `owner=`: shown to others in a header, so it must fit into one.
-    pub(super) fn owner(&mut self) -> Result<Option<Arc<str>>, Problem> {
-        let Some(text) = self.query.take("owner")? else {
-            return Ok(None);
-        };
-        let fits = (1..=limits::OWNER_BYTES_MAX).contains(&text.len());
-        if fits && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()) {
-            return Ok(Some(Arc::from(&*text)));
-        }
-        let max = limits::OWNER_BYTES_MAX;
-        let right = format!("1 to {max} visible ASCII characters and spaces, such as worker-7");
-        Err(bad("owner", &text, &right))
-    }
-
-    /// A parameter that is true or false, and false if it is left out.
-    pub(super) fn flag(&mut self, name: &'static str) -> Result<bool, Problem> {
-        match self.query.take(name)?.as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(text) => Err(bad(name, text, "true or false")),
-        }
-    }
-
-    /// A parameter that is a whole number from `least` to `most`.
-    pub(super) fn integer(
-        &mut self,
-        name: &'static str,
-        least: u64,
-        most: u64,
-    ) -> Result<Option<u64>, Problem> {
-        let Some(text) = self.query.take(name)? else {
-            return Ok(None);
-        };
-        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
-        let wrong = || bad(name, &text, &format!("a whole number from {least} to {most}"));
-        number.map(Some).ok_or_else(wrong)
-    }
-
-    /// A parameter that is a name or the beginning of one.
-    pub(super) fn part_of_name(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
-        match self.query.take(name)? {
-            Some(text) if text.parse::<Name>().is_err() => {
-                Err(bad(name, &text, &format!("the beginning of names: {BadName}")))
-            }
-            text => Ok(text.map(Cow::into_owned)),
-        }
-    }
-
-    /// `If-None-Match: *`: only if there is none yet.
-    pub(super) fn only_if_none(&self) -> Result<bool, Problem> {
-        let mut given = self.head.headers.get_all(IF_NONE_MATCH).iter();
-        match (given.next(), given.next()) {
-            (None, _) => Ok(false),
-            (Some(value), None) if value.as_bytes() == b"*" => Ok(true),
-            (Some(_), _) => Err(Problem::parameter(
-                "`If-None-Match` can only be `*` here, once: nothing has an entity tag",
-            )),
-        }
-    }
-
-    /// The body as a queue's configuration.
-    pub(super) fn queue_config(&self) -> Result<QueueConfig, Problem> {
-        configuration::parse(self.body).map_err(Problem::parameter)
-    }
-
-    /// The body as what went wrong, in a worker's words.
-    pub(super) fn error_text(&self) -> Option<Box<str>> {
-        let text = String::from_utf8_lossy(self.body);
-        (!text.is_empty()).then(|| text.into())
-    }
-
-    fn duration(
-        &mut self,
-        name: &'static str,
-        allowed: RangeInclusive<Duration>,
-    ) -> Result<Option<Duration>, Problem> {
-        let Some(text) = self.query.take(name)? else {
-            return Ok(None);
-        };
-        let length = duration::parse(&text).filter(|length| allowed.contains(length));
-        length.map(Some).ok_or_else(|| bad(name, &text, &duration::wanted(&allowed)))
-    }
-}
-
-/// Generations stay below 2^53, so that they are exact in JavaScript.
-const GENERATION_MAX: u64 = (1 << 53) - 1;
-
-/// The types that most jobs have: they share one copy.
-static COMMON: LazyLock<[Arc<str>; 6]> = LazyLock::new(|| {
-    [
-        "application/json",
-        "application/octet-stream",
-        "application/x-www-form-urlencoded",
-        "text/plain",
-        "text/plain; charset=utf-8",
-        "text/plain;charset=UTF-8",
-    ]
-    .map(Arc::from)
-});
-
-fn bad(name: &str, text: &str, right: &str) -> Problem {
-    Problem::parameter(format!("`{name}` is {}, but must be {right}", Problem::quote(text)))
 }

@@ -1,4 +1,4 @@
-//! Locks: `asyncio.Lock` in a path.
+//! Locks: `asyncio.Lock` in a path, for one or for many.
 
 use awaitd_primitives::Command;
 
@@ -7,17 +7,16 @@ use super::problem::Problem;
 
 /// `acquire()`.
 pub(super) fn acquire(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    let command =
-        Command::Acquire { lock: call.name()?, lease: call.lease_length()?, owner: call.owner()? };
+    let command = Command::Acquire {
+        thing: call.thing()?,
+        share: call.mode()?,
+        lease: call.lease_length()?,
+        owner: call.owner()?,
+    };
     Ok(Asked::waiting(call.wait()?, command))
 }
 
-/// `locked()`.
-pub(super) fn read(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::ReadLock { lock: call.name()? }))
-}
-
-/// Removes the lock.
-pub(super) fn delete(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::DeleteLock { lock: call.name()?, force: call.flag("force")? }))
+/// Takes it from whoever has it.
+pub(super) fn break_open(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Break { lock: call.name()? }))
 }

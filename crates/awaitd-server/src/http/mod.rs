@@ -10,8 +10,10 @@
 
 mod answer;
 mod backup;
+mod barriers;
 mod body;
 mod call;
+mod conditions;
 mod configuration;
 mod delivery;
 pub mod duration;
@@ -20,12 +22,15 @@ mod head;
 mod key;
 mod leases;
 mod locks;
+mod parameters;
 mod problem;
 mod query;
 mod queues;
 mod routes;
+mod semaphores;
 mod service;
 mod shown;
+mod things;
 mod token;
 
 use std::convert::Infallible;

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use awaitd_primitives::{BadName, Refusal, Time};
+use awaitd_primitives::{BadName, Refusal, Time, limits};
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -156,8 +156,8 @@ impl Problem {
                 }
                 problem
             }
-            Refusal::Exists { queue, config } => {
-                let configuration = serde_json::to_value(Configuration::of(&queue, &config));
+            Refusal::Exists { configuration } => {
+                let configuration = serde_json::to_value(Configuration::of(&configuration));
                 problem.configuration = Some(configuration.expect("a configuration is JSON"));
                 problem
             }
@@ -165,6 +165,12 @@ impl Problem {
             | Refusal::WaitingBytes
             | Refusal::QueueShutDown
             | Refusal::Empty
+            | Refusal::OtherOrder
+            | Refusal::NoRanks
+            | Refusal::OverBound { .. }
+            | Refusal::NotTripped
+            | Refusal::Broken
+            | Refusal::NotExclusive
             | Refusal::Held
             | Refusal::LeaseLost
             | Refusal::NotFound
@@ -212,8 +218,15 @@ fn status(refusal: &Refusal) -> u16 {
         Refusal::Empty
         | Refusal::NotDrained { .. }
         | Refusal::NotSet { .. }
+        | Refusal::NotTripped
         | Refusal::Locked { waited: true, .. } => 408,
-        Refusal::Held | Refusal::Superseded => 409,
+        Refusal::Held
+        | Refusal::Superseded
+        | Refusal::OtherOrder
+        | Refusal::NoRanks
+        | Refusal::OverBound { .. }
+        | Refusal::Broken
+        | Refusal::NotExclusive => 409,
         Refusal::QueueShutDown | Refusal::LeaseLost | Refusal::Deleted | Refusal::Withdrawn => 410,
         Refusal::AlreadySet { .. } | Refusal::Exists { .. } => 412,
         Refusal::KeyMismatch => 422,
@@ -236,8 +249,14 @@ fn title(refusal: &Refusal) -> &'static str {
         Refusal::NotDrained { .. } => "The queue was not drained",
         Refusal::NotSet { .. } => "The event is not set",
         Refusal::AlreadySet { .. } => "The event is set",
-        Refusal::Exists { .. } => "The queue exists",
-        Refusal::Locked { .. } | Refusal::Held => "The lock is held",
+        Refusal::Exists { .. } => "It exists",
+        Refusal::OtherOrder => "The queue has another order",
+        Refusal::NoRanks => "The queue has no priorities",
+        Refusal::OverBound { .. } => "These are more permits than there may be",
+        Refusal::NotTripped => "Not all parties have come",
+        Refusal::Broken => "The barrier is broken",
+        Refusal::NotExclusive => "The lock is not held alone",
+        Refusal::Locked { .. } | Refusal::Held => "It is held",
         Refusal::LeaseLost => "The lease is lost",
         Refusal::NotFound => "There is no such thing",
         Refusal::Deleted => "It was deleted",
@@ -251,8 +270,8 @@ fn title(refusal: &Refusal) -> &'static str {
     }
 }
 
-fn detail(refusal: &Refusal) -> &'static str {
-    match refusal {
+fn detail(refusal: &Refusal) -> Cow<'static, str> {
+    Cow::Borrowed(match refusal {
         Refusal::Full => "the queue is at its maxsize: ask again, or wait for room with wait=30s",
         Refusal::WaitingBytes => "puts that wait hold --max-waiting-bytes already: ask again later",
         Refusal::QueueShutDown => {
@@ -270,6 +289,31 @@ fn detail(refusal: &Refusal) -> &'static str {
         }
         Refusal::Exists { .. } => {
             "If-None-Match: * only creates: leave the header out to replace its configuration"
+        }
+        Refusal::OtherOrder => {
+            "the queue holds jobs, and their order stays: drain or delete it first, or PUT it with \
+             the order that it has"
+        }
+        Refusal::NoRanks => {
+            "the queue does not hand out by priority: leave `priority` and `priority-key` out, or \
+             PUT it with \"order\": \"priority\" while it holds no jobs"
+        }
+        Refusal::OverBound { permits } => {
+            return Cow::Owned(format!(
+                "the semaphore has {permits} permits in all: a bounded one hands out and takes back \
+                 no more, another one grows up to {}; PUT says how many there are, and with \
+                 \"bounded\": false they may grow",
+                limits::PERMITS_MAX
+            ));
+        }
+        Refusal::NotTripped => {
+            "you have left the barrier again: come back, or wait longer with wait=30s"
+        }
+        Refusal::Broken => {
+            "it was reset while you waited, or is aborted: until POST …/reset nobody can wait there"
+        }
+        Refusal::NotExclusive => {
+            "`held` must be a lease by which you hold this very lock, in mode=exclusive"
         }
         Refusal::Locked { waited: false, .. } => "somebody else has it: wait for it with wait=30s",
         Refusal::Locked { waited: true, .. } => "somebody else had it all the while: ask again",
@@ -292,5 +336,5 @@ fn detail(refusal: &Refusal) -> &'static str {
             "this was not done; jobs can be got and finished, which makes room: ask again later"
         }
         Refusal::ShuttingDown => "this was not done: ask again, once the server is back",
-    }
+    })
 }

@@ -1,46 +1,16 @@
 //! Queues: `asyncio.Queue` in a path.
 
-use awaitd_primitives::{Command, limits};
+use awaitd_primitives::Command;
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
-
-/// `Queue(maxsize)`.
-pub(super) fn configure(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::ConfigureQueue {
-        queue: call.name()?,
-        config: call.queue_config()?,
-        only_new: call.only_if_none()?,
-    }))
-}
-
-/// `qsize()`, `empty()`, `full()`, `maxsize`.
-pub(super) fn read(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::ReadQueue { queue: call.name()? }))
-}
-
-/// Which queues there are.
-pub(super) fn list(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    let limit = call.integer("limit", 1, limits::LIST_LIMIT_MAX as u64)?;
-    Ok(Asked::at_once(Command::ListQueues {
-        prefix: call.part_of_name("prefix")?.unwrap_or_default(),
-        cursor: call.part_of_name("cursor")?,
-        limit: limit.map_or(limits::LIST_LIMIT_DEFAULT, |limit| {
-            usize::try_from(limit).expect("the limit of a list is small")
-        }),
-    }))
-}
-
-/// Removes the queue and all that it holds.
-pub(super) fn delete(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::DeleteQueue { queue: call.name()? }))
-}
 
 /// `put()`, and without `wait` `put_nowait()`.
 pub(super) fn put(call: &mut Call<'_>) -> Result<Asked, Problem> {
     let command = Command::Put {
         queue: call.name()?,
         delay: call.delay()?.unwrap_or_default(),
+        rank: call.rank()?,
         payload: call.payload()?,
     };
     Ok(Asked::waiting(call.wait()?, command))

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
-use super::{events, leases, locks, queues, service};
+use super::{barriers, conditions, events, leases, locks, queues, semaphores, service, things};
 use crate::App;
 
 use Handler::{Asks, Tells};
@@ -36,13 +36,13 @@ pub(super) type Telling<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>
 
 /// Everything that `openapi.yaml` describes, in the order of the contract.
 pub(super) const ROUTES: &[Route] = &[
-    Route { template: "/v1/queues", methods: &[("GET", Asks(queues::list))] },
+    Route { template: "/v1/queues", methods: LIST },
     Route {
         template: "/v1/queues/{queue}",
         methods: &[
-            ("PUT", Asks(queues::configure)),
-            ("GET", Asks(queues::read)),
-            ("DELETE", Asks(queues::delete)),
+            ("PUT", Asks(things::configure)),
+            ("GET", Asks(things::read)),
+            ("DELETE", Asks(things::delete)),
         ],
     },
     Route { template: "/v1/queues/{queue}/jobs", methods: &[("POST", Asks(queues::put))] },
@@ -55,6 +55,7 @@ pub(super) const ROUTES: &[Route] = &[
         methods: &[("POST", Asks(leases::nack))],
     },
     Route { template: "/v1/queues/{queue}/waiters/{key}", methods: WAITER },
+    Route { template: "/v1/events", methods: LIST },
     Route {
         template: "/v1/events/{event}",
         methods: &[
@@ -64,19 +65,68 @@ pub(super) const ROUTES: &[Route] = &[
         ],
     },
     Route { template: "/v1/events/{event}/waiters/{key}", methods: WAITER },
+    Route { template: "/v1/locks", methods: LIST },
     Route {
         template: "/v1/locks/{lock}",
-        methods: &[("GET", Asks(locks::read)), ("DELETE", Asks(locks::delete))],
+        methods: &[("GET", Asks(things::read)), ("DELETE", Asks(things::delete_free))],
     },
     Route { template: "/v1/locks/{lock}/acquire", methods: &[("POST", Asks(locks::acquire))] },
+    Route { template: "/v1/locks/{lock}/break", methods: &[("POST", Asks(locks::break_open))] },
     Route { template: "/v1/locks/{lock}/leases/{token}", methods: LEASE },
     Route { template: "/v1/locks/{lock}/waiters/{key}", methods: WAITER },
+    Route {
+        template: "/v1/locks/{lock}/conditions/{condition}",
+        methods: &[("GET", Asks(conditions::read))],
+    },
+    Route {
+        template: "/v1/locks/{lock}/conditions/{condition}/wait",
+        methods: &[("POST", Asks(conditions::wait))],
+    },
+    Route {
+        template: "/v1/locks/{lock}/conditions/{condition}/notify",
+        methods: &[("POST", Asks(conditions::notify))],
+    },
+    Route { template: "/v1/semaphores", methods: LIST },
+    Route {
+        template: "/v1/semaphores/{semaphore}",
+        methods: &[
+            ("PUT", Asks(things::configure)),
+            ("GET", Asks(things::read)),
+            ("DELETE", Asks(things::delete_free)),
+        ],
+    },
+    Route {
+        template: "/v1/semaphores/{semaphore}/acquire",
+        methods: &[("POST", Asks(semaphores::acquire))],
+    },
+    Route {
+        template: "/v1/semaphores/{semaphore}/release",
+        methods: &[("POST", Asks(semaphores::release))],
+    },
+    Route { template: "/v1/semaphores/{semaphore}/leases/{token}", methods: LEASE },
+    Route { template: "/v1/semaphores/{semaphore}/waiters/{key}", methods: WAITER },
+    Route { template: "/v1/barriers", methods: LIST },
+    Route {
+        template: "/v1/barriers/{barrier}",
+        methods: &[
+            ("PUT", Asks(things::configure)),
+            ("GET", Asks(things::read)),
+            ("DELETE", Asks(things::delete)),
+        ],
+    },
+    Route { template: "/v1/barriers/{barrier}/wait", methods: &[("POST", Asks(barriers::wait))] },
+    Route { template: "/v1/barriers/{barrier}/reset", methods: &[("POST", Asks(barriers::reset))] },
+    Route { template: "/v1/barriers/{barrier}/abort", methods: &[("POST", Asks(barriers::abort))] },
+    Route { template: "/v1/barriers/{barrier}/waiters/{key}", methods: WAITER },
     Route { template: "/metrics", methods: &[("GET", Tells(service::metrics))] },
     Route { template: "/healthz", methods: &[("GET", Tells(service::alive))] },
     Route { template: "/readyz", methods: &[("GET", Tells(service::ready))] },
     Route { template: "/v1/backup", methods: &[("GET", Tells(service::backup))] },
     Route { template: "/v1/openapi.json", methods: &[("GET", Tells(service::openapi))] },
 ];
+
+/// What can be asked of a kind of things.
+const LIST: &[(&str, Handler)] = &[("GET", Asks(things::list))];
 
 /// What can be asked of a lease, whatever it holds.
 const LEASE: &[(&str, Handler)] = &[

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awaitd_primitives::{Ask, Command, Refusal};
+use awaitd_primitives::{Ask, Command, Kind, Refusal};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
@@ -41,7 +41,8 @@ pub(super) fn alive(_: &App, _: Bytes) -> Telling<'_> {
 /// The loop answers, and goes on answering: it has recovered, can write, and is not going.
 pub(super) fn ready(app: &App, _: Bytes) -> Telling<'_> {
     Box::pin(async {
-        let command = Command::ListQueues { prefix: String::new(), cursor: None, limit: 1 };
+        let (kind, prefix) = (Kind::Queue, String::new());
+        let command = Command::List { kind, prefix, cursor: None, limit: 1 };
         let told = app.desk.ask(Ask { command, key: None }, Duration::ZERO).await;
         let going = app.desk.is_closing().then_some(Refusal::ShuttingDown);
         let full = app.desk.is_full().then_some(Refusal::DiskFull);

@@ -1,13 +1,44 @@
 //! Things as JSON shows them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use awaitd_primitives::{LockView, Name, Order, QueueConfig, QueueView, Time};
+use awaitd_primitives::{
+    BarrierView, ConditionView, EventView, Holder, LockView, Name, Order, QueueConfig, QueueView,
+    SemaphoreView, Share, Time, View,
+};
 use serde::{Serialize, Serializer};
+
+/// What a thing was told to be.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum Configuration<'a> {
+    Queue(QueueConfiguration<'a>),
+    Semaphore { name: &'a str, permits: u64, bounded: bool },
+    Barrier { name: &'a str, parties: u64 },
+}
+
+impl<'a> Configuration<'a> {
+    /// As it was told.
+    pub(super) fn of(configuration: &'a awaitd_primitives::Configuration) -> Self {
+        use awaitd_primitives::Configuration as Told;
+        match configuration {
+            Told::Queue(name, config) => Self::Queue(QueueConfiguration::of(name, config)),
+            Told::Semaphore(name, config) => Self::Semaphore {
+                name: name.as_str(),
+                permits: config.permits,
+                bounded: config.bounded,
+            },
+            Told::Barrier(name, parties) => {
+                Self::Barrier { name: name.as_str(), parties: *parties }
+            }
+        }
+    }
+}
 
 /// A queue's configuration.
 #[derive(Serialize)]
-pub(super) struct Configuration<'a> {
+pub(super) struct QueueConfiguration<'a> {
     name: &'a str,
     maxsize: u64,
     order: &'static str,
@@ -15,13 +46,67 @@ pub(super) struct Configuration<'a> {
     lease: Duration,
 }
 
-impl<'a> Configuration<'a> {
-    /// Of this queue.
-    pub(super) fn of(name: &'a Name, config: &QueueConfig) -> Self {
+impl<'a> QueueConfiguration<'a> {
+    fn of(name: &'a Name, config: &QueueConfig) -> Self {
         let order = match config.order {
             Order::Fifo => "fifo",
+            Order::Lifo => "lifo",
+            Order::Priority => "priority",
         };
         Self { name: name.as_str(), maxsize: config.maxsize, order, lease: config.lease }
+    }
+}
+
+/// A thing's state.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(super) enum State<'a> {
+    Queue(Queue<'a>),
+    Event { name: &'a str, set: bool, generation: u64 },
+    Lock(Lock<'a>),
+    Semaphore(Semaphore<'a>),
+    Barrier { name: &'a str, parties: u64, waiting: u64, broken: bool, generation: u64 },
+    Condition { name: &'a str, lock: &'a str, waiters: u64 },
+}
+
+impl<'a> State<'a> {
+    /// As it is at `now`.
+    pub(super) fn of(view: &'a View, now: Time) -> Self {
+        match view {
+            View::Queue(view) => Self::Queue(Queue::of(view, now)),
+            View::Event(EventView { name, set, generation }) => {
+                Self::Event { name: name.as_str(), set: *set, generation: *generation }
+            }
+            View::Lock(view) => Self::Lock(Lock::of(view, now)),
+            View::Semaphore(view) => Self::Semaphore(Semaphore::of(view, now)),
+            View::Barrier(BarrierView { name, parties, waiting, broken, generation }) => {
+                Self::Barrier {
+                    name: name.as_str(),
+                    parties: *parties,
+                    waiting: *waiting,
+                    broken: *broken,
+                    generation: *generation,
+                }
+            }
+            View::Condition(ConditionView { lock, name, waiters }) => {
+                Self::Condition { name: name.as_str(), lock: lock.as_str(), waiters: *waiters }
+            }
+        }
+    }
+}
+
+/// A page of things.
+#[derive(Serialize)]
+pub(super) struct Page<'a> {
+    items: Vec<State<'a>>,
+    cursor: Option<&'a str>,
+}
+
+impl<'a> Page<'a> {
+    /// As they are at `now`.
+    pub(super) fn of(items: &'a [View], cursor: Option<&'a Name>, now: Time) -> Self {
+        let items = items.iter().map(|view| State::of(view, now)).collect();
+        Self { items, cursor: cursor.map(Name::as_str) }
     }
 }
 
@@ -29,7 +114,7 @@ impl<'a> Configuration<'a> {
 #[derive(Serialize)]
 pub(super) struct Queue<'a> {
     #[serde(flatten)]
-    configuration: Configuration<'a>,
+    configuration: QueueConfiguration<'a>,
     ready: u64,
     delayed: u64,
     leased: u64,
@@ -51,10 +136,10 @@ struct Waiters {
 
 impl<'a> Queue<'a> {
     /// As it is at `now`.
-    pub(super) fn of(view: &'a QueueView, now: Time) -> Self {
+    fn of(view: &'a QueueView, now: Time) -> Self {
         let waiters = view.waiters;
         Self {
-            configuration: Configuration::of(&view.name, &view.config),
+            configuration: QueueConfiguration::of(&view.name, &view.config),
             ready: view.ready,
             delayed: view.delayed,
             leased: view.leased,
@@ -67,45 +152,110 @@ impl<'a> Queue<'a> {
     }
 }
 
-/// A page of queues.
-#[derive(Serialize)]
-pub(super) struct Page<'a> {
-    items: Vec<Queue<'a>>,
-    cursor: Option<&'a str>,
-}
-
-impl<'a> Page<'a> {
-    /// As they are at `now`.
-    pub(super) fn of(items: &'a [QueueView], cursor: Option<&'a Name>, now: Time) -> Self {
-        let items = items.iter().map(|view| Queue::of(view, now)).collect();
-        Self { items, cursor: cursor.map(Name::as_str) }
-    }
-}
-
 /// A lock's state.
 #[derive(Serialize)]
 pub(super) struct Lock<'a> {
     name: &'a str,
     locked: bool,
+    mode: Option<&'static str>,
+    /// Of its first holder, like what follows.
     owner: Option<&'a str>,
     fence: Option<u64>,
     #[serde(serialize_with = "maybe_seconds")]
     expires_in: Option<Duration>,
+    holders: Vec<Held<'a>>,
     waiters: u64,
+    conditions: BTreeMap<&'a str, u64>,
 }
 
 impl<'a> Lock<'a> {
-    /// As it is at `now`.
-    pub(super) fn of(view: &'a LockView, now: Time) -> Self {
+    fn of(view: &'a LockView, now: Time) -> Self {
+        let first = view.holders.first();
+        let mode = |holder: &Holder| match holder.share {
+            Share::Whole => "exclusive",
+            Share::Permits(_) => "shared",
+        };
+        let conditions = view.conditions.iter().map(|(name, waiters)| (name.as_str(), *waiters));
         Self {
             name: view.name.as_str(),
-            locked: view.holder.is_some(),
-            owner: view.owner.as_deref(),
-            fence: view.holder.map(|(lease, _)| lease.fence()),
-            expires_in: view.holder.map(|(_, until)| until.since(now)),
+            locked: first.is_some(),
+            mode: first.map(mode),
+            owner: first.and_then(|holder| holder.owner.as_deref()),
+            fence: first.map(|holder| holder.lease.fence()),
+            expires_in: first.map(|holder| holder.until.since(now)),
+            holders: holders(&view.holders, now, false),
+            waiters: view.waiters,
+            conditions: conditions.collect(),
+        }
+    }
+}
+
+/// A semaphore's state.
+#[derive(Serialize)]
+pub(super) struct Semaphore<'a> {
+    name: &'a str,
+    permits: u64,
+    bounded: bool,
+    available: u64,
+    holders: Vec<Held<'a>>,
+    waiters: u64,
+}
+
+impl<'a> Semaphore<'a> {
+    fn of(view: &'a SemaphoreView, now: Time) -> Self {
+        Self {
+            name: view.name.as_str(),
+            permits: view.config.permits,
+            bounded: view.config.bounded,
+            available: view.available,
+            holders: holders(&view.holders, now, true),
             waiters: view.waiters,
         }
     }
+}
+
+/// Who had a lock that was taken from them.
+#[derive(Serialize)]
+pub(super) struct Broken<'a> {
+    holders: Vec<Held<'a>>,
+}
+
+impl<'a> Broken<'a> {
+    /// At `now`.
+    pub(super) fn of(holders: &'a [Holder], now: Time) -> Self {
+        Self { holders: self::holders(holders, now, false) }
+    }
+}
+
+/// Who has a lock, or permits.
+#[derive(Serialize)]
+struct Held<'a> {
+    owner: Option<&'a str>,
+    fence: u64,
+    #[serde(serialize_with = "seconds")]
+    expires_in: Duration,
+    /// Of a semaphore: how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permits: Option<u64>,
+}
+
+impl<'a> Held<'a> {
+    fn of(holder: &'a Holder, now: Time, counted: bool) -> Self {
+        let permits = match holder.share {
+            Share::Permits(permits) if counted => Some(permits),
+            Share::Permits(_) | Share::Whole => None,
+        };
+        Self {
+            owner: holder.owner.as_deref(),
+            fence: holder.lease.fence(),
+            expires_in: holder.until.since(now),
+            permits,
+        }
+    }
+}
+
+fn holders(holders: &[Holder], now: Time, counted: bool) -> Vec<Held<'_>> {
+    holders.iter().map(|holder| Held::of(holder, now, counted)).collect()
 }
 
 /// Seconds with at most three places, without a fraction where there is none.

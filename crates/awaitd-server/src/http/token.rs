@@ -5,7 +5,7 @@
 
 use std::num::NonZeroU64;
 
-use awaitd_primitives::{LeaseId, LeaseRef, Name, Thing};
+use awaitd_primitives::{Kind, LeaseId, LeaseRef, Name, Thing};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -15,6 +15,9 @@ const THING_HASH: usize = 8;
 const BYTES: usize = NUMBER + NUMBER_HASH + THING_HASH;
 /// Of the text: 32 bytes in base64 without padding.
 const CHARS: usize = 43;
+
+/// What may be held by a lease.
+const LEASED: [Kind; 3] = [Kind::Queue, Kind::Lock, Kind::Semaphore];
 
 /// Makes and knows the tokens of one server.
 pub(super) struct Tokens {
@@ -107,11 +110,8 @@ fn split_path(path: &str) -> Option<(Thing, &str)> {
     let (version, kinds, name, leases, token) = (next()?, next()?, next()?, next()?, next()?);
     let well_formed = version == "v1" && leases == "leases" && next().is_none();
     let name: Name = well_formed.then(|| name.parse().ok()).flatten()?;
-    match kinds {
-        "queues" => Some((Thing::Queue(name), token)),
-        "locks" => Some((Thing::Lock(name), token)),
-        _ => None,
-    }
+    let kind = LEASED.into_iter().find(|kind| kind.plural() == kinds)?;
+    Some((Thing::new(kind, name), token))
 }
 
 #[cfg(test)]

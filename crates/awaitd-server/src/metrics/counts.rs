@@ -115,19 +115,22 @@ impl Sum for OfQueue {
     }
 }
 
-/// What is counted of a lock.
+/// What is counted of a lock or a semaphore.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct OfLock {
+pub(super) struct OfPermits {
     /// How long acquires that had it had waited.
     pub(super) wait: Histogram,
-    /// How long it was held.
+    /// How long it was held, by each holder.
     pub(super) held: Histogram,
+    /// Holders that lost it since their time was over.
+    pub(super) expired: u64,
 }
 
-impl Sum for OfLock {
+impl Sum for OfPermits {
     fn add(&mut self, other: &Self) {
         self.wait.add(&other.wait);
         self.held.add(&other.held);
+        self.expired.add(&other.expired);
     }
 }
 

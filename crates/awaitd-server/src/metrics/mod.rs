@@ -6,6 +6,7 @@
 
 mod counts;
 mod journal;
+mod permits;
 mod process;
 #[cfg(test)]
 mod tests;
@@ -17,13 +18,14 @@ use std::time::{Duration, SystemTime};
 
 use awaitd_journal::{Appended, Usage};
 use awaitd_primitives::{
-    Answer, Census, Command, Entry, Held, Name, Outcome, Record, Refusal, Reply, Then, Thing, Time,
+    Answer, Census, Command, Configuration, Entry, Held, Kind, Name, Outcome, Record, Refusal,
+    Reply, Then, Thing, Time, View,
 };
 use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::Config;
-use counts::{Event, Histogram, Names, OfLock, OfQueue, Sum};
+use counts::{Event, Histogram, Names, OfPermits, OfQueue, Sum};
 use journal::{Beside, OfJournal};
 use text::Page;
 
@@ -46,7 +48,9 @@ pub struct Metrics {
 struct ByName {
     queues: Names<OfQueue>,
     events: Names<Histogram>,
-    locks: Names<OfLock>,
+    locks: Names<OfPermits>,
+    semaphores: Names<OfPermits>,
+    barriers: Names<Histogram>,
 }
 
 /// One connection's place among those that there may be; it is free again when this is dropped.
@@ -68,6 +72,8 @@ impl Metrics {
                 queues: Names::new(max),
                 events: Names::new(max),
                 locks: Names::new(max),
+                semaphores: Names::new(max),
+                barriers: Names::new(max),
             }),
             requests: Mutex::default(),
             scrapes: Semaphore::new(1),
@@ -140,6 +146,8 @@ impl Metrics {
         page.queues(&by_name.queues, census, now);
         page.events(&by_name.events, census);
         page.locks(&by_name.locks);
+        page.semaphores(&by_name.semaphores, census);
+        page.barriers(&by_name.barriers);
         page.waiters(&by_name, census);
         let requests = locked(&self.requests).clone();
         page.requests(&requests);
@@ -159,17 +167,26 @@ impl Metrics {
         let copy = locked(&self.by_name).clone();
         let queues = census.queues.iter().map(|(view, configured)| (&view.name, *configured));
         let events = census.events.iter().map(|(event, _)| (event, false));
-        let locks = census.locks.iter().map(|view| (&view.name, false));
+        // A lock is never configured, the others always are.
+        let others = |kind: Kind| {
+            let views = census.others.iter().filter(move |view| kind_of(view) == Some(kind));
+            views.map(move |view| (view.name(), kind != Kind::Lock))
+        };
         let queues = copy.queues.wanting(queues);
         let events = copy.events.wanting(events);
-        let locks = copy.locks.wanting(locks);
-        if queues.is_empty() && events.is_empty() && locks.is_empty() {
+        let locks = copy.locks.wanting(others(Kind::Lock));
+        let semaphores = copy.semaphores.wanting(others(Kind::Semaphore));
+        let barriers = copy.barriers.wanting(others(Kind::Barrier));
+        let all = [&queues, &events, &locks, &semaphores, &barriers];
+        if all.iter().all(|wanting| wanting.is_empty()) {
             return copy;
         }
         let mut by_name = locked(&self.by_name);
         admit(&mut by_name.queues, queues);
         admit(&mut by_name.events, events);
         admit(&mut by_name.locks, locks);
+        admit(&mut by_name.semaphores, semaphores);
+        admit(&mut by_name.barriers, barriers);
         by_name.clone()
     }
 }
@@ -181,7 +198,16 @@ impl ByName {
         let waits = match answer {
             Answer::Placed { queue, .. } => &mut self.queues.of(queue).put_blocked,
             Answer::Got(got) => &mut self.queues.of(&got.queue).get_blocked,
-            Answer::Acquired(grant) => &mut self.locks.of(grant.thing.name()).wait,
+            Answer::Acquired(grant) => match self.permits(&grant.thing) {
+                Some(counts) => &mut counts.wait,
+                None => return,
+            },
+            Answer::Tripped { .. } => {
+                let Command::WaitBarrier { barrier } = &reply.command else {
+                    return;
+                };
+                self.barriers.of(barrier)
+            }
             Answer::Happened { .. } => {
                 let Command::WaitEvent { event, .. } = &reply.command else {
                     return;
@@ -189,14 +215,17 @@ impl ByName {
                 self.events.of(event)
             }
             Answer::Configured { .. }
-            | Answer::Queue(_)
-            | Answer::Queues { .. }
+            | Answer::State(_)
+            | Answer::List { .. }
             | Answer::Deleted
             | Answer::Joined { .. }
             | Answer::ShutDown
             | Answer::Set { .. }
             | Answer::Cleared
-            | Answer::Lock(_)
+            | Answer::Broken(_)
+            // Most of it is the wait for the notification.
+            | Answer::Woken { .. }
+            | Answer::Notified { .. }
             | Answer::Settled
             | Answer::Extended(_)
             | Answer::Held(_)
@@ -209,6 +238,11 @@ impl ByName {
     fn happened(&mut self, record: &Record) {
         match record {
             Record::Configured { queue, .. } => self.queues.configured(queue),
+            Record::Prepared(configuration) => match configuration {
+                Configuration::Queue(name, _) => self.queues.configured(name),
+                Configuration::Semaphore(name, _) => self.semaphores.configured(name),
+                Configuration::Barrier(name, _) => self.barriers.configured(name),
+            },
             Record::Placed { queue, .. } => self.queues.of(queue).count(Event::Put, 1),
             Record::Leased { held: Held::Job { queue, .. }, waited, .. } => {
                 let queue = self.queues.of(queue);
@@ -228,7 +262,7 @@ impl ByName {
                 self.freed(thing);
             }
             Record::Forgotten { thing } => self.freed(thing),
-            Record::Leased { held: Held::Lock { .. }, .. }
+            Record::Leased { held: Held::Lock { .. } | Held::Part { .. }, .. }
             | Record::Made { .. }
             | Record::Extended { .. }
             | Record::ShutDown { .. }
@@ -241,33 +275,47 @@ impl ByName {
             | Record::Tied { .. }
             | Record::Graced { .. }
             | Record::Copied(_)
-            | Record::Checkpoint(_) => {}
+            | Record::Checkpoint(_)
+            | Record::Ranked { .. }
+            | Record::Tripped { .. }
+            | Record::Reset { .. }
+            | Record::Aborted { .. } => {}
         }
     }
 
     /// A lease ended.
     fn settled(&mut self, held: &Held, outcome: Outcome, then: &Then, lasted: Duration) {
+        let Held::Job { queue, .. } = held else {
+            // Nobody held what was never delivered.
+            if outcome != Outcome::Undelivered
+                && let Some(counts) = self.permits(&held.thing())
+            {
+                counts.held.observe(lasted);
+                counts.expired += u64::from(outcome == Outcome::Expired);
+            }
+            return;
+        };
         let end = match outcome {
             Outcome::Done => Event::Done,
             Outcome::Returned => Event::Returned,
             Outcome::Undelivered => Event::Undelivered,
             Outcome::Expired => Event::Expired,
+            Outcome::Broken => unreachable!("a job is taken from nobody"),
         };
-        match held {
-            Held::Job { queue, .. } => {
-                let queue = self.queues.of(queue);
-                queue.count(end, 1);
-                queue.job_held[end as usize - counts::ENDS.start].observe(lasted);
-                if *then == Then::Dropped {
-                    queue.count(Event::Dropped, 1);
-                }
-            }
-            Held::Lock { lock, .. } => {
-                // Nobody held what was never delivered.
-                if outcome != Outcome::Undelivered {
-                    self.locks.of(lock).held.observe(lasted);
-                }
-            }
+        let queue = self.queues.of(queue);
+        queue.count(end, 1);
+        queue.job_held[end as usize - counts::ENDS.start].observe(lasted);
+        if *then == Then::Dropped {
+            queue.count(Event::Dropped, 1);
+        }
+    }
+
+    /// Where to count for what somebody acquires.
+    fn permits(&mut self, thing: &Thing) -> Option<&mut OfPermits> {
+        match thing {
+            Thing::Lock(name) => Some(self.locks.of(name)),
+            Thing::Semaphore(name) => Some(self.semaphores.of(name)),
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
         }
     }
 
@@ -277,7 +325,21 @@ impl ByName {
             Thing::Queue(name) => self.queues.freed(name),
             Thing::Event(name) => self.events.freed(name),
             Thing::Lock(name) => self.locks.freed(name),
+            Thing::Semaphore(name) => self.semaphores.freed(name),
+            Thing::Barrier(name) => self.barriers.freed(name),
         }
+    }
+}
+
+/// The kind of thing that a state is of; a condition is none.
+fn kind_of(view: &View) -> Option<Kind> {
+    match view {
+        View::Queue(_) => Some(Kind::Queue),
+        View::Event(_) => Some(Kind::Event),
+        View::Lock(_) => Some(Kind::Lock),
+        View::Semaphore(_) => Some(Kind::Semaphore),
+        View::Barrier(_) => Some(Kind::Barrier),
+        View::Condition(_) => None,
     }
 }
 

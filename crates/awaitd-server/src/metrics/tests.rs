@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::{
-    Answer, Census, Command, Entry, GetMode, Got, Held, JobId, LeaseId, LockView, Name, Outcome,
-    Payload, Position, QueueConfig, QueueView, QueueWaiters, Record, Reply, Then, Thing, Ticket,
-    Time,
+    Answer, Census, Command, Entry, GetMode, Got, Grant, Held, JobId, LeaseId, LockView, Name,
+    Outcome, Payload, Position, QueueConfig, QueueView, QueueWaiters, Record, Reply,
+    SemaphoreConfig, SemaphoreView, Share, Then, Thing, Ticket, Time, View,
 };
 
 use crate::config::Config;
@@ -87,6 +87,14 @@ fn lock() -> Held {
     Held::Lock { lock: name("l"), owner: None }
 }
 
+fn shared() -> Held {
+    Held::Part { thing: Thing::Lock(name("l")), permits: 1, owner: None }
+}
+
+fn permits() -> Held {
+    Held::Part { thing: Thing::Semaphore(name("s")), permits: 3, owner: None }
+}
+
 /// Each record counts where it should, and once.
 #[test]
 fn records_are_counted() {
@@ -110,6 +118,10 @@ fn records_are_counted() {
             leased(&lock()),
             settled(&lock(), Outcome::Done, Then::Finished),
             settled(&lock(), Outcome::Undelivered, Then::Finished),
+            leased(&permits()),
+            settled(&permits(), Outcome::Expired, Then::Finished),
+            leased(&shared()),
+            settled(&shared(), Outcome::Broken, Then::Finished),
         ],
     );
     let page = metrics.render(&Census::default(), Time::ZERO);
@@ -129,7 +141,10 @@ fn records_are_counted() {
     assert_eq!(value(&page, r#"awaitd_job_wait_seconds_bucket{queue="q",le="0.2"}"#), "0");
     assert_eq!(value(&page, r#"awaitd_job_wait_seconds_bucket{queue="q",le="1"}"#), "4");
     assert_eq!(value(&page, r#"awaitd_job_held_seconds_sum{queue="q",outcome="returned"}"#), "2");
-    assert_eq!(value(&page, r#"awaitd_lock_held_seconds_count{lock="l"}"#), "1");
+    assert_eq!(value(&page, r#"awaitd_lock_held_seconds_count{lock="l"}"#), "2");
+    assert_eq!(value(&page, r#"awaitd_lock_expired_total{lock="l"}"#), "0");
+    assert_eq!(value(&page, r#"awaitd_semaphore_held_seconds_sum{semaphore="s"}"#), "2");
+    assert_eq!(value(&page, r#"awaitd_semaphore_expired_total{semaphore="s"}"#), "1");
 }
 
 /// What was waited for and had is observed with its length; what was not had is not, nor is what is
@@ -149,6 +164,16 @@ fn waits_that_ended_well_are_observed() {
         payload: payload(),
     }));
     let wait = Command::WaitEvent { event: name("e"), after: None };
+    let meet = Command::WaitBarrier { barrier: name("b") };
+    let tripped = Answer::Tripped { index: 0, generation: 1 };
+    let broken = Err(awaitd_primitives::Refusal::Broken);
+    let acquire = Command::Acquire {
+        thing: Thing::Semaphore(name("s")),
+        share: Share::Permits(1),
+        lease: None,
+        owner: None,
+    };
+    let grant = Grant { thing: Thing::Semaphore(name("s")), lease: lease(), until: Time::ZERO };
     let set = Answer::Happened { generation: 1, value: payload() };
     let reply = |command: &Command, told| Reply {
         ticket: Ticket(1),
@@ -162,10 +187,14 @@ fn waits_that_ended_well_are_observed() {
     let again = Reply { repeat: true, ..reply(&get, Ok(got.clone())) };
     let empty = Err(awaitd_primitives::Refusal::Empty);
     metrics.fold(&[], &[reply(&get, Ok(got)), reply(&get, empty), reply(&wait, Ok(set)), again]);
+    metrics.fold(&[], &[reply(&meet, Ok(tripped)), reply(&meet, broken)]);
+    metrics.fold(&[], &[reply(&acquire, Ok(Answer::Acquired(grant)))]);
     let page = metrics.render(&Census::default(), Time::ZERO);
     assert_eq!(value(&page, r#"awaitd_get_blocked_seconds_count{queue="q"}"#), "1");
     assert_eq!(value(&page, r#"awaitd_get_blocked_seconds_sum{queue="q"}"#), "30");
     assert_eq!(value(&page, r#"awaitd_event_wait_seconds_sum{event="e"}"#), "30");
+    assert_eq!(value(&page, r#"awaitd_barrier_wait_seconds_sum{barrier="b"}"#), "30");
+    assert_eq!(value(&page, r#"awaitd_semaphore_wait_seconds_sum{semaphore="s"}"#), "30");
 }
 
 /// Gauges tell what the census tells, and ages by the clock.
@@ -175,7 +204,21 @@ fn gauges_are_those_of_the_census() {
     let census = Census {
         queues: vec![(view("q", 4), true)],
         events: vec![(name("e"), true)],
-        locks: vec![LockView { name: name("l"), owner: None, holder: None, waiters: 0 }],
+        others: vec![
+            View::Lock(LockView {
+                name: name("l"),
+                holders: Vec::new(),
+                waiters: 0,
+                conditions: Vec::new(),
+            }),
+            View::Semaphore(SemaphoreView {
+                name: name("s"),
+                config: SemaphoreConfig { permits: 5, bounded: true },
+                available: 2,
+                holders: Vec::new(),
+                waiters: 0,
+            }),
+        ],
         waiters: vec![(Thing::Lock(name("l")), "acquire", 3)],
         waits: 3,
         undelivered: 0,
@@ -190,6 +233,9 @@ fn gauges_are_those_of_the_census() {
         (r#"awaitd_event_set{event="e"}"#, "1"),
         (r#"awaitd_waiters{kind="lock",name="l",op="acquire"}"#, "3"),
         (r#"awaitd_lock_held_seconds_count{lock="l"}"#, "0"),
+        (r#"awaitd_semaphore_permits{semaphore="s"}"#, "5"),
+        (r#"awaitd_semaphore_available{semaphore="s"}"#, "2"),
+        (r#"awaitd_semaphore_held_seconds_count{semaphore="s"}"#, "0"),
     ] {
         assert_eq!(value(&page, series), expected, "{series}");
     }

@@ -11,7 +11,7 @@ use prometheus::proto::{
 use rustc_hash::FxHashMap;
 
 use super::ByName;
-use super::counts::{BOUNDS, ENDS, EVENTS, Histogram, Names, OfLock, OfQueue, Sum};
+use super::counts::{BOUNDS, ENDS, EVENTS, Histogram, Names, OfQueue, Sum};
 use super::process::Usage;
 
 /// The label of all who have no series of their own. No name begins so.
@@ -152,31 +152,18 @@ impl Page {
         );
     }
 
-    /// How long locks were waited for and held.
-    pub(super) fn locks(&mut self, names: &Names<OfLock>) {
-        let rows = rows(names);
-        self.histograms(
-            "awaitd_lock_wait_seconds",
-            "For how long acquires that had the lock had waited for it.",
-            rows.iter().map(|(lock, counts)| (vec![("lock", *lock)], &counts.wait)),
-        );
-        self.histograms(
-            "awaitd_lock_held_seconds",
-            "For how long the lock was held.",
-            rows.iter().map(|(lock, counts)| (vec![("lock", *lock)], &counts.held)),
-        );
-    }
-
     /// Who waits.
     pub(super) fn waiters(&mut self, by_name: &ByName, census: &Census) {
         let mut waiters = BTreeMap::<[&str; 3], u64>::new();
         for (thing, op, number) in &census.waiters {
-            let (kind, name) = match thing {
-                Thing::Queue(name) => ("queue", label_of(&by_name.queues, name)),
-                Thing::Event(name) => ("event", label_of(&by_name.events, name)),
-                Thing::Lock(name) => ("lock", label_of(&by_name.locks, name)),
+            let name = match thing {
+                Thing::Queue(name) => label_of(&by_name.queues, name),
+                Thing::Event(name) => label_of(&by_name.events, name),
+                Thing::Lock(name) => label_of(&by_name.locks, name),
+                Thing::Semaphore(name) => label_of(&by_name.semaphores, name),
+                Thing::Barrier(name) => label_of(&by_name.barriers, name),
             };
-            *waiters.entry([kind, name, op]).or_default() += number;
+            *waiters.entry([thing.kind().singular(), name, op]).or_default() += number;
         }
         let rows = waiters.iter().map(|([kind, name, op], number)| {
             gauge(&[("kind", kind), ("name", name), ("op", op)], *number as f64)
@@ -283,7 +270,7 @@ impl Page {
     }
 
     /// A metric of lengths of time.
-    fn histograms<'a>(
+    pub(super) fn histograms<'a>(
         &mut self,
         name: &str,
         help: &str,
@@ -295,12 +282,12 @@ impl Page {
 }
 
 /// What a name is called in a label.
-fn label_of<'a, S>(names: &Names<S>, name: &'a Name) -> &'a str {
+pub(super) fn label_of<'a, S>(names: &Names<S>, name: &'a Name) -> &'a str {
     if names.own.contains_key(name) { name.as_str() } else { OTHER }
 }
 
 /// Counts by label, in the order of the names, the others last.
-fn rows<S: Sum>(names: &Names<S>) -> Vec<(&str, &S)> {
+pub(super) fn rows<S: Sum>(names: &Names<S>) -> Vec<(&str, &S)> {
     let own = names.own.iter().map(|(name, own)| (name.as_str(), &own.counts));
     let mut rows: Vec<_> = own.collect();
     rows.sort_by_key(|(name, _)| *name);
