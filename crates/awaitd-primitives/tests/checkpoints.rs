@@ -56,11 +56,14 @@ impl Play {
     /// So many jobs under so many leases.
     fn hold(&mut self, jobs: usize) {
         let config = QueueConfig { maxsize: 0, ..QueueConfig::default() };
-        let configure = Command::ConfigureQueue { queue: name(), config, only_new: false };
+        let configure = Command::Configure {
+            configuration: Configuration::Queue(name(), config),
+            only_new: false,
+        };
         assert!(self.ask(configure).is_ok());
         for _ in 0..jobs {
             let payload = Payload { body: [].into(), content_type: None };
-            let put = Command::Put { queue: name(), payload, delay: Duration::ZERO };
+            let put = Command::Put { queue: name(), payload, delay: Duration::ZERO, rank: None };
             assert!(self.ask(put).is_ok());
             let mode = GetMode::Leased(Some(24 * 60 * MINUTE));
             assert!(self.ask(Command::Get { queue: name(), mode, settle: None }).is_ok());

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::TURN_MAX;
 use awaitd_primitives::{
-    Answer, Ask, At, Command, Engine, Entry, GetMode, Key, LeaseId, Limits, Name, Payload,
-    Position, QueueConfig, Record, Refusal, Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Command, Configuration, Engine, Entry, GetMode, Key, LeaseId, Limits, Name,
+    Payload, Position, QueueConfig, Record, Refusal, Reply, Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -96,7 +96,7 @@ fn payload() -> Payload {
 }
 
 fn put(delay: Duration) -> Command {
-    Command::Put { queue: name(), payload: payload(), delay }
+    Command::Put { queue: name(), payload: payload(), delay, rank: None }
 }
 
 fn get() -> Command {
@@ -105,7 +105,7 @@ fn get() -> Command {
 
 fn configure(maxsize: u64) -> Command {
     let config = QueueConfig { maxsize, ..QueueConfig::default() };
-    Command::ConfigureQueue { queue: name(), config, only_new: false }
+    Command::Configure { configuration: Configuration::Queue(name(), config), only_new: false }
 }
 
 /// A set answers all who wait, even those whom the turn does not reach before the event is cleared.

@@ -39,10 +39,10 @@ fn read(files: &BTreeMap<String, Vec<u8>>) -> String {
     let mut engine = Engine::new(scanned.state, Limits::default());
     let mut step = Step::default();
     for command in [
-        Command::ReadQueue { queue: name("q") },
-        Command::ReadQueue { queue: name("copied") },
+        Command::Read { thing: Thing::Queue(name("q")) },
+        Command::Read { thing: Thing::Queue(name("copied")) },
         Command::WaitEvent { event: name("e"), after: None },
-        Command::ReadLock { lock: name("l") },
+        Command::Read { thing: Thing::Lock(name("l")) },
         Command::Watch { lease: LeaseRef { id: lease(4), thing: None } },
         Command::Done { lease: LeaseRef { id: lease(1), thing: None } },
         Command::Get { queue: name("copied"), mode: GetMode::AtMostOnce, settle: None },
@@ -165,7 +165,7 @@ fn job(number: u64) -> Held {
 fn leased(number: u64, held: Held, until: Option<u64>) -> Record {
     let ready_at = match &held {
         Held::Job { job, .. } => Time::from_micros(2_000 + job.0),
-        Held::Lock { .. } => Time::ZERO,
+        Held::Lock { .. } | Held::Part { .. } => Time::ZERO,
     };
     let (length, waited) = (Duration::from_secs(9), Duration::from_micros(5));
     let until = until.map(Time::from_micros);

@@ -62,20 +62,19 @@ impl Oracle {
     fn ask(&mut self, ticket: Ticket, ask: &Ask) {
         self.asked.insert(ticket, ask.clone());
         match &ask.command {
-            Command::ConfigureQueue { .. }
-            | Command::SetEvent { .. }
-            | Command::ClearEvent { .. } => {
+            Command::Configure { .. } | Command::SetEvent { .. } | Command::ClearEvent { .. } => {
                 self.newest.extend(ask.command.thing().map(|thing| (thing, ticket)));
             }
-            Command::DeleteQueue { queue } | Command::Shutdown { queue, immediate: true } => {
+            Command::Delete { thing: Thing::Queue(queue), .. }
+            | Command::Shutdown { queue, immediate: true } => {
                 self.newest.insert(Thing::Queue(queue.clone()), ticket);
                 let of = |job: &&mut Job| job.queue == *queue;
                 self.jobs.values_mut().filter(of).for_each(|job| job.must = false);
                 self.held.retain(|_, held| held.thing() != Thing::Queue(queue.clone()));
             }
-            Command::DeleteLock { lock, .. } => {
-                self.held.retain(|_, held| held.thing() != Thing::Lock(lock.clone()));
-                self.newest.insert(Thing::Lock(lock.clone()), ticket);
+            Command::Delete { thing: lock @ Thing::Lock(_), .. } => {
+                self.held.retain(|_, held| held.thing() != *lock);
+                self.newest.insert(lock.clone(), ticket);
             }
             Command::Get { queue, mode, settle } => {
                 if let Some(lease) = settle {
@@ -130,7 +129,7 @@ impl Oracle {
                     self.grant(ticket, got.lease, held);
                 }
             }
-            (Command::Acquire { lock, .. }, Answer::Acquired(grant)) => {
+            (Command::Acquire { thing: Thing::Lock(lock), .. }, Answer::Acquired(grant)) => {
                 self.grant(ticket, grant.lease, Held::Lock { lock: lock.clone(), owner: None });
             }
             (Command::Done { lease }, Answer::Settled) => self.finished(lease.id),
@@ -142,8 +141,8 @@ impl Oracle {
                 }
             }
             (
-                command @ (Command::ConfigureQueue { .. }
-                | Command::DeleteQueue { .. }
+                command @ (Command::Configure { .. }
+                | Command::Delete { thing: Thing::Queue(_), .. }
                 | Command::SetEvent { .. }
                 | Command::ClearEvent { .. }),
                 answer,

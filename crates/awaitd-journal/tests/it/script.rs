@@ -62,10 +62,18 @@ fn beginning() -> Vec<(Ask, Duration)> {
     let config = |maxsize| QueueConfig { maxsize, lease: LEASE, ..QueueConfig::default() };
     let configure = |queue, maxsize| {
         let (queue, config) = (name(queue), config(maxsize));
-        plain(Command::ConfigureQueue { queue, config, only_new: false })
+        plain(Command::Configure {
+            configuration: Configuration::Queue(queue, config),
+            only_new: false,
+        })
     };
     // A job that is never finished, beneath all that come and go.
-    let old = Command::Put { queue: name("old"), payload: payload(b"old"), delay: Duration::ZERO };
+    let old = Command::Put {
+        queue: name("old"),
+        payload: payload(b"old"),
+        delay: Duration::ZERO,
+        rank: None,
+    };
     vec![configure("q0", 0), configure("q1", 7), plain(old)]
 }
 
@@ -97,7 +105,7 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             };
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             let delay = Duration::from_millis(if random.u8(0..5) == 0 { 60 } else { 0 });
-            Command::Put { queue, payload: payload(&bytes), delay }
+            Command::Put { queue, payload: payload(&bytes), delay, rank: None }
         }
         12..18 => Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle: None },
         18..20 => Command::Get { queue, mode: GetMode::AtMostOnce, settle: None },
@@ -107,28 +115,31 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
         }
         22..27 => match settled(random, play) {
             Some(lease) => Command::Done { lease },
-            None => Command::ReadQueue { queue },
+            None => Command::Read { thing: Thing::Queue(queue) },
         },
         27..29 => match settled(random, play) {
             Some(lease) => {
                 let (delay, error) = (Some(Duration::from_millis(30)), Some("oh".into()));
                 Command::Nack { lease, delay, defer: random.bool(), error }
             }
-            None => Command::ReadQueue { queue },
+            None => Command::Read { thing: Thing::Queue(queue) },
         },
         29 => match play.held.last() {
             Some(lease) => Command::Extend { lease: lease.clone(), length: None },
-            None => Command::ReadQueue { queue },
+            None => Command::Read { thing: Thing::Queue(queue) },
         },
-        30..33 => Command::Acquire { lock, lease: Some(LEASE), owner: Some("me".into()) },
+        30..33 => {
+            let (thing, owner) = (Thing::Lock(lock), Some("me".into()));
+            Command::Acquire { thing, share: Share::Whole, lease: Some(LEASE), owner }
+        }
         33..36 => Command::SetEvent { event, value: payload(b"value"), only_unset: false },
         36 => Command::ClearEvent { event },
         37 => Command::Join { queue, after: None },
         38 => match random.u8(0..4) {
-            0 => Command::DeleteQueue { queue: name("q2") },
+            0 => Command::Delete { thing: Thing::Queue(name("q2")), force: false },
             1 => Command::Shutdown { queue: name("q3"), immediate: random.bool() },
-            2 => Command::DeleteQueue { queue: name("q3") },
-            _ => Command::DeleteLock { lock, force: true },
+            2 => Command::Delete { thing: Thing::Queue(name("q3")), force: false },
+            _ => Command::Delete { thing: Thing::Lock(lock), force: true },
         },
         _ => {
             let key = format!("k{}", random.u32(..)).into();

@@ -42,14 +42,19 @@ fn go_on(play: &mut Play, oracle: &Oracle) -> Result<Vec<JobId>, String> {
     let mut news = Vec::new();
     for _ in 0..3 {
         let (queue, payload) = (name("new"), payload(b"new"));
-        let put = Command::Put { queue, payload, delay: Duration::ZERO };
+        let put = Command::Put { queue, payload, delay: Duration::ZERO, rank: None };
         match play.ask(put, None) {
             Ok(Answer::Placed { job, .. }) if job.0 > last_job => news.push(job),
             other => return Err(format!("a new put after {last_job}: {other:?}")),
         }
         play.keep().map_err(text)?;
     }
-    let acquire = Command::Acquire { lock: name("new"), lease: None, owner: None };
+    let acquire = Command::Acquire {
+        thing: Thing::Lock(name("new")),
+        share: Share::Whole,
+        lease: None,
+        owner: None,
+    };
     match play.ask(acquire, None) {
         Ok(Answer::Acquired(grant)) if grant.lease.fence() > last_lease => {}
         other => return Err(format!("a new lease after {last_lease}: {other:?}")),
@@ -95,9 +100,10 @@ fn stands(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
                 let now = play.ask(Command::WaitEvent { event: event.clone(), after: None }, None);
                 (!matches!(now, Err(Refusal::NotSet { .. }))).then_some(now)
             }
-            (Command::ConfigureQueue { queue, config, .. }, _) => {
-                let now = play.ask(Command::ReadQueue { queue: queue.clone() }, None);
-                let right = matches!(&now, Ok(Answer::Queue(view)) if view.config == *config);
+            (Command::Configure { configuration: Configuration::Queue(queue, config), .. }, _) => {
+                let now = play.ask(Command::Read { thing: Thing::Queue(queue.clone()) }, None);
+                let right = matches!(&now, Ok(Answer::State(view))
+                    if matches!(&**view, View::Queue(view) if view.config == *config));
                 (!right).then_some(now)
             }
             _ => None,
@@ -118,9 +124,9 @@ fn leases(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
             return Err(format!("{id:?} of {held:?} is not held: {now:?}"));
         }
         if let Held::Lock { lock, .. } = held {
-            let now = play.ask(Command::ReadLock { lock: lock.clone() }, None);
-            let right = matches!(&now, Ok(Answer::Lock(view))
-                if view.holder.is_some_and(|(holder, _)| holder == id));
+            let now = play.ask(Command::Read { thing: Thing::Lock(lock.clone()) }, None);
+            let right = matches!(&now, Ok(Answer::State(view))
+                if matches!(&**view, View::Lock(view) if view.holders.iter().any(|it| it.lease == id)));
             same("the holder of a lock", &right, &true)?;
         }
     }
@@ -140,13 +146,14 @@ fn drain(play: &mut Play) -> Result<BTreeMap<JobId, (Name, Body, u32)>, String> 
         let mut step = Step::default();
         play.engine.advance(At { now: play.now, clock: play.now }, &mut step);
     }
-    let list = Command::ListQueues { prefix: String::new(), cursor: None, limit: 1_000 };
-    let Ok(Answer::Queues { items, .. }) = play.ask(list, None) else {
+    let list =
+        Command::List { kind: Kind::Queue, prefix: String::new(), cursor: None, limit: 1_000 };
+    let Ok(Answer::List { items, .. }) = play.ask(list, None) else {
         return Err("no list of queues".into());
     };
     let mut found = BTreeMap::new();
     for view in items {
-        let queue = view.name;
+        let queue = view.name().clone();
         let get = Command::Get { queue: queue.clone(), mode: GetMode::AtMostOnce, settle: None };
         while let Ok(Answer::Got(got)) = play.ask(get.clone(), None) {
             let body = play.read(&got.payload.body, got.job).map_err(text)?;

@@ -73,6 +73,7 @@ impl Ledger {
                         let before = self.locks.insert(lock.clone(), *lease);
                         ensure(before.is_none(), "a second holder", record)?;
                     }
+                    Held::Part { .. } => unreachable!("not yet"),
                 }
             }
             Record::Settled { lease, held: Held::Job { queue, job }, then, outcome, .. } => {
@@ -135,6 +136,16 @@ impl Ledger {
                 ensure(*from >= self.fence && upto > from, "an idle mark", record)?;
                 self.fence = *from;
                 self.reserved = self.reserved.max(*upto);
+            }
+            other @ (Record::Ranked { .. }
+            | Record::Prepared(_)
+            | Record::Tripped { .. }
+            | Record::Reset { .. }
+            | Record::Aborted { .. }
+            | Record::Settled { held: Held::Part { .. }, .. }
+            | Record::Deleted { thing: Thing::Semaphore(_) | Thing::Barrier(_), .. }
+            | Record::Forgotten { thing: Thing::Semaphore(_) | Thing::Barrier(_) }) => {
+                unreachable!("not yet: {other:?}")
             }
             Record::Configured { .. }
             | Record::Made { .. }

@@ -29,7 +29,7 @@ impl Run {
             .iter()
             .find(|(it, configured)| !configured && !it.shut_down && it.unfinished == 0);
         let unset = census.events.iter().find(|(_, set)| !set);
-        let left = census.waits + census.undelivered + census.waiters.len() + census.locks.len();
+        let left = census.waits + census.undelivered + census.waiters.len() + census.others.len();
         if left > 0 || idle.is_some() || unset.is_some() {
             return Err(format!("something is left at the end: {census:?}"));
         }

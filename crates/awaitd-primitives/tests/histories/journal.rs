@@ -193,6 +193,7 @@ fn part_of(record: &Record) -> Option<Old> {
     let part = match record {
         Record::Made { thing } => Part::Thing(thing.clone()),
         Record::Configured { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
+        Record::Prepared(configuration) => Part::Thing(configuration.thing()),
         Record::Set { event, .. } => Part::Thing(Thing::Event(event.clone())),
         Record::Remembered { thing, key, .. } => {
             Part::Key { thing: thing.clone(), key: key.clone() }
@@ -207,6 +208,8 @@ fn part_of(record: &Record) -> Option<Old> {
             Copied::Event { event, .. } => Part::Thing(Thing::Event(event.clone())),
             Copied::Lock { lock, .. } => Part::Thing(Thing::Lock(lock.clone())),
             Copied::Fates { chunk, .. } => Part::Fates(a_lease_in(*chunk)),
+            Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
+            Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
             Copied::Late { .. } => return None,
             Copied::Job { .. } => {
                 let (Written { queue, job, ready_at, .. }, body) = job_in(record)?;

@@ -57,11 +57,16 @@ pub(crate) fn get(queue: &str) -> Command {
 
 pub(crate) fn put(queue: &str, bytes: usize) -> Command {
     let payload = Payload { body: vec![0; bytes].into(), content_type: None };
-    Command::Put { queue: name(queue), payload, delay: Duration::ZERO }
+    Command::Put { queue: name(queue), payload, delay: Duration::ZERO, rank: None }
 }
 
 pub(crate) fn acquire(lock: &str) -> Command {
-    Command::Acquire { lock: name(lock), lease: None, owner: None }
+    Command::Acquire {
+        thing: Thing::Lock(name(lock)),
+        share: Share::Whole,
+        lease: None,
+        owner: None,
+    }
 }
 
 #[test]
@@ -81,7 +86,10 @@ fn no_more_wait_than_may() {
 fn bodies_of_waiting_puts_have_a_bound() {
     let mut bounded = Bounded::new(Limits { waiting_bytes_max: 10, ..Limits::default() });
     let config = QueueConfig { maxsize: 1, ..QueueConfig::default() };
-    let configure = Command::ConfigureQueue { queue: name("q"), config, only_new: false };
+    let configure = Command::Configure {
+        configuration: Configuration::Queue(name("q"), config),
+        only_new: false,
+    };
     assert!(matches!(bounded.ask(configure, None), Some(Ok(_))));
     // A body that need not wait does not count.
     assert!(matches!(bounded.ask(put("q", 100), None), Some(Ok(_))));
@@ -120,12 +128,16 @@ fn names_have_a_bound() {
     let set = Command::SetEvent { event: event.clone(), value: payload, only_unset: false };
     let wait = Command::WaitEvent { event, after: None };
     let (queue, config) = (name("r"), QueueConfig::default());
-    let configure = Command::ConfigureQueue { queue, config, only_new: false };
+    let configure =
+        Command::Configure { configuration: Configuration::Queue(queue, config), only_new: false };
     for command in [set, wait, configure, put("r", 1), get("r"), acquire("m")] {
         assert_eq!(bounded.ask(command, None), Some(Err(Refusal::TooManyNames)));
     }
     assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
-    assert!(matches!(bounded.ask(Command::DeleteQueue { queue: name("q") }, None), Some(Ok(_))));
+    assert!(matches!(
+        bounded.ask(Command::Delete { thing: Thing::Queue(name("q")), force: false }, None),
+        Some(Ok(_))
+    ));
     assert!(matches!(bounded.ask(put("r", 1), None), Some(Ok(_))));
 }
 
@@ -142,7 +154,8 @@ fn without_auto_create_only_configuring_makes() {
     assert!(matches!(bounded.ask(set, None), Some(Ok(_))));
     assert!(matches!(bounded.ask(wait, None), Some(Ok(_))));
     let (queue, config) = (name("q"), QueueConfig::default());
-    let configure = Command::ConfigureQueue { queue, config, only_new: false };
+    let configure =
+        Command::Configure { configuration: Configuration::Queue(queue, config), only_new: false };
     assert!(matches!(bounded.ask(configure, None), Some(Ok(_))));
     assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
 }

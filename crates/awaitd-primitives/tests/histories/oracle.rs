@@ -89,17 +89,16 @@ impl Oracle {
                 }
             }
             Command::Nack { lease, .. } => _ = self.end(lease.id),
-            Command::DeleteQueue { queue } | Command::Shutdown { queue, immediate: true } => {
+            Command::Delete { thing: Thing::Queue(queue), .. }
+            | Command::Shutdown { queue, immediate: true } => {
                 for job in self.jobs.values_mut().filter(|it| it.queue.as_ref() == Some(queue)) {
                     job.may_be_gone = true;
                 }
-                if matches!(command, Command::DeleteQueue { .. }) {
+                if matches!(command, Command::Delete { .. }) {
                     self.end_all(&Thing::Queue(queue.clone()));
                 }
             }
-            Command::DeleteLock { lock, force: true } => {
-                self.end_all(&Thing::Lock(lock.clone()));
-            }
+            Command::Delete { thing, force: true } => self.end_all(thing),
             _ => {}
         }
     }

@@ -11,7 +11,7 @@ const FULL: Option<Result<Answer, Refusal>> = Some(Err(Refusal::DiskFull));
 
 fn configure(queue: &str, maxsize: u64) -> Command {
     let config = QueueConfig { maxsize, ..QueueConfig::default() };
-    Command::ConfigureQueue { queue: name(queue), config, only_new: false }
+    Command::Configure { configuration: Configuration::Queue(name(queue), config), only_new: false }
 }
 
 fn set(event: &str) -> Command {
@@ -48,19 +48,19 @@ fn always() -> Vec<Command> {
     let (queue, lock) = (Thing::Queue(name("q")), Thing::Lock(name("l")));
     let (one, two, three) = (lease(1, &queue), lease(2, &queue), lease(3, &lock));
     vec![
-        Command::ReadQueue { queue: name("q") },
-        Command::ListQueues { prefix: String::new(), cursor: None, limit: 10 },
-        Command::ReadLock { lock: name("l") },
+        Command::Read { thing: Thing::Queue(name("q")) },
+        Command::List { kind: Kind::Queue, prefix: String::new(), cursor: None, limit: 10 },
+        Command::Read { thing: Thing::Lock(name("l")) },
         wait("e"),
         Command::Extend { lease: one.clone(), length: Some(Duration::from_mins(10)) },
         Command::Done { lease: one },
         Command::Nack { lease: two, delay: None, defer: false, error: Some("oh".into()) },
         Command::Done { lease: three },
-        Command::DeleteLock { lock: name("l"), force: false },
+        Command::Delete { thing: Thing::Lock(name("l")), force: false },
         Command::ClearEvent { event: name("e") },
         Command::Shutdown { queue: name("q"), immediate: true },
         join("s", None),
-        Command::DeleteQueue { queue: name("q") },
+        Command::Delete { thing: Thing::Queue(name("q")), force: false },
     ]
 }
 

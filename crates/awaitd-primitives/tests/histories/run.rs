@@ -270,7 +270,7 @@ impl Run {
         self.model = Some(model);
         same("queues", &census.queues, &expected.queues)?;
         same("events", &census.events, &expected.events)?;
-        same("locks", &census.locks, &expected.locks)?;
+        same("others", &census.others, &expected.others)?;
         same("waiters", &census.waiters, &expected.waiters)?;
         same("waits", &census.waits, &expected.waits)?;
         same("undelivered", &census.undelivered, &expected.undelivered)

@@ -185,9 +185,18 @@ fn old_leases(rng: &mut Rng) -> [Turn; 3] {
     };
     let take = |rng: &mut Rng| {
         let (queue, mode) = (name("q"), GetMode::Leased(Some(Duration::from_secs(20))));
-        let put =
-            Command::Put { queue: queue.clone(), payload: payload(rng), delay: Duration::ZERO };
-        let lock = Command::Acquire { lock: name("l"), lease: None, owner: None };
+        let put = Command::Put {
+            queue: queue.clone(),
+            payload: payload(rng),
+            delay: Duration::ZERO,
+            rank: None,
+        };
+        let lock = Command::Acquire {
+            thing: Thing::Lock(name("l")),
+            share: Share::Whole,
+            lease: None,
+            owner: None,
+        };
         [put, Command::Get { queue, mode, settle: None }, lock].map(plain)
     };
     let held = (0..3).flat_map(|_| take(rng)).collect();
@@ -277,9 +286,8 @@ fn ask(rng: &mut Rng) -> Act {
     let keyless = match &what {
         What::Plain(command) => matches!(
             command,
-            Command::ReadQueue { .. }
-                | Command::ReadLock { .. }
-                | Command::ListQueues { .. }
+            Command::Read { .. }
+                | Command::List { .. }
                 | Command::Join { .. }
                 | Command::WaitEvent { .. }
                 | Command::Get { mode: GetMode::AtMostOnce, .. }
@@ -302,7 +310,7 @@ fn what(rng: &mut Rng) -> What {
     let back = rng.usize(0..rng.clone().usize(1..10));
     let after = (rng.u32(0..3) == 0).then(|| rng.u64(0..12));
     What::Plain(match rng.u32(0..140) {
-        0..26 => Command::Put { queue, payload: payload(rng), delay: delay(rng) },
+        0..26 => Command::Put { queue, payload: payload(rng), delay: delay(rng), rank: None },
         26..46 => Command::Get { queue, mode: mode(rng), settle: None },
         46..50 => return What::GetAfter { queue, back },
         50..56 => Command::Join { queue, after },
@@ -311,7 +319,8 @@ fn what(rng: &mut Rng) -> What {
         68..76 => Command::WaitEvent { event, after },
         76..90 => {
             let owner = rng.bool().then(|| "me".into());
-            Command::Acquire { lock, lease: lease(rng), owner }
+            let thing = Thing::Lock(lock);
+            Command::Acquire { thing, share: Share::Whole, lease: lease(rng), owner }
         }
         90..106 => return What::Done(back),
         106..112 => {
@@ -321,16 +330,17 @@ fn what(rng: &mut Rng) -> What {
         112..117 => return What::Extend { back, length: lease(rng) },
         117..121 => return What::Watch(back),
         121..124 => configure(rng, queue.as_str()),
-        124..126 => Command::ReadQueue { queue },
-        126 => Command::ListQueues {
+        124..126 => Command::Read { thing: Thing::Queue(queue) },
+        126 => Command::List {
+            kind: Kind::Queue,
             prefix: ["", "q", "r"][rng.usize(0..3)].into(),
             cursor: rng.bool().then(|| ["a", "q"][rng.usize(0..2)].into()),
             limit: rng.usize(1..3),
         },
-        127..129 => Command::DeleteQueue { queue },
+        127..129 => Command::Delete { thing: Thing::Queue(queue), force: false },
         129 => Command::Shutdown { queue, immediate: rng.bool() },
-        130..132 => Command::ReadLock { lock },
-        132..134 => Command::DeleteLock { lock, force: rng.u32(0..3) == 0 },
+        130..132 => Command::Read { thing: Thing::Lock(lock) },
+        132..134 => Command::Delete { thing: Thing::Lock(lock), force: rng.u32(0..3) == 0 },
         _ => {
             let thing = match rng.u32(0..5) {
                 0..3 => Thing::Queue(queue),
@@ -349,7 +359,10 @@ fn name(text: &str) -> Name {
 fn configure(rng: &mut Rng, queue: &str) -> Command {
     let lease = lease(rng).unwrap_or(Duration::from_secs(30));
     let config = QueueConfig { maxsize: rng.u64(0..4), order: Order::Fifo, lease };
-    Command::ConfigureQueue { queue: name(queue), config, only_new: rng.u32(0..3) == 0 }
+    Command::Configure {
+        configuration: Configuration::Queue(name(queue), config),
+        only_new: rng.u32(0..3) == 0,
+    }
 }
 
 fn payload(rng: &mut Rng) -> Payload {

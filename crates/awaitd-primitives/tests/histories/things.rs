@@ -37,21 +37,21 @@ impl Model {
     /// The one place where commands are done; `None` if it has to wait.
     pub(crate) fn act(&mut self, command: &Command, seen: Option<u64>) -> Tried {
         let done = match command {
-            Command::ConfigureQueue { config, only_new, .. } => {
-                self.configure(command, config, *only_new)
+            Command::Configure { configuration, only_new } => {
+                self.configure(command, configuration, *only_new)
             }
-            Command::ReadQueue { queue } => {
-                self.queue_view(queue).map(Answer::Queue).ok_or(Refusal::NotFound)
+            Command::Read { thing } => {
+                let view = self.view(thing).ok_or(Refusal::NotFound);
+                view.map(|view| Answer::State(Box::new(view)))
             }
-            Command::ReadLock { lock } => {
-                self.lock_view(lock).map(Answer::Lock).ok_or(Refusal::NotFound)
+            Command::List { kind, prefix, cursor, limit } => {
+                Ok(self.list(*kind, prefix, cursor.as_deref(), *limit))
             }
-            Command::ListQueues { prefix, cursor, limit } => {
-                Ok(self.list(prefix, cursor.as_deref(), *limit))
+            Command::Delete { thing: Thing::Queue(_), .. } => self.delete(command, true),
+            Command::Delete { force, .. } => self.delete(command, *force),
+            Command::Put { payload, delay, rank: _, .. } => {
+                return self.put(command, payload, *delay);
             }
-            Command::DeleteQueue { .. } => self.delete(command, true),
-            Command::DeleteLock { force, .. } => self.delete(command, *force),
-            Command::Put { payload, delay, .. } => return self.put(command, payload, *delay),
             Command::Get { mode, .. } => return self.get(command, *mode),
             Command::Acquire { lease, owner, .. } => {
                 let thing = self.known(command).thing.clone();
@@ -93,19 +93,22 @@ impl Model {
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
+            other => unreachable!("not yet: {other:?}"),
         };
         done.map(Some)
     }
 
-    fn configure(&mut self, command: &Command, config: &QueueConfig, only_new: bool) -> Told {
+    fn configure(&mut self, command: &Command, told: &Configuration, only_new: bool) -> Told {
         let created = self.find(command).is_none();
         let known = self.known(command);
         let queue = known.thing.name().clone();
         if !created && only_new {
-            return Err(Refusal::Exists { queue, config: known.config.clone() });
+            let configuration = Configuration::Queue(queue, known.config.clone());
+            return Err(Refusal::Exists { configuration });
         }
+        let Configuration::Queue(_, config) = told else { unreachable!("not yet") };
         (known.config, known.configured) = (config.clone(), true);
-        Ok(Answer::Configured { queue, config: config.clone(), created })
+        Ok(Answer::Configured { configuration: told.clone(), created })
     }
 
     fn delete(&mut self, command: &Command, force: bool) -> Told {

@@ -38,20 +38,47 @@ impl Model {
     pub(crate) fn lock_view(&self, name: &Name) -> Option<LockView> {
         let thing = Thing::Lock(name.clone());
         self.things.iter().find(|known| known.thing == thing)?;
-        let holder = self.holder(&thing);
-        let owner = holder.and_then(|lease| lease.owner.clone());
-        let holder = holder.map(|lease| (lease.grant.lease, lease.grant.until));
-        Some(LockView { name: name.clone(), owner, holder, waiters: self.count(&thing, "acquire") })
+        let holders = self.holder(&thing).into_iter().map(|lease| Holder {
+            lease: lease.grant.lease,
+            share: Share::Whole,
+            owner: lease.owner.clone(),
+            until: lease.grant.until,
+        });
+        let (name, holders, waiters) =
+            (name.clone(), holders.collect(), self.count(&thing, "acquire"));
+        Some(LockView { name, holders, waiters, conditions: Vec::new() })
     }
 
-    pub(crate) fn list(&self, prefix: &str, cursor: Option<&str>, limit: usize) -> Answer {
-        let mut items: Vec<_> = self.census().queues.into_iter().map(|(view, _)| view).collect();
-        items.retain(|it| it.name.as_str().starts_with(prefix));
-        items.retain(|it| cursor.is_none_or(|cursor| it.name.as_str() > cursor));
+    /// The state of a thing.
+    pub(crate) fn view(&self, thing: &Thing) -> Option<View> {
+        let known = self.things.iter().find(|known| known.thing == *thing)?;
+        let name = thing.name().clone();
+        Some(match thing {
+            Thing::Queue(_) => View::Queue(self.queue_view(&name)?),
+            Thing::Lock(_) => View::Lock(self.lock_view(&name)?),
+            Thing::Event(_) => {
+                View::Event(EventView { name, set: known.set, generation: known.generation })
+            }
+            other => unreachable!("not yet: {other:?}"),
+        })
+    }
+
+    pub(crate) fn list(
+        &self,
+        kind: Kind,
+        prefix: &str,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Answer {
+        let mut items: Vec<_> = self.things.iter().map(|known| &known.thing).collect();
+        items.retain(|it| it.kind() == kind && it.name().as_str().starts_with(prefix));
+        items.retain(|it| cursor.is_none_or(|cursor| it.name().as_str() > cursor));
+        items.sort();
         let more = items.len() > limit;
         items.truncate(limit);
-        let cursor = items.last().filter(|_| more).map(|it| it.name.clone());
-        Answer::Queues { items, cursor }
+        let cursor = items.last().filter(|_| more).map(|it| it.name().clone());
+        let items = items.into_iter().filter_map(|thing| self.view(thing)).collect();
+        Answer::List { items, cursor }
     }
 
     /// All of it, each part in order.
@@ -63,7 +90,7 @@ impl Model {
                     census.queues.extend(self.queue_view(name).map(|it| (it, known.configured)));
                 }
                 Thing::Event(name) => census.events.push((name.clone(), known.set)),
-                Thing::Lock(name) => census.locks.extend(self.lock_view(name)),
+                other => census.others.extend(self.view(other)),
             }
             for op in ["put", "get", "join", "wait", "acquire"] {
                 let count = self.count(&known.thing, op);
@@ -105,10 +132,12 @@ impl Model {
 
 pub(crate) fn op_of(command: &Command) -> &'static str {
     match command {
-        Command::ConfigureQueue { .. } => "configure",
-        Command::ReadQueue { .. } => "read queue",
-        Command::ListQueues { .. } => "list",
-        Command::DeleteQueue { .. } => "delete queue",
+        Command::Configure { .. } => "configure",
+        Command::Read { thing: Thing::Queue(_) } => "read queue",
+        Command::Read { .. } => "read lock",
+        Command::List { .. } => "list",
+        Command::Delete { thing: Thing::Queue(_), .. } => "delete queue",
+        Command::Delete { .. } => "delete lock",
         Command::Put { .. } => "put",
         Command::Get { .. } => "get",
         Command::Join { .. } => "join",
@@ -117,13 +146,12 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::ClearEvent { .. } => "clear",
         Command::WaitEvent { .. } => "wait",
         Command::Acquire { .. } => "acquire",
-        Command::ReadLock { .. } => "read lock",
-        Command::DeleteLock { .. } => "delete lock",
         Command::Done { .. } => "done",
         Command::Nack { .. } => "nack",
         Command::Extend { .. } => "extend",
         Command::Watch { .. } => "watch",
         Command::Withdraw { .. } => "withdraw",
+        other => unreachable!("not yet: {other:?}"),
     }
 }
 
@@ -131,7 +159,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
 pub(crate) fn in_order(mut census: Census) -> Census {
     census.queues.sort_by(|one, two| one.0.name.cmp(&two.0.name));
     census.events.sort();
-    census.locks.sort_by(|one, two| one.name.cmp(&two.name));
+    census.others.sort_by(|one, two| one.name().cmp(two.name()));
     census.waiters.sort();
     census
 }
