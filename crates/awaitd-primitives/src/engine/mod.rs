@@ -329,7 +329,9 @@ impl Engine {
         match &mut reply.told {
             Ok(Answer::State(view)) => self.count_waiters(view),
             Ok(Answer::List { items, .. }) => {
-                items.iter_mut().for_each(|view| self.count_waiters(view));
+                for view in items {
+                    self.count_waiters(view);
+                }
             }
             _ => {}
         }
