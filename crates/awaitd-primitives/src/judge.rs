@@ -1,11 +1,12 @@
 //! What is to be done with a command: one match, one line a command. Pure.
 
 use crate::limits::Limits;
-use crate::messages::answer::{Answer, Refusal, View};
+use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::{Ask, Command, Configuration, LeaseId, LeaseRef, Share};
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
+use crate::messages::view::View;
 use crate::recall::{key_of, recall, remember, remembrance};
 use crate::state::ending::{Ending, end};
 use crate::state::lease::Lease;

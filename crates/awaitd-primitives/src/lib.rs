@@ -16,10 +16,7 @@ pub use engine::{Census, Engine, Position, Reply, Request, Step, Written};
 pub use judge::{At, Verdict, judge, turned_away};
 pub use limits::{Limits, Room};
 pub use messages::{
-    answer::{
-        Answer, BarrierView, ConditionView, EventView, Got, Grant, Granted, Holder, LockView,
-        QueueView, QueueWaiters, Refusal, SemaphoreView, View, Withdrawal,
-    },
+    answer::{Answer, Got, Grant, Granted, Refusal, Withdrawal},
     body::{Body, Stored},
     checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tie, Tried},
     command::{
@@ -27,7 +24,12 @@ pub use messages::{
         QueueConfig, Rank, SemaphoreConfig, Share, Ticket,
     },
     name::{BadName, Kind, Name, Thing},
-    record::{Entry, Held, JobOf, Outcome, Record, Remembrance, Then},
+    record::{Entry, Held, JobOf, Outcome, Record, Then},
+    remembrance::Remembrance,
     time::Time,
+    view::{
+        BarrierView, ConditionView, EventView, Holder, LockView, QueueView, QueueWaiters,
+        SemaphoreView, View,
+    },
 };
 pub use state::{State, Trash};

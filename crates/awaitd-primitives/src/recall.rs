@@ -5,7 +5,8 @@ use crate::limits::{HOLDERS_SHOWN, REMEMBER_FOR};
 use crate::messages::answer::{Answer, Grant, Refusal};
 use crate::messages::command::{Ask, Command, Configuration, Key, LeaseId};
 use crate::messages::name::Thing;
-use crate::messages::record::{Held, Record, Remembrance};
+use crate::messages::record::{Held, Record};
+use crate::messages::remembrance::Remembrance;
 use crate::state::remembered::{KeyOf, Memory};
 use crate::state::{State, queue};
 

@@ -3,11 +3,12 @@
 
 use crate::engine::{Engine, Step};
 use crate::judge::{held_alone, live};
-use crate::messages::answer::{Answer, ConditionView, Refusal, View};
+use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::{Ask, Command, LeaseId, Ticket};
 use crate::messages::name::{Name, Thing};
-use crate::messages::record::Remembrance;
+use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
+use crate::messages::view::{ConditionView, View};
 use crate::recall::{key_of, recall, remember};
 use crate::state::ending::{Ending, end};
 use crate::state::settled::Fate;

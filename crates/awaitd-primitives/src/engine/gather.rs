@@ -4,7 +4,8 @@ use crate::engine::{Engine, Step};
 use crate::messages::answer::Answer;
 use crate::messages::command::{Ask, Command};
 use crate::messages::name::Name;
-use crate::messages::record::{Record, Remembrance};
+use crate::messages::record::Record;
+use crate::messages::remembrance::Remembrance;
 use crate::recall::{key_of, remember};
 use crate::waiters::Line;
 

@@ -4,7 +4,7 @@ use crate::engine::{Engine, Step};
 use crate::judge::{Verdict, judge};
 use crate::messages::answer::{Answer, Granted, Refusal, Withdrawal};
 use crate::messages::command::{Ask, Command, Key};
-use crate::messages::record::Remembrance;
+use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
 use crate::recall::{key_of, recall, remember};
 use crate::state::remembered::KeyOf;

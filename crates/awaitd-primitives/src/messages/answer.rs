@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{
-    Configuration, JobId, LeaseId, Payload, QueueConfig, SemaphoreConfig, Share,
-};
+use crate::messages::command::{Configuration, JobId, LeaseId, Payload};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
+use crate::messages::view::{Holder, View};
 
 /// The caller has what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -127,149 +126,6 @@ pub struct Got {
     pub enqueued: Time,
     /// What was put.
     pub payload: Payload,
-}
-
-/// A queue's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueueView {
-    /// Its name.
-    pub name: Name,
-    /// What it was told to be.
-    pub config: QueueConfig,
-    /// Jobs to be had now.
-    pub ready: u64,
-    /// Jobs to be had later.
-    pub delayed: u64,
-    /// Jobs that somebody holds.
-    pub leased: u64,
-    /// Jobs that were put and are not done.
-    pub unfinished: u64,
-    /// When the job that has been ready for longest became so.
-    pub oldest_ready: Option<Time>,
-    /// Nothing more can be put.
-    pub shut_down: bool,
-    /// Who waits.
-    pub waiters: QueueWaiters,
-}
-
-/// Who waits at a queue and is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct QueueWaiters {
-    /// For room.
-    pub put: u64,
-    /// For a job.
-    pub get: u64,
-    /// For the end.
-    pub join: u64,
-}
-
-/// A thing's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum View {
-    /// Of a queue.
-    Queue(QueueView),
-    /// Of an event.
-    Event(EventView),
-    /// Of a lock.
-    Lock(LockView),
-    /// Of a semaphore.
-    Semaphore(SemaphoreView),
-    /// Of a barrier.
-    Barrier(BarrierView),
-    /// Of a condition.
-    Condition(ConditionView),
-}
-
-impl View {
-    /// The name of what it is of.
-    pub fn name(&self) -> &Name {
-        match self {
-            Self::Queue(QueueView { name, .. })
-            | Self::Event(EventView { name, .. })
-            | Self::Lock(LockView { name, .. })
-            | Self::Semaphore(SemaphoreView { name, .. })
-            | Self::Barrier(BarrierView { name, .. })
-            | Self::Condition(ConditionView { name, .. }) => name,
-        }
-    }
-}
-
-/// An event's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventView {
-    /// Its name.
-    pub name: Name,
-    /// Whether it is set.
-    pub set: bool,
-    /// Of the last set; 0 if never.
-    pub generation: u64,
-}
-
-/// Who has a lock, or permits of a semaphore.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
-    /// By which lease.
-    pub lease: LeaseId,
-    /// How much of it.
-    pub share: Share,
-    /// Who, as they said.
-    pub owner: Option<Arc<str>>,
-    /// Until when.
-    pub until: Time,
-}
-
-/// A lock's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LockView {
-    /// Its name.
-    pub name: Name,
-    /// Who holds it, the first of them, in the order in which they got it.
-    pub holders: Vec<Holder>,
-    /// Who waits for it and is there.
-    pub waiters: u64,
-    /// Who waits for its conditions and is there, by their names.
-    pub conditions: Vec<(Name, u64)>,
-}
-
-/// A semaphore's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SemaphoreView {
-    /// Its name.
-    pub name: Name,
-    /// What it was told to be.
-    pub config: SemaphoreConfig,
-    /// Permits that nobody has.
-    pub available: u64,
-    /// Who has some, the first of them, in the order in which they got them.
-    pub holders: Vec<Holder>,
-    /// Who waits for some and is there.
-    pub waiters: u64,
-}
-
-/// A barrier's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BarrierView {
-    /// Its name.
-    pub name: Name,
-    /// How many meet there.
-    pub parties: u64,
-    /// How many wait there.
-    pub waiting: u64,
-    /// It was aborted.
-    pub broken: bool,
-    /// Of the last moment when all had come; 0 if never.
-    pub generation: u64,
-}
-
-/// A condition's state.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConditionView {
-    /// Of which lock.
-    pub lock: Name,
-    /// Its name.
-    pub name: Name,
-    /// Who waits to be notified and is there.
-    pub waiters: u64,
 }
 
 /// What became of a request under a key that is taken back.

@@ -6,4 +6,6 @@ pub mod checkpoint;
 pub mod command;
 pub mod name;
 pub mod record;
+pub mod remembrance;
 pub mod time;
+pub mod view;

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::answer::{Holder, Withdrawal};
 use crate::messages::checkpoint::{Checkpoint, Copied};
 use crate::messages::command::{Configuration, JobId, LeaseId, Payload, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
+use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
 
 /// All records of one grant: all or nothing.
@@ -103,80 +103,6 @@ pub enum Then {
     },
     /// The job went, since its queue was shut down at once.
     Dropped,
-}
-
-/// What is remembered of a request that was done under a key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Remembrance {
-    /// A queue was configured.
-    Configured {
-        /// Which one.
-        queue: Name,
-        /// As it was then.
-        config: QueueConfig,
-        /// It was not there before.
-        created: bool,
-    },
-    /// A job was put.
-    Placed(Name, JobId),
-    /// A lease was granted.
-    Leased(Thing, LeaseId),
-    /// A thing was deleted.
-    Deleted,
-    /// A queue was shut down.
-    ShutDown,
-    /// An event was set.
-    Set(u64),
-    /// An event was cleared.
-    Cleared,
-    /// A lease was settled.
-    Settled,
-    /// What became of another key was told.
-    Asked(Withdrawal),
-    /// The request was taken back before it was done.
-    Withdrawn,
-    /// A semaphore or a barrier was configured.
-    Prepared {
-        /// Which one, as it was then.
-        configuration: Configuration,
-        /// It was not there before.
-        created: bool,
-    },
-    /// A lock was taken from its holders.
-    Broke(Vec<Holder>),
-    /// Permits were added.
-    Released,
-    /// All parties had come to a barrier.
-    Tripped {
-        /// In which order this one had come; 0 first.
-        index: u64,
-        /// Of that moment.
-        generation: u64,
-    },
-    /// A barrier was reset or aborted.
-    Turned,
-    /// The lock was granted again after a wait for a condition.
-    Woken {
-        /// Which lock.
-        lock: Name,
-        /// By which lease.
-        lease: LeaseId,
-        /// Whether it was notified, or its time was over.
-        notified: bool,
-    },
-    /// So many who waited for a condition were woken.
-    Notified(u64),
-}
-
-impl Remembrance {
-    /// The lease that was granted, and of what.
-    pub fn lease(&self) -> Option<(Thing, LeaseId)> {
-        match self {
-            Self::Leased(thing, lease) => Some((thing.clone(), *lease)),
-            Self::Woken { lock, lease, .. } => Some((Thing::Lock(lock.clone()), *lease)),
-            _ => None,
-        }
-    }
 }
 
 /// A job as a record tells it: one that was put, or was copied.

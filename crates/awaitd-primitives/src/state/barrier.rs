@@ -1,9 +1,10 @@
 //! Barriers: all parties come, or nobody goes on. Who waits there, the engine knows.
 
 use crate::judge::Verdict;
-use crate::messages::answer::{Answer, BarrierView, Refusal, View};
+use crate::messages::answer::{Answer, Refusal};
 use crate::messages::name::Name;
 use crate::messages::record::Record;
+use crate::messages::view::{BarrierView, View};
 use crate::state::State;
 
 /// A barrier.

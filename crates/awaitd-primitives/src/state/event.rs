@@ -2,11 +2,12 @@
 
 use crate::judge::{Verdict, wait_for_unknown};
 use crate::limits::Limits;
-use crate::messages::answer::{Answer, EventView, Refusal};
+use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::Payload;
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::Record;
 use crate::messages::time::Time;
+use crate::messages::view::EventView;
 use crate::state::State;
 
 /// An event. A clear keeps generation and value, for those who ask for what came `after`.

@@ -16,12 +16,13 @@ pub(crate) mod settled;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::limits::{Limits, Room};
-use crate::messages::answer::{Refusal, View};
+use crate::messages::answer::Refusal;
 use crate::messages::checkpoint::{Gate, Tie};
 use crate::messages::command::Configuration;
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
+use crate::messages::view::View;
 use crate::state::barrier::Barrier;
 use crate::state::event::Event;
 use crate::state::jobs::{Jobs, Load};

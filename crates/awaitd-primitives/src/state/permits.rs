@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crate::judge::{At, Verdict};
 use crate::limits::{self, Limits};
-use crate::messages::answer::{Answer, Grant, Holder, LockView, Refusal, SemaphoreView, View};
+use crate::messages::answer::{Answer, Grant, Refusal};
 use crate::messages::command::{Configuration, LeaseId, SemaphoreConfig, Share};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
+use crate::messages::view::{Holder, LockView, SemaphoreView, View};
 use crate::state::State;
 use crate::state::ending::{Ending, end};
 

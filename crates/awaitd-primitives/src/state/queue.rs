@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use crate::judge::{At, Verdict, wait_for_unknown};
 use crate::limits::{self, Limits};
-use crate::messages::answer::{Answer, Got, QueueView, QueueWaiters, Refusal};
+use crate::messages::answer::{Answer, Got, Refusal};
 use crate::messages::checkpoint::Gate;
 use crate::messages::command::{GetMode, JobId, LeaseId, Order, Payload, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
+use crate::messages::view::{QueueView, QueueWaiters};
 use crate::state::State;
 use crate::state::jobs::{Job, Jobs, Load, Place};
 

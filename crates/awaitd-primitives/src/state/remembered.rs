@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::messages::name::Thing;
-use crate::messages::record::{Record, Remembrance};
+use crate::messages::record::Record;
+use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
 
 /// A key and the thing in the path, to which it belongs.
