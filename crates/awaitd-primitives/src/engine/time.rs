@@ -85,13 +85,16 @@ impl Engine {
             && let Some((_, ticket)) = self.waiters.next_end().filter(|(end, _)| *end <= now)
         {
             step.work += 1;
-            if self.wakes_by_itself(ticket) {
-                continue;
+            if !self.wakes_by_itself(ticket) {
+                let parked = self.leave(ticket).expect("whose wait is over is parked");
+                let told = turned_away(&self.state, &parked.ask.command, true);
+                self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);
+                self.tell(ticket, parked, told, step);
             }
-            let parked = self.leave(ticket).expect("whose wait is over is parked");
-            let told = turned_away(&self.state, &parked.ask.command, true);
-            self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);
-            self.tell(ticket, parked, told, step);
+            // What one leaves may be enough for the next, whose wait is over as well.
+            if !self.settle(step) {
+                return;
+            }
         }
         step.work += self.waiters.forget(now, TURN_MAX.saturating_sub(step.work));
         self.let_go(step);
