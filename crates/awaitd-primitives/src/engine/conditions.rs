@@ -24,12 +24,14 @@ impl Engine {
         step: &mut Step,
     ) -> Result<(), Refusal> {
         self.may_park(&ask.command)?;
-        let keyed = ask.key.is_some();
+        let (keyed, suffices) = (ask.key.is_some(), self.limits.room.suffices(&ask.command));
         let Command::WaitCondition { lock, held, patience, notified, .. } = &mut ask.command else {
             return Ok(());
         };
         let mut over = *until <= arrived;
         match held_alone(&self.state, lock, held) {
+            // Refused afterwards, he would have lost it.
+            Ok(_) if !suffices => return Err(Refusal::DiskFull),
             Ok(lease) => {
                 let records = end(&self.state, held.id, lease, self.at.now, &Ending::Done);
                 self.commit(records, step);
