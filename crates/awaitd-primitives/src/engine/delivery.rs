@@ -97,10 +97,19 @@ impl Deliveries {
         if let Some(delivery) = self.by_lease.get_mut(&lease) {
             delivery.out += 1;
             self.outstanding += 1;
-            if let Ok(Answer::Woken { grant, condition, notified: true }) = told {
+            if let Ok(Answer::Woken { grant, condition, notified: true }) = told
+                && !delivery.taken
+            {
                 delivery.woken = Some((grant.thing.name().clone(), condition.clone()));
             }
         }
+    }
+
+    /// The condition of which somebody was notified who loses the lock before he has heard of it.
+    pub(super) fn unheard_of(&mut self, record: &Record) -> Option<(Name, Name)> {
+        let Record::Settled { lease, outcome: Outcome::Broken, .. } = record else { return None };
+        let delivery = self.by_lease.get_mut(lease).filter(|delivery| !delivery.taken)?;
+        delivery.woken.take()
     }
 
     /// The lease is over; whether anybody had heard of it.

@@ -20,8 +20,12 @@ impl Engine {
         self.state.apply(&entry);
         self.positions.commit(&entry);
         for record in &entry.records {
+            let unheard_of = self.deliveries.unheard_of(record);
             self.deliveries.note(record, self.positions.committed());
             self.notice(record, step);
+            if let Some((lock, condition)) = unheard_of {
+                self.notify(&lock, &condition, 1);
+            }
         }
         let leased = entry.records.iter().any(|it| matches!(it, Record::Leased { .. }));
         step.entries.push(entry);
