@@ -190,6 +190,11 @@ impl Waiters {
         first.is_some_and(|(first, _)| *first < number)
     }
 
+    /// How many stand in line before this place.
+    pub(crate) fn count_before(&self, line: &Line, number: u64) -> u64 {
+        self.lines.get(line).map_or(0, |line| line.range(..number).count() as u64)
+    }
+
     /// The first in line from this place on.
     pub(crate) fn next_in(&self, line: &Line, from: u64) -> Option<(u64, Ticket)> {
         let (number, ticket) = self.lines.get(line)?.range(from..).next()?;

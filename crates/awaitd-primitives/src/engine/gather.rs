@@ -1,5 +1,6 @@
 //! Barriers: those who wait there are counted, and answered all at once.
 
+use crate::engine::keys::Seat;
 use crate::engine::{Engine, Step};
 use crate::messages::answer::Answer;
 use crate::messages::command::{Ask, Command};
@@ -11,15 +12,18 @@ use crate::waiters::Line;
 
 impl Engine {
     /// All have come, with this newcomer: who waits is answered, and so is he.
-    pub(super) fn completes(&mut self, ask: &Ask, step: &mut Step) -> Option<Answer> {
+    pub(super) fn completes(&mut self, ask: &Ask, seat: &Seat, step: &mut Step) -> Option<Answer> {
         let Command::WaitBarrier { barrier } = &ask.command else { return None };
         let known = self.state.barriers.get(barrier).filter(|known| !known.broken)?;
-        let there = self.waiters.count(&Line::Barrier(barrier.clone()));
+        let line = Line::Barrier(barrier.clone());
+        let there = self.waiters.count(&line);
         if there + 1 < known.parties {
             return None;
         }
-        let generation = self.trip(barrier, there, Some(ask), step);
-        Some(Answer::Tripped { index: there, generation })
+        // Under a key he may have come before some of them.
+        let index = seat.number.map_or(there, |number| self.waiters.count_before(&line, number));
+        let generation = self.trip(barrier, there, Some((ask, index)), step);
+        Some(Answer::Tripped { index, generation })
     }
 
     /// Answers those who wait, if all have come: fewer meet than before.
@@ -32,20 +36,27 @@ impl Engine {
     }
 
     /// Answers the first so many who wait, in the order in which they came. A newcomer is told elsewhere.
-    fn trip(&mut self, barrier: &Name, there: u64, newcomer: Option<&Ask>, step: &mut Step) -> u64 {
+    fn trip(
+        &mut self,
+        barrier: &Name,
+        there: u64,
+        newcomer: Option<(&Ask, u64)>,
+        step: &mut Step,
+    ) -> u64 {
         let generation = self.state.last_generation + 1;
         let line = Line::Barrier(barrier.clone());
         let mut records = vec![Record::Tripped { barrier: barrier.clone(), generation }];
         let mut met = Vec::new();
-        for index in 0..there {
+        for before in 0..there {
+            let index = before + u64::from(newcomer.is_some_and(|(_, own)| own <= before));
             let (_, ticket) = self.waiters.next_in(&line, 0).expect("they were counted");
             let parked = self.waiters.unpark(ticket).expect("who stands in a line is parked");
             records.extend(self.remember_trip(&parked.ask, index, generation));
-            met.push((ticket, parked));
+            met.push((ticket, parked, index));
         }
-        records.extend(newcomer.and_then(|ask| self.remember_trip(ask, there, generation)));
+        records.extend(newcomer.and_then(|(ask, own)| self.remember_trip(ask, own, generation)));
         self.commit(records, step);
-        for (index, (ticket, parked)) in (0..).zip(met) {
+        for (ticket, parked, index) in met {
             self.tell(ticket, parked, Ok(Answer::Tripped { index, generation }), step);
         }
         generation

@@ -253,7 +253,7 @@ impl Engine {
         }
         match judge(&self.state, &self.limits, self.at, ask) {
             Verdict::Refuse(refusal) => Some(Err(refusal)),
-            Verdict::Wait => self.completes(ask, step).map(Ok),
+            Verdict::Wait => self.completes(ask, seat, step).map(Ok),
             Verdict::Grant(records, answer) => {
                 // What would take something parks behind whoever is there; a read or a repeat takes
                 // nothing.
