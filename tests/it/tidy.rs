@@ -66,6 +66,17 @@ fn the_core_depends_on_nothing_that_acts() {
     );
 }
 
+/// A client knows the wire and nothing else, so that the wire stays the contract.
+#[test]
+fn the_client_depends_on_none_of_ours() {
+    let manifest = read("crates/awaitd-client/Cargo.toml");
+    let sections = manifest.split("\n[").filter(|section| section.contains("dependencies]\n"));
+    let lines: Vec<_> = sections.flat_map(str::lines).collect();
+    assert!(lines.iter().any(|line| line.starts_with("reqwest")), "{lines:?}: read rightly?");
+    let ours = lines.iter().filter(|line| line.starts_with("awaitd")).map(ToString::to_string);
+    assert_none(&ours.collect::<Vec<_>>(), "awaitd-client depends on nothing of this workspace");
+}
+
 /// One place asks what time it is, so that tests can move it everywhere.
 #[test]
 fn only_the_clock_asks_what_time_it_is() {
@@ -73,12 +84,14 @@ fn only_the_clock_asks_what_time_it_is() {
     let wrong: Vec<_> = files("crates", &[".rs"])
         .into_iter()
         .filter(|path| !path.ends_with("awaitd-server/src/clock.rs"))
+        // A client is on no axis of the server's, and has one place of its own.
+        .filter(|path| !path.ends_with("awaitd-client/src/clock.rs"))
         // How long a sync took is no moment: only the operator is told.
         .filter(|path| !path.ends_with("awaitd-journal/src/writer.rs"))
         .filter(|path| asks.iter().any(|ask| read(path).contains(ask)))
         .map(|path| named(&path))
         .collect();
-    assert_none(&wrong, "only clock.rs may ask what time it is");
+    assert_none(&wrong, "only a clock.rs may ask what time it is");
 }
 
 /// The core is told what it needs: no I/O, no time of day, no threads, no output.

@@ -1,0 +1,343 @@
+//! One server, and how it is asked: again, until there is an answer.
+
+use std::env;
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use reqwest::header::HeaderName;
+use reqwest::{Method, StatusCode, Url};
+use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use crate::answer::Answer;
+use crate::call::{Call, Until, millis};
+use crate::clock;
+use crate::error::{Error, Problem, Result};
+
+/// Where a server listens if nothing is said.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:29248";
+
+/// The variable that says where the server is.
+pub const URL_VARIABLE: &str = "AWAITD_URL";
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A server that does not answer is tried for so long.
+const RETRY_FOR: Duration = Duration::from_secs(30);
+
+/// An answer that is so late, beyond what was allowed to be waited for, does not come any more.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// A host that does not take a connection in this time is away.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Finds peers that are gone without a word while a call waits.
+const KEEPALIVE: Duration = Duration::from_secs(15);
+
+/// The first pause after a failure; each one that follows is twice as long, up to the longest.
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// Asks one server. Clones are cheap, and share connections.
+///
+/// Calls repeat themselves: after a cut connection, after a 503, and while a condition does not hold
+/// and may still be waited for. Each has an `Idempotency-Key`, so that a repeat is the same request:
+/// nothing is done twice, and the place in line is kept.
+///
+/// The future of a call that is dropped takes it back: a job or a lock that was granted in that moment
+/// goes back at once.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    http: reqwest::Client,
+    /// Without a slash at its end.
+    base: String,
+    /// Keys begin with it, and with no other client's.
+    family: u128,
+    keys: AtomicU64,
+    retry_for: Duration,
+    /// How much is being given back.
+    background: watch::Sender<usize>,
+}
+
+/// A client in the making.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is made before `build`"]
+pub struct Builder {
+    url: String,
+    retry_for: Duration,
+}
+
+impl Client {
+    /// Asks the server at this URL, for instance `http://127.0.0.1:29248`. Nothing is sent yet.
+    pub fn new(url: impl Into<String>) -> Result<Self> {
+        Self::builder(url).build()
+    }
+
+    /// Asks the server that `AWAITD_URL` names, or the one of this machine.
+    pub fn from_env() -> Result<Self> {
+        Self::new(env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned()))
+    }
+
+    /// A client that is not quite as usual.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder { url: url.into(), retry_for: RETRY_FOR }
+    }
+
+    /// The server's address, as it was given.
+    pub fn url(&self) -> &str {
+        &self.shared.base
+    }
+
+    /// Comes to its end if the server is alive and takes in what is new.
+    pub async fn ready(&self) -> Result<()> {
+        self.ask(&Call::new(Method::GET, "/readyz"), Repeat::Harmless, Until::Now).await.map(drop)
+    }
+
+    /// Waits until all has gone back that was dropped: jobs, locks, and calls that nobody waits for any
+    /// more. Of use at the end of a program, which would cut off what is still under way; it would go
+    /// back all the same, but only when its lease ends.
+    pub async fn settled(&self) {
+        let mut background = self.shared.background.subscribe();
+        // There is a sender as long as there is this client.
+        _ = background.wait_for(|count| *count == 0).await;
+    }
+
+    /// A key that nobody used before.
+    pub(crate) fn new_key(&self) -> String {
+        let number = self.shared.keys.fetch_add(1, Ordering::Relaxed);
+        format!("{:032x}-{number}", self.shared.family)
+    }
+
+    /// Asks for what is done at most once, under a key of its own.
+    pub(crate) async fn change(&self, call: &Call) -> Result<Answer> {
+        self.ask(call, Repeat::Keyed(&self.new_key()), Until::Now).await
+    }
+
+    /// Asks for what is JSON.
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T> {
+        self.ask(&Call::new(Method::GET, path), Repeat::Harmless, Until::Now).await?.json()
+    }
+
+    /// Asks until there is an answer that counts.
+    pub(crate) async fn ask(
+        &self,
+        call: &Call,
+        repeat: Repeat<'_>,
+        until: Until,
+    ) -> Result<Answer> {
+        let mut trying = Trying::new(self.shared.retry_for);
+        loop {
+            let begun = clock::now();
+            let slice = until.slice();
+            let problem = match self.once(call, repeat.key(), slice, SILENCE).await {
+                Ok(answer) if answer.status.is_success() => return Ok(answer),
+                Ok(answer) => Problem::of(&answer),
+                Err(cut) if repeat == Repeat::Never && !cut.is_connect() => {
+                    return Err(self.unreachable(cut));
+                }
+                Err(cut) => {
+                    trying.again(|| self.unreachable(cut), None).await?;
+                    continue;
+                }
+            };
+            if repeat.may_follow(&problem) {
+                let longer = until.left().unwrap_or(Duration::MAX);
+                let pause = problem.retry_after;
+                trying.limit = self.shared.retry_for.max(longer);
+                trying.again(|| problem.into(), pause).await?;
+            } else if problem.code.is_not_yet() && until.goes_on() {
+                trying = Trying::new(self.shared.retry_for);
+                // What did not wait as it was asked to shall not be asked in a circle.
+                if begun.elapsed() < slice.min(PAUSE_MAX) {
+                    let pause = problem.retry_after.unwrap_or(PAUSE_MAX);
+                    sleep(until.left().map_or(pause, |left| left.min(pause))).await;
+                }
+            } else {
+                return Err(problem.into());
+            }
+        }
+    }
+
+    /// Asks once. An error says that there was no answer.
+    pub(crate) async fn once(
+        &self,
+        call: &Call,
+        key: Option<&str>,
+        wait: Duration,
+        silence: Duration,
+    ) -> reqwest::Result<Answer> {
+        let Call { method, path, headers, body } = call;
+        let mut url = format!("{}{path}", self.shared.base);
+        if !wait.is_zero() {
+            let mark = if path.contains('?') { '&' } else { '?' };
+            url.extend([mark.encode_utf8(&mut [0; 4]), "wait=", &millis(wait)]);
+        }
+        let request = self.shared.http.request(method.clone(), url).timeout(wait + silence);
+        let mut request = request.headers(headers.clone());
+        if let Some(key) = key {
+            request = request.header(IDEMPOTENCY_KEY, key);
+        }
+        // Without a body, a POST would not say that it has none.
+        if matches!(*method, Method::POST | Method::PUT) {
+            request = request.body(body.clone());
+        }
+        let sent = clock::now();
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Ok(Answer { status, headers, body: response.bytes().await?, sent })
+    }
+
+    /// Does what nobody waits for, while the runtime is there.
+    pub(crate) fn spawn(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
+        let counted = Counted::new(self.clone());
+        runtime.spawn(async move {
+            work.await;
+            drop(counted);
+        });
+    }
+
+    fn unreachable(&self, cut: reqwest::Error) -> Error {
+        Error::Unreachable { url: self.shared.base.clone(), source: Box::new(cut.without_url()) }
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Client").field(&self.shared.base).finish()
+    }
+}
+
+impl Builder {
+    /// How long a server is tried that does not answer, or that answers 503; 30 s if nothing is said. It
+    /// counts from the first failure in a row. Zero asks once.
+    pub fn retry_for(mut self, length: Duration) -> Self {
+        self.retry_for = length;
+        self
+    }
+
+    /// The client.
+    pub fn build(self) -> Result<Client> {
+        let Self { url, retry_for } = self;
+        let wrong = |why: &dyn fmt::Display| {
+            Error::Input(format!(
+                "{url:?} is no address of a server, {why}: it looks like {DEFAULT_URL}"
+            ))
+        };
+        let parsed = Url::parse(&url).map_err(|error| wrong(&error))?;
+        match parsed.scheme() {
+            "http" if parsed.has_host() => {}
+            "https" => return Err(wrong(&"and this client does not speak TLS")),
+            _ => return Err(wrong(&"which begins with http://")),
+        }
+        let http = reqwest::Client::builder()
+            // Whoever is in between must cut when this client does, and wait when it waits; proxies of
+            // the environment are not made for that.
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT)
+            .tcp_keepalive(KEEPALIVE)
+            .build()
+            .map_err(|error| wrong(&error))?;
+        let mut family = [0; 16];
+        getrandom::fill(&mut family).map_err(|error| wrong(&error))?;
+        let shared = Shared {
+            http,
+            base: url.trim_end_matches('/').to_owned(),
+            family: u128::from_be_bytes(family),
+            keys: AtomicU64::new(0),
+            retry_for,
+            background: watch::Sender::new(0),
+        };
+        Ok(Client { shared: Arc::new(shared) })
+    }
+}
+
+/// Something that is under way in the background.
+struct Counted(Client);
+
+impl Counted {
+    fn new(client: Client) -> Self {
+        client.shared.background.send_modify(|count| *count += 1);
+        Self(client)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.shared.background.send_modify(|count| *count -= 1);
+    }
+}
+
+/// What becomes of a call that was cut, so that nobody knows whether it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat<'a> {
+    /// It is repeated under this key, by which it is the same call.
+    Keyed(&'a str),
+    /// It is repeated, since it may be done twice.
+    Harmless,
+    /// It is not repeated, unless it cannot have been sent.
+    Never,
+}
+
+/// How often it went wrong in a row, and for how long.
+struct Trying {
+    limit: Duration,
+    since: Option<Instant>,
+    pause: Duration,
+}
+
+impl Trying {
+    fn new(limit: Duration) -> Self {
+        Self { limit, since: None, pause: PAUSE_MIN }
+    }
+
+    /// Pauses, or gives up with this error.
+    async fn again(
+        &mut self,
+        error: impl FnOnce() -> Error,
+        pause: Option<Duration>,
+    ) -> Result<()> {
+        let since = *self.since.get_or_insert_with(clock::now);
+        let pause = pause.unwrap_or_else(|| jittered(self.pause));
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        if since.elapsed() + pause > self.limit {
+            return Err(error());
+        }
+        sleep(pause).await;
+        Ok(())
+    }
+}
+
+/// Between half of it and all of it, so that those who were cut together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
+    pause.mul_f64(0.5 + part / 2.0)
+}
+
+impl<'a> Repeat<'a> {
+    fn key(self) -> Option<&'a str> {
+        match self {
+            Self::Keyed(key) => Some(key),
+            Self::Harmless | Self::Never => None,
+        }
+    }
+
+    /// Whether it may soon be possible: after a 503 nothing was done; what proxies say for it may follow
+    /// on anything.
+    fn may_follow(self, problem: &Problem) -> bool {
+        match StatusCode::from_u16(problem.status) {
+            Ok(StatusCode::SERVICE_UNAVAILABLE) => true,
+            Ok(StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT) => self != Self::Never,
+            Ok(_) | Err(_) => false,
+        }
+    }
+}

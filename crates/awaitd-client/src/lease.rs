@@ -1,0 +1,301 @@
+//! What is held until it is given back: renewed in the background as long as its holder holds it.
+
+use std::future::{self, Future};
+use std::sync::Arc;
+use std::time::Duration;
+
+use reqwest::{Method, StatusCode};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+
+use crate::answer::Answer;
+use crate::call::{Call, Until};
+use crate::client::{Client, Repeat};
+use crate::clock;
+use crate::error::{Error, Problem, Result};
+use crate::queue::Nack;
+
+/// After a renewal without an answer, the next one follows so soon.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A lease, renewed in the background whenever a third of its length has passed. That ends when it is
+/// given back, and when it is lost.
+///
+/// It is lost when the server says so, or when it has not been renewed in time, by this machine's
+/// monotonic clock and counted from before each request was sent: so it is over here before somebody
+/// else can have what it held.
+#[derive(Debug)]
+pub struct Lease {
+    held: Arc<Held>,
+    renewal: AbortHandle,
+    runtime: Handle,
+    /// How to give it back; `None` once that was done.
+    way_back: Option<WayBack>,
+}
+
+#[derive(Debug)]
+struct Held {
+    client: Client,
+    location: String,
+    fence: u64,
+    state: watch::Sender<State>,
+}
+
+/// A lease that somebody else may hold, by its path: what was told in one program can be used in another.
+/// Nothing renews it, and nothing gives it back.
+#[derive(Clone, Debug)]
+pub struct LeaseRef {
+    client: Client,
+    location: String,
+}
+
+/// A lease, held here or known by its path.
+#[derive(Debug)]
+pub(crate) enum Whose {
+    Ours(Lease),
+    Anybodys(LeaseRef),
+}
+
+/// How it stands, by what is known here.
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// Until then, unless it is renewed before.
+    Held(Instant),
+    Lost,
+}
+
+/// How something goes back that nobody holds any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WayBack {
+    /// A lock, or permits: to the next in line.
+    Release,
+    /// A job that somebody tried.
+    Nack,
+    /// A job that nobody saw: to its old place, with no attempt counted.
+    Untouched,
+}
+
+/// Until when, and how long in all.
+#[derive(Clone, Copy, Debug)]
+struct Term {
+    until: Instant,
+    length: Duration,
+}
+
+impl Lease {
+    /// Of an answer that granted it. One that comes after a wait says little about when it was granted, so
+    /// it is renewed before anybody relies on it.
+    pub(crate) async fn begin(client: &Client, answer: &Answer, way_back: WayBack) -> Result<Self> {
+        let location = answer.location()?;
+        let fence = answer.needed("awaitd-fence", Answer::number)?;
+        let mut term = Term::of(answer)?;
+        if clock::now() > term.renew_at() {
+            let latest = clock::now() + term.length;
+            let renewed = timeout_at(latest, renew(client, &location, term.length)).await;
+            term = renewed.unwrap_or_else(|_| Err(lost()))?;
+        }
+        let state = watch::Sender::new(State::Held(term.until));
+        let held = Arc::new(Held { client: client.clone(), location, fence, state });
+        let runtime = Handle::current();
+        let renewal = runtime.spawn(keep(Arc::clone(&held), term)).abort_handle();
+        Ok(Self { held, renewal, runtime, way_back: Some(way_back) })
+    }
+
+    /// Its path on the server, by which anybody can renew it or give it back.
+    pub fn location(&self) -> &str {
+        &self.held.location
+    }
+
+    /// Larger than that of any grant before. Hand it to what the lease protects, and let that refuse one
+    /// that is smaller than the last it saw: no lock over a network can do more.
+    pub fn fence(&self) -> u64 {
+        self.held.fence
+    }
+
+    /// Until when it is held for certain; renewals move it. In the past if it is lost.
+    pub fn deadline(&self) -> std::time::Instant {
+        match *self.held.state.borrow() {
+            State::Held(until) => until.into_std(),
+            State::Lost => clock::now().into_std(),
+        }
+    }
+
+    /// Whether it is lost.
+    pub fn is_lost(&self) -> bool {
+        match *self.held.state.borrow() {
+            State::Held(until) => clock::now() >= until,
+            State::Lost => true,
+        }
+    }
+
+    /// Comes to its end when the lease is lost, and never if it is given back. It borrows nothing, so it
+    /// can be awaited beside the work.
+    pub fn lost(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let mut state = self.held.state.subscribe();
+        async move {
+            if state.wait_for(|state| matches!(state, State::Lost)).await.is_err() {
+                // It was given back.
+                future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Ends it by this call, and says what the server said.
+    pub(crate) async fn end(mut self, call: impl FnOnce(&str) -> Call) -> Result<Answer> {
+        self.renewal.abort();
+        let client = &self.held.client;
+        let told = client.ask(&call(&self.held.location), Repeat::Harmless, Until::Now).await;
+        if !matches!(told, Err(Error::Unreachable { .. })) {
+            self.way_back = None;
+        }
+        told
+    }
+
+    /// Renews it no more: another call is about to end it.
+    pub(crate) fn leave(&self) {
+        self.renewal.abort();
+    }
+
+    /// It has ended, and nothing is to be given back.
+    pub(crate) fn ended(mut self) {
+        self.way_back = None;
+    }
+}
+
+impl Client {
+    /// The lease at this path, as [`Lease::location`] told it.
+    pub fn lease(&self, location: impl Into<String>) -> LeaseRef {
+        LeaseRef { client: self.clone(), location: location.into() }
+    }
+}
+
+impl LeaseRef {
+    /// Its path.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// `task_done()` of a job, `release()` of a lock: it ends, and again is no error.
+    /// [`LeaseLost`](crate::Code::LeaseLost) if it ended otherwise.
+    pub async fn done(&self) -> Result<()> {
+        self.ask(Call::new(Method::DELETE, &*self.location)).await.map(drop)
+    }
+
+    /// Gives a job back.
+    pub fn nack(&self) -> Nack {
+        Nack::of(Whose::Anybodys(self.clone()))
+    }
+
+    /// Keeps it for so long from now on, or as long as it was granted. Returns what is left of it, counted
+    /// from before this was asked.
+    pub async fn renew(&self, length: Option<Duration>) -> Result<Duration> {
+        let call = Call::new(Method::PATCH, &*self.location).with_length("lease", length);
+        let answer = self.ask(call).await?;
+        Ok(Term::of(&answer)?.until.saturating_duration_since(clock::now()))
+    }
+
+    async fn ask(&self, call: Call) -> Result<Answer> {
+        // Whatever stands there goes into a URL, and should lead to a lease.
+        if !self.location.starts_with("/v1/") || !self.location.contains("/leases/") {
+            let given = &self.location;
+            return Err(Error::Input(format!(
+                "{given:?} is no lease: that is a path, for instance /v1/queues/emails/leases/…"
+            )));
+        }
+        self.client.ask(&call, Repeat::Harmless, Until::Now).await
+    }
+}
+
+impl Whose {
+    /// Ends it by this call.
+    pub(crate) async fn end(self, call: impl FnOnce(&str) -> Call) -> Result<Answer> {
+        match self {
+            Self::Ours(lease) => lease.end(call).await,
+            Self::Anybodys(lease) => lease.ask(call(&lease.location)).await,
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewal.abort();
+        let Some(way_back) = self.way_back else { return };
+        if matches!(*self.held.state.borrow(), State::Lost) {
+            return;
+        }
+        let client = self.held.client.clone();
+        let call = way_back.call(&self.held.location);
+        self.held.client.spawn(&self.runtime, async move {
+            // Nobody is there to be told; if this fails, the lease runs out.
+            _ = client.ask(&call, Repeat::Harmless, Until::Now).await;
+        });
+    }
+}
+
+impl WayBack {
+    /// The same for what nobody has seen.
+    pub(crate) fn undelivered(self) -> Self {
+        match self {
+            Self::Release => Self::Release,
+            Self::Nack | Self::Untouched => Self::Untouched,
+        }
+    }
+
+    pub(crate) fn call(self, location: &str) -> Call {
+        let nack = || Call::new(Method::POST, format!("{location}/nack")).with("delay", 0);
+        match self {
+            Self::Release => Call::new(Method::DELETE, location),
+            Self::Nack => nack(),
+            Self::Untouched => nack().with("defer", true),
+        }
+    }
+}
+
+impl Term {
+    fn of(answer: &Answer) -> Result<Self> {
+        let length = answer.needed("awaitd-expires-in", Answer::seconds)?;
+        Ok(Self { until: answer.sent + length, length })
+    }
+
+    /// When a third has passed.
+    fn renew_at(self) -> Instant {
+        self.until - self.length * 2 / 3
+    }
+}
+
+/// Renews it at a third of its length, until it is lost.
+async fn keep(held: Arc<Held>, mut term: Term) {
+    loop {
+        sleep_until(term.renew_at()).await;
+        let renewed = renew(&held.client, &held.location, term.length);
+        match timeout_at(term.until, renewed).await {
+            Ok(Ok(renewed)) => term = renewed,
+            Ok(Err(_)) | Err(_) => break,
+        }
+        held.state.send_replace(State::Held(term.until));
+    }
+    held.state.send_replace(State::Lost);
+}
+
+/// Renews it, however often that takes; an error says that it is lost.
+async fn renew(client: &Client, location: &str, length: Duration) -> Result<Term> {
+    let call = Call::new(Method::PATCH, location);
+    loop {
+        // A third has passed; what is lost on the way is tried once more in the next.
+        match client.once(&call, None, Duration::ZERO, length / 3).await {
+            Ok(answer) if answer.status.is_success() => return Term::of(&answer),
+            Ok(answer) if matches!(answer.status, StatusCode::GONE | StatusCode::NOT_FOUND) => {
+                return Err(Problem::of(&answer).into());
+            }
+            // What else is said, says nothing about the lease.
+            Ok(_) | Err(_) => sleep(PAUSE.min(length / 10)).await,
+        }
+    }
+}
+
+/// It ran out before anybody heard of it.
+fn lost() -> Error {
+    Problem::lease_lost().into()
+}

@@ -1,0 +1,72 @@
+//! awaitd's queues, events and locks for async Rust, on tokio.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use awaitd_client::{Client, Code};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> awaitd_client::Result<()> {
+//! let client = Client::new("http://127.0.0.1:29248")?;
+//!
+//! // asyncio's put: it waits while the queue is full.
+//! let emails = client.queue("emails");
+//! emails.put("hello, world").await?;
+//!
+//! // asyncio's get, with an end. The job is leased until it is done, or dropped.
+//! match emails.get().within(Duration::from_secs(10)).await {
+//!     Ok(job) => job.done().await?,
+//!     Err(error) if error.code() == Some(Code::Empty) => println!("nothing to do"),
+//!     Err(error) => return Err(error),
+//! }
+//!
+//! // A lock is renewed as long as its guard lives, and released when it goes.
+//! let guard = client.lock("deploy").acquire().owner("me").await?;
+//! tokio::select! {
+//!     () = guard.lost() => println!("somebody else may have it: stop"),
+//!     () = work() => guard.release().await?,
+//! }
+//! # Ok(())
+//! # }
+//! # async fn work() {}
+//! ```
+//!
+//! - **Waits.** What can wait does so without an end. `.within(…)` gives it one; `try_…` does not wait.
+//!   Whoever drops the future has cancelled it, as in asyncio: nothing is granted to nobody, and nobody is
+//!   left standing in a line. So `tokio::time::timeout` and `select!` lose nothing.
+//! - **Repeats.** A call is repeated by itself after a cut connection and after a 503, for 30 s
+//!   ([`Builder::retry_for`]), and is done once, since it has an `Idempotency-Key`. A wait goes on over a
+//!   restart of the server.
+//! - **Leases.** Jobs, locks and permits are held by a [`Lease`], which is renewed in the background and
+//!   may be lost all the same: see [`Lease::lost`]. If the program dies, they go back when it ends.
+//! - **Errors.** [`Error::code`] is the contract's stable name of what went wrong.
+//! - **The end of a program.** What is dropped goes back in the background: await
+//!   [`Client::settled`] before the runtime ends, or it goes back when its lease ends.
+
+mod answer;
+mod barrier;
+mod boxed;
+mod call;
+mod client;
+mod clock;
+mod condition;
+mod error;
+mod event;
+mod grant;
+mod lease;
+mod lock;
+mod queue;
+mod semaphore;
+mod state;
+
+pub use barrier::{Barrier, BarrierWait, Tripped};
+pub use boxed::Boxed;
+pub use client::{Builder, Client, DEFAULT_URL, URL_VARIABLE};
+pub use condition::{Condition, ConditionState, ConditionWait, Woken};
+pub use error::{Code, Error, Problem, Result};
+pub use event::{Event, EventState, EventWait, Happened, Set};
+pub use lease::{Lease, LeaseRef};
+pub use lock::{Acquire, Lock, LockGuard};
+pub use queue::{Delivered, Get, Job, Join, Nack, Order, Put, Queue, QueueConfig, Take};
+pub use semaphore::{AcquirePermits, Permits, Semaphore};
+pub use state::{BarrierState, Holder, LockState, Mode, QueueState, QueueWaiters, SemaphoreState};
