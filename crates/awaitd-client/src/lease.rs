@@ -15,7 +15,7 @@ use crate::call::{Call, Until};
 use crate::client::{Client, Repeat};
 use crate::clock;
 use crate::error::{Error, Problem, Result};
-use crate::queue::Nack;
+use crate::job::Nack;
 
 /// After a renewal without an answer, the next one follows so soon.
 const PAUSE: Duration = Duration::from_millis(100);
