@@ -134,7 +134,7 @@ pub(crate) fn encoded(text: &str) -> impl Display {
 
 /// As parameters have it; a part of a millisecond counts as one.
 pub(crate) fn millis(length: Duration) -> String {
-    format!("{}ms", length.as_micros().div_ceil(1_000))
+    format!("{}ms", length.as_nanos().div_ceil(1_000_000))
 }
 
 #[cfg(test)]
