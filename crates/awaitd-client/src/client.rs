@@ -205,7 +205,7 @@ impl Client {
         });
     }
 
-    fn unreachable(&self, cut: reqwest::Error) -> Error {
+    pub(crate) fn unreachable(&self, cut: reqwest::Error) -> Error {
         Error::Unreachable { url: self.shared.base.clone(), source: Box::new(cut.without_url()) }
     }
 }

@@ -59,12 +59,30 @@ pub(crate) enum Whose {
 }
 
 /// How it stands, by what is known here.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum State {
     /// Until then, unless it is renewed before.
     Held(Instant),
+    /// The same, and this is what became of the last renewal.
+    Suspect(Instant, String),
     Lost,
 }
+
+/// How a lease stands, by what this program knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Standing {
+    /// It is held for so long at least.
+    Held(Duration),
+    /// It is held for so long at least, but could not be renewed: for this reason.
+    Suspect(Duration, String),
+    /// Somebody else may have what it held.
+    Lost,
+}
+
+/// What happens to a lease.
+#[derive(Debug)]
+pub struct Changes(watch::Receiver<State>);
 
 /// How something goes back that nobody holds any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +111,7 @@ impl Lease {
         let mut term = Term::of(answer)?;
         if clock::now() > term.renew_at() {
             let latest = clock::now() + term.length;
-            let renewed = timeout_at(latest, renew(client, &location, term.length)).await;
+            let renewed = timeout_at(latest, renew(client, &location, term.length, |_| {})).await;
             term = renewed.unwrap_or_else(|_| Err(lost()))?;
         }
         let state = watch::Sender::new(State::Held(term.until));
@@ -117,17 +135,24 @@ impl Lease {
     /// Until when it is held for certain; renewals move it. In the past if it is lost.
     pub fn deadline(&self) -> std::time::Instant {
         match *self.held.state.borrow() {
-            State::Held(until) => until.into_std(),
+            State::Held(until) | State::Suspect(until, _) => until.into_std(),
             State::Lost => clock::now().into_std(),
         }
     }
 
     /// Whether it is lost.
     pub fn is_lost(&self) -> bool {
-        match *self.held.state.borrow() {
-            State::Held(until) => clock::now() >= until,
-            State::Lost => true,
-        }
+        self.standing() == Standing::Lost
+    }
+
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        self.held.state.borrow().standing()
+    }
+
+    /// What happens to it from now on.
+    pub fn changes(&self) -> Changes {
+        Changes(self.held.state.subscribe())
     }
 
     /// Comes to its end when the lease is lost, and never if it is given back. It borrows nothing, so it
@@ -161,6 +186,29 @@ impl Lease {
     /// It has ended, and nothing is to be given back.
     pub(crate) fn ended(mut self) {
         self.way_back = None;
+    }
+}
+
+impl State {
+    fn standing(&self) -> Standing {
+        let left = |until: Instant| until.saturating_duration_since(clock::now());
+        match self {
+            Self::Held(until) | Self::Suspect(until, _) if left(*until).is_zero() => Standing::Lost,
+            Self::Held(until) => Standing::Held(left(*until)),
+            Self::Suspect(until, why) => Standing::Suspect(left(*until), why.clone()),
+            Self::Lost => Standing::Lost,
+        }
+    }
+}
+
+impl Changes {
+    /// How the lease stands after the next renewal, or the next that failed, or once it is lost. Never
+    /// comes to its end once the lease was given back, or is lost and that was told.
+    pub async fn next(&mut self) -> Standing {
+        if self.0.changed().await.is_err() {
+            future::pending::<()>().await;
+        }
+        self.0.borrow_and_update().standing()
     }
 }
 
@@ -269,7 +317,10 @@ impl Term {
 async fn keep(held: Arc<Held>, mut term: Term) {
     loop {
         sleep_until(term.renew_at()).await;
-        let renewed = renew(&held.client, &held.location, term.length);
+        let failed = |why| {
+            held.state.send_replace(State::Suspect(term.until, why));
+        };
+        let renewed = renew(&held.client, &held.location, term.length, failed);
         match timeout_at(term.until, renewed).await {
             Ok(Ok(renewed)) => term = renewed,
             Ok(Err(_)) | Err(_) => break,
@@ -279,19 +330,28 @@ async fn keep(held: Arc<Held>, mut term: Term) {
     held.state.send_replace(State::Lost);
 }
 
-/// Renews it, however often that takes; an error says that it is lost.
-async fn renew(client: &Client, location: &str, length: Duration) -> Result<Term> {
+/// Renews it, however often that takes, and says what came of it each time that it failed; an error says
+/// that it is lost.
+async fn renew(
+    client: &Client,
+    location: &str,
+    length: Duration,
+    failed: impl Fn(String),
+) -> Result<Term> {
     let call = Call::new(Method::PATCH, location);
     loop {
-        // A third has passed; what is lost on the way is tried once more in the next.
-        match client.once(&call, None, Duration::ZERO, length / 3).await {
+        // A third has passed; what is lost on the way is tried again twice in each of the others.
+        let why = match client.once(&call, None, Duration::ZERO, length / 6).await {
             Ok(answer) if answer.status.is_success() => return Term::of(&answer),
             Ok(answer) if matches!(answer.status, StatusCode::GONE | StatusCode::NOT_FOUND) => {
                 return Err(Problem::of(&answer).into());
             }
             // What else is said, says nothing about the lease.
-            Ok(_) | Err(_) => sleep(PAUSE.min(length / 10)).await,
-        }
+            Ok(answer) => Error::from(Problem::of(&answer)),
+            Err(cut) => client.unreachable(cut),
+        };
+        failed(why.to_string());
+        sleep(PAUSE.min(length / 10)).await;
     }
 }
 

@@ -67,7 +67,7 @@ pub use condition::{Condition, ConditionState, ConditionWait, Woken};
 pub use error::{Code, Error, Problem, Result};
 pub use event::{Event, EventState, EventWait, Happened, Set};
 pub use job::{Delivered, Job, Nack};
-pub use lease::{Lease, LeaseRef};
+pub use lease::{Changes, Lease, LeaseRef, Standing};
 pub use lock::{Acquire, Lock, LockGuard};
 pub use queue::{Get, Join, Order, Put, Queue, QueueConfig, Take};
 pub use semaphore::{AcquirePermits, Permits, Semaphore};
