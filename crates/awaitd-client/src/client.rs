@@ -102,6 +102,14 @@ impl Client {
         self.ask(&Call::new(Method::GET, "/readyz"), Repeat::Harmless, Until::Now).await.map(drop)
     }
 
+    /// What `/metrics` says, in the text format of Prometheus.
+    pub async fn metrics(&self) -> Result<String> {
+        let answer =
+            self.ask(&Call::new(Method::GET, "/metrics"), Repeat::Harmless, Until::Now).await?;
+        String::from_utf8(answer.body.into())
+            .map_err(|_| Error::Odd("metrics that are no text".into()))
+    }
+
     /// Waits until all has gone back that was dropped: jobs, locks, and calls that nobody waits for any
     /// more. Of use at the end of a program, which would cut off what is still under way; it would go
     /// back all the same, but only when its lease ends.

@@ -140,6 +140,14 @@ impl Lease {
         }
     }
 
+    /// How long it is held for certain, unless it is renewed.
+    pub fn left(&self) -> Duration {
+        match self.standing() {
+            Standing::Held(left) | Standing::Suspect(left, _) => left,
+            Standing::Lost => Duration::ZERO,
+        }
+    }
+
     /// Whether it is lost.
     pub fn is_lost(&self) -> bool {
         self.standing() == Standing::Lost

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use awaitd_journal::segment::SEGMENT_BYTES_MIN;
 use awaitd_server::Config;
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use crate::client::Plain;
+use crate::exit::Exit;
 use crate::journal::Look;
 use crate::logs;
+use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::values::{Length, Size};
 
@@ -31,6 +34,10 @@ pub(crate) enum Command {
     /// Look into the journal of a data directory that no server uses.
     #[command(subcommand)]
     Journal(Look),
+    #[command(flatten)]
+    Plain(Plain),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// What `serve` may be told.
@@ -192,9 +199,22 @@ pub(crate) enum LogFormat {
     Json,
 }
 
+/// All that can be said, with the exit codes at the end of each page of help.
+pub(crate) fn command() -> clap::Command {
+    let table = Exit::table();
+    let command = Flags::command().after_long_help(table.clone());
+    command.mut_subcommands(|command| command.after_long_help(table.clone()))
+}
+
+/// What was said; if that is nothing that can be done, this is the end.
+pub(crate) fn asked() -> Command {
+    let flags = Flags::from_arg_matches(&command().get_matches());
+    flags.unwrap_or_else(|error| error.exit()).asked()
+}
+
 impl Flags {
     /// What to do.
-    pub(crate) fn asked(self) -> Command {
+    fn asked(self) -> Command {
         self.command.unwrap_or_else(|| Command::Serve(Box::new(self.serve)))
     }
 }

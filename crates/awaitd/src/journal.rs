@@ -14,7 +14,8 @@ use clap::Subcommand;
 use indicatif::{BinaryBytes, HumanCount, ProgressBar};
 use serde::Serialize;
 
-use crate::{EXIT_DATA, EXIT_JOURNAL, progress};
+use crate::exit::Exit;
+use crate::progress;
 
 /// So much is written at one time.
 const WRITE_BYTES: usize = 64 * 1024;
@@ -225,7 +226,7 @@ impl Trouble {
             }
             Self::Output(error) => {
                 eprintln!("awaitd: failed to write: {error}");
-                ExitCode::from(EXIT_JOURNAL)
+                Exit::Io.into()
             }
             Self::Open(error) => {
                 eprintln!("awaitd: {error}");
@@ -237,11 +238,11 @@ impl Trouble {
                              FILE --data-dir FOLDER` with a new folder. `awaitd journal dump` shows what \
                              can be read up to there. Nothing was changed."
                         );
-                        ExitCode::from(EXIT_DATA)
+                        Exit::Damaged.into()
                     }
                     OpenError::Version(..) => {
                         eprintln!("Use the version that wrote it, or a newer one.");
-                        ExitCode::from(EXIT_DATA)
+                        Exit::Damaged.into()
                     }
                     OpenError::Locked(..) => {
                         eprintln!(
@@ -250,7 +251,7 @@ impl Trouble {
                         );
                         ExitCode::FAILURE
                     }
-                    OpenError::Io(..) => ExitCode::from(EXIT_JOURNAL),
+                    OpenError::Io(..) => Exit::Io.into(),
                 }
             }
         }

@@ -1,9 +1,12 @@
 //! The binary: flags and environment in, a server on a socket, an exit code out.
 
+mod client;
 mod data;
+mod exit;
 mod flags;
 mod journal;
 mod logs;
+mod pages;
 mod progress;
 mod restore;
 mod values;
@@ -18,24 +21,18 @@ use std::{fmt, io, mem};
 use awaitd_journal::file::Opened;
 use awaitd_journal::read::OpenError;
 use awaitd_server::{Clock, Config, ServeError, Server};
-use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, info, warn};
 
-use flags::{Command, Flags, Serve};
+use exit::Exit;
+use flags::{Command, Serve};
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
 // with huge pages, in which all that a parked connection has allocated and never touches is resident.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// What was told cannot be kept (`EX_IOERR`): to start again will hardly help.
-const EXIT_JOURNAL: u8 = 74;
-
-/// What is on the disk cannot be read (`EX_DATAERR`): somebody has to look at it.
-const EXIT_DATA: u8 = 65;
 
 /// Of the open files that there may be, connections leave one part in so many: the journal has one for
 /// each of its segments…
@@ -61,10 +58,13 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
-    let serve = match Flags::parse().asked() {
+    let serve = match flags::asked() {
         Command::Serve(serve) => serve,
         Command::Restore(restore) => return restore.run(),
         Command::Journal(look) => return look.run(),
+        Command::Plain(plain) => return plain.run(),
+        Command::Completions(shell) => return shell.run(),
+        Command::Man(man) => return man.run(),
     };
     logs::begin(&serve.log, serve.log_format);
     match run(&serve) {
@@ -197,9 +197,9 @@ impl Failure {
             | Self::Journal(_, OpenError::Locked(..))
             | Self::Serve(ServeError::Listener(_)) => ExitCode::FAILURE,
             Self::Journal(_, OpenError::Io(..)) | Self::Serve(ServeError::Journal(_)) => {
-                ExitCode::from(EXIT_JOURNAL)
+                Exit::Io.into()
             }
-            Self::Journal(..) | Self::BrokenOff(_) => ExitCode::from(EXIT_DATA),
+            Self::Journal(..) | Self::BrokenOff(_) => Exit::Damaged.into(),
         }
     }
 }

@@ -12,8 +12,9 @@ use awaitd_journal::segment::SEGMENT_BYTES;
 use clap::Args;
 use indicatif::{BinaryBytes, HumanCount};
 
+use crate::exit::Exit;
 use crate::journal::lives;
-use crate::{EXIT_DATA, EXIT_JOURNAL, progress};
+use crate::progress;
 
 /// What `restore` may be told.
 #[derive(Debug, Args)]
@@ -33,7 +34,7 @@ impl Restore {
             Ok(opened) => opened,
             Err(error) => {
                 eprintln!("awaitd: {}: {error}", self.file.display());
-                return ExitCode::from(EXIT_JOURNAL);
+                return Exit::Io.into();
             }
         };
         let bar = progress::bytes("restoring", bytes);
@@ -57,7 +58,7 @@ impl Restore {
             }
             Err(error) => {
                 eprintln!("awaitd: {error}; nothing was restored");
-                code(&error)
+                exit(&error).into()
             }
         }
     }
@@ -84,14 +85,13 @@ impl Restore {
     }
 }
 
-fn code(error: &RestoreError) -> ExitCode {
+fn exit(error: &RestoreError) -> Exit {
     match error {
-        RestoreError::Backup(BadBackup::Io(_)) | RestoreError::Io(..) => {
-            ExitCode::from(EXIT_JOURNAL)
-        }
+        RestoreError::Backup(BadBackup::Io(_))
+        | RestoreError::Io(..)
+        | RestoreError::Locked(OpenError::Io(..)) => Exit::Io,
         RestoreError::Backup(BadBackup::Damaged { .. } | BadBackup::Version(_))
-        | RestoreError::Journal(_) => ExitCode::from(EXIT_DATA),
-        RestoreError::Locked(OpenError::Io(..)) => ExitCode::from(EXIT_JOURNAL),
-        RestoreError::Locked(_) | RestoreError::Occupied(..) => ExitCode::FAILURE,
+        | RestoreError::Journal(_) => Exit::Damaged,
+        RestoreError::Locked(_) | RestoreError::Occupied(..) => Exit::Failed,
     }
 }

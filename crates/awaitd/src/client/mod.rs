@@ -1,0 +1,288 @@
+//! Commands that ask a server: what asyncio calls by these names, for shells.
+//!
+//! What is asked for goes to stdout, words go to stderr, and the exit code says how it went.
+
+mod events;
+mod lease;
+mod queues;
+mod show;
+mod told;
+mod top;
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use awaitd_client::{Client, Code, DEFAULT_URL, Error, URL_VARIABLE};
+use clap::{Args, Subcommand};
+use tokio::runtime::Builder;
+use tokio::select;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::exit::Exit;
+use crate::values::Length;
+
+/// A server that does not answer is tried for so long if nothing is said.
+const RETRY: Duration = Duration::from_secs(10);
+
+/// At the end, what goes back in the background has so much time; then it goes back when its lease ends.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Commands that ask a server.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Plain {
+    Put(queues::Put),
+    Get(queues::Get),
+    Done(lease::Done),
+    Nack(lease::Nack),
+    Renew(lease::Renew),
+    Join(queues::Join),
+    /// Set, clear or wait for an event.
+    #[command(subcommand)]
+    Event(events::Event),
+    Queues(show::Queues),
+    Top(top::Top),
+    Health(show::Health),
+}
+
+/// Who is asked, and how it is told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Server {
+    /// Where the server is.
+    #[arg(long, env = URL_VARIABLE, default_value = DEFAULT_URL, value_name = "URL")]
+    url: String,
+
+    /// How long to try a server that does not answer; a call that is repeated is done once all the same [default: 10s; of `health`: do not]
+    #[arg(long, env = "AWAITD_RETRY", value_name = "DURATION")]
+    retry: Option<Length>,
+
+    /// Answer in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How long to wait.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Waiting {
+    /// Wait no longer than so [default: as long as it takes].
+    #[arg(short, long, value_name = "DURATION")]
+    wait: Option<Length>,
+
+    /// Do not wait.
+    #[arg(short, long, conflicts_with = "wait")]
+    no_wait: bool,
+}
+
+/// A body, from wherever it comes.
+#[derive(Clone, Debug, Args)]
+struct Body {
+    /// Read it from this file; `-` is stdin.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// What it is, for whoever gets it: `application/json`, for instance.
+    #[arg(short = 't', long, value_name = "TYPE")]
+    content_type: Option<String>,
+}
+
+/// Why it did not come to what was asked for.
+#[derive(Debug)]
+enum Failure {
+    /// The server did not give it.
+    Server(Error),
+    /// It was lost, whatever the server calls it.
+    Lost(Error),
+    /// This file cannot be read, or not be written.
+    File(PathBuf, io::Error),
+    /// What is said cannot be written.
+    Output(io::Error),
+    /// The system did not give this.
+    System(&'static str, io::Error),
+}
+
+type Done = Result<Exit, Failure>;
+
+impl Plain {
+    /// Does it, and says how it went.
+    pub(crate) fn run(self) -> ExitCode {
+        match self {
+            Self::Put(put) => perform(&put.server.clone(), async |client| put.send(client).await),
+            Self::Get(get) => perform(&get.server.clone(), async |client| get.send(client).await),
+            Self::Done(done) => {
+                perform(&done.server.clone(), async |client| done.send(client).await)
+            }
+            Self::Nack(nack) => {
+                perform(&nack.server.clone(), async |client| nack.send(client).await)
+            }
+            Self::Renew(renew) => {
+                perform(&renew.server.clone(), async |client| renew.send(client).await)
+            }
+            Self::Join(join) => {
+                perform(&join.server.clone(), async |client| join.send(client).await)
+            }
+            Self::Event(event) => {
+                perform(&event.server().clone(), async |client| event.send(client).await)
+            }
+            Self::Queues(queues) => {
+                perform(&queues.server.clone(), async |client| queues.send(client).await)
+            }
+            Self::Top(top) => perform(&top.server.clone(), async |client| top.send(client).await),
+            Self::Health(mut health) => {
+                // Whoever asks how it is wants to know how it is now.
+                health.server.retry.get_or_insert(Length(Duration::ZERO));
+                perform(&health.server.clone(), async |client| health.send(client).await)
+            }
+        }
+    }
+}
+
+impl Server {
+    /// A client of it.
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        let retry = self.retry.map_or(RETRY, |retry| retry.0);
+        Client::builder(&self.url).retry_for(retry).build()
+    }
+}
+
+impl Waiting {
+    /// The longest wait; `None` if it has no end.
+    pub(crate) fn limit(self) -> Option<Duration> {
+        if self.no_wait { Some(Duration::ZERO) } else { self.wait.map(|length| length.0) }
+    }
+}
+
+impl Body {
+    /// What was given as an argument, else what is in the file; `None` if neither was said.
+    async fn read(&self, given: Option<&String>) -> Result<Option<Vec<u8>>, Failure> {
+        match &self.file {
+            Some(file) => read(file).await.map(Some),
+            None => Ok(given.map(|text| text.clone().into_bytes())),
+        }
+    }
+}
+
+/// The whole file; `-` is stdin. Signals are heard meanwhile.
+async fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    let path = file.to_owned();
+    let reading = spawn_blocking(move || {
+        let mut bytes = Vec::new();
+        if path.as_os_str() == "-" {
+            io::stdin().lock().read_to_end(&mut bytes)?;
+        } else {
+            File::open(&path)?.read_to_end(&mut bytes)?;
+        }
+        Ok(bytes)
+    });
+    let read = reading.await.expect("to read does not panic");
+    read.map_err(|error| Failure::File(file.to_owned(), error))
+}
+
+/// Writes a line, or bytes, where somebody else will read it.
+fn write(file: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    fs::write(file, bytes).map_err(|error| Failure::File(file.to_owned(), error))
+}
+
+/// Asks the server, until it is done or a signal ends it: then what was asked is taken back.
+fn perform(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> ExitCode {
+    let done = match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let done = runtime.block_on(asking(server, work));
+            // Nobody needs any more what a thread may still read.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(Failure::System("threads", error)),
+    };
+    match done {
+        Ok(Ended::With(exit)) => exit.into(),
+        Ok(Ended::By(signal)) => ExitCode::from(128 + signal),
+        Err(failure) => {
+            eprintln!("awaitd: {failure}");
+            if server.json {
+                // If nobody can read it, the exit code says enough.
+                _ = writeln!(io::stdout(), "{}", failure.document());
+            }
+            failure.exit().into()
+        }
+    }
+}
+
+/// How a command came to its end.
+enum Ended {
+    With(Exit),
+    By(u8),
+}
+
+async fn asking(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> Result<Ended, Failure> {
+    let failed = |error| Failure::System("signals", error);
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let client = server.client()?;
+    let ended = select! {
+        done = work(client.clone()) => done.map(Ended::With),
+        _ = interrupt.recv() => Ok(Ended::By(2)),
+        _ = terminate.recv() => Ok(Ended::By(15)),
+    };
+    // A second signal has no patience with that.
+    select! {
+        _ = timeout(FAREWELL, client.settled()) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    ended
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Server(error)
+    }
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Server(error) => match (error, error.problem()) {
+                _ if error.is_not_yet() => Exit::NotYet,
+                _ if error.is_lost() => Exit::Lost,
+                (Error::Unreachable { .. }, _) => Exit::Unavailable,
+                (Error::Input(_), _) => Exit::Usage,
+                (_, Some(problem)) if problem.status == 503 => Exit::Unavailable,
+                _ => Exit::Failed,
+            },
+            Self::Lost(_) => Exit::Lost,
+            Self::File(..) | Self::Output(_) => Exit::Io,
+            Self::System(..) => Exit::Failed,
+        }
+    }
+
+    /// For machines: the code is the contract's where there is one.
+    fn document(&self) -> serde_json::Value {
+        let code = match self {
+            Self::Server(error) | Self::Lost(error) => match error.problem() {
+                Some(problem) => problem.code_text.as_str(),
+                None => "unreachable",
+            },
+            Self::File(..) | Self::Output(_) | Self::System(..) => "io",
+        };
+        let code = if code.is_empty() { Code::Other.as_str() } else { code };
+        serde_json::json!({ "error": { "code": code, "detail": self.to_string() } })
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Server(error @ Error::Unreachable { .. }) => {
+                write!(out, "{error}; is `awaitd serve` running there?")
+            }
+            Self::Server(error) | Self::Lost(error) => error.fmt(out),
+            Self::File(file, error) => write!(out, "{}: {error}", file.display()),
+            Self::Output(error) => write!(out, "failed to write: {error}"),
+            Self::System(what, error) => write!(out, "failed to get {what}: {error}"),
+        }
+    }
+}
