@@ -41,6 +41,7 @@ impl Stage {
             .replace("/v1/locks/{lock}/leases/{token}", &self.lock)
             .replace("/v1/semaphores/{semaphore}/leases/{token}", &self.permit)
             .replace("{queue}", "q")
+            .replace("{job}", "1")
             .replace("{event}", "e")
             .replace("{lock}", "l")
             .replace("{condition}", "c")

@@ -129,6 +129,7 @@ impl<F: DiskFile> Sweep<F> {
             | Record::Tied { .. }
             | Record::Checkpoint(_)
             | Record::Ranked { .. }
+            | Record::Cancelled { .. }
             | Record::Tripped { .. }
             | Record::Reset { .. }
             | Record::Aborted { .. } => return,

@@ -2,7 +2,8 @@
 
 use crate::limits::Limits;
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, Configuration, LeaseId, LeaseRef, Share};
+use crate::messages::command::{Ask, Command, LeaseId, LeaseRef, Share};
+use crate::messages::configuration::Configuration;
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
@@ -81,6 +82,9 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         },
         Command::Put { queue, payload, delay, rank } => {
             queue::judge_put(state, limits, at, queue, payload, (*delay, rank.as_ref()))
+        }
+        Command::CancelJob { queue, job, force } => {
+            queue::judge_cancel(state, at, queue, *job, *force)
         }
         Command::Get { queue, mode, settle: _ } => {
             queue::judge_get(state, limits, at, queue, *mode)
@@ -264,6 +268,7 @@ pub fn turned_away(state: &State, command: &Command, waited: bool) -> Result<Ans
         | Command::Read { .. }
         | Command::List { .. }
         | Command::Delete { .. }
+        | Command::CancelJob { .. }
         | Command::Shutdown { .. }
         | Command::SetEvent { .. }
         | Command::ClearEvent { .. }

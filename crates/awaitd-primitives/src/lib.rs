@@ -19,10 +19,8 @@ pub use messages::{
     answer::{Answer, Got, Grant, Granted, Refusal, Withdrawal},
     body::{Body, Stored},
     checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tie, Tried},
-    command::{
-        Ask, Command, Configuration, GetMode, JobId, Key, LeaseId, LeaseRef, Order, Payload,
-        QueueConfig, Rank, SemaphoreConfig, Share, Ticket,
-    },
+    command::{Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Payload, Share, Ticket},
+    configuration::{Configuration, Order, QueueConfig, Rank, SemaphoreConfig},
     name::{BadName, Kind, Name, Thing},
     record::{Entry, Held, JobOf, Outcome, Record, Then},
     remembrance::Remembrance,

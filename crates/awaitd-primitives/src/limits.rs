@@ -145,6 +145,7 @@ impl Room {
             Command::Read { .. }
             | Command::List { .. }
             | Command::Delete { .. }
+            | Command::CancelJob { .. }
             | Command::Join { .. }
             | Command::WaitEvent { .. }
             | Command::ReadCondition { .. }

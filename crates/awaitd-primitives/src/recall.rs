@@ -3,7 +3,8 @@
 use crate::judge::{At, live};
 use crate::limits::{HOLDERS_SHOWN, REMEMBER_FOR};
 use crate::messages::answer::{Answer, Grant, Refusal};
-use crate::messages::command::{Ask, Command, Configuration, Key, LeaseId};
+use crate::messages::command::{Ask, Command, Key, LeaseId};
+use crate::messages::configuration::Configuration;
 use crate::messages::name::Thing;
 use crate::messages::record::{Held, Record};
 use crate::messages::remembrance::Remembrance;

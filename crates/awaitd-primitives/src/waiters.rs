@@ -47,6 +47,7 @@ impl Line {
             | Command::Read { .. }
             | Command::List { .. }
             | Command::Delete { .. }
+            | Command::CancelJob { .. }
             | Command::Shutdown { .. }
             | Command::SetEvent { .. }
             | Command::ClearEvent { .. }

@@ -59,6 +59,7 @@ pub(super) fn said(command: &Command, heard: &Heard, fence_at: impl Fn(&str) -> 
         }
         Command::Withdraw { .. } => withdrawn(heard, fence_at),
         Command::Delete { .. }
+        | Command::CancelJob { .. }
         | Command::Shutdown { .. }
         | Command::ClearEvent { .. }
         | Command::Done { .. }

@@ -72,6 +72,9 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
             let put = put(queue, here(payload), *delay);
             rank.iter().fold(put, ranked)
         }
+        Command::CancelJob { queue, job, force } => {
+            Sent::new("DELETE", format!("/v1/queues/{queue}/jobs/{}", job.0)).flag("force", *force)
+        }
         Command::Get { queue, mode, settle } => {
             let settle = settle.as_ref().map(|lease| path(lease, leases));
             get(queue, *mode, settle.as_deref())

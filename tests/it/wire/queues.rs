@@ -235,3 +235,36 @@ async fn join_is_answered_when_every_job_is_done() {
     let after = format!("/v1/queues/q/join?after={drained}");
     client.get(&after).await.refused(408, "not_drained");
 }
+
+/// A job that waits is taken back; one that somebody works on only by force, and that is told.
+#[tokio::test]
+async fn a_job_is_cancelled() {
+    let server = Server::start();
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"maxsize": 2}"#).await.expect(201);
+    let held = client.post("/v1/queues/q/jobs", "held").await.expect(201).location();
+    let lease = get(&client, "q").await.location();
+    let ready = client.post("/v1/queues/q/jobs", "ready").await.expect(201).location();
+    let late = client.post("/v1/queues/q/jobs?delay=1h", "late").await.expect(201).location();
+    let put = client.post("/v1/queues/q/jobs?wait=30s", "waits").spawn();
+    server.until_waiting("queue", "q", "put", 1).await;
+    client.delete(&held).await.refused(409, "leased");
+    client.delete(&late).key("once").await.expect(204);
+    client.delete(&late).key("once").await.expect(204);
+    client.delete(&late).await.refused(404, "not_found");
+    let waits = put.await.expect("there was room").expect(201).location();
+    for job in [&ready, &waits] {
+        client.delete(job).await.expect(204);
+    }
+    let join = client.get("/v1/queues/q/join?wait=30s").spawn();
+    server.until_waiting("queue", "q", "join", 1).await;
+    client.delete(&format!("{held}?force=true")).await.expect(204);
+    join.await.expect("nothing is left").expect(200);
+    client.delete(&lease).await.refused(410, "lease_lost");
+    for job in ["0", "-1", "1x", "99999999999999999999999", "%31"] {
+        client.delete(&format!("/v1/queues/q/jobs/{job}")).await.refused(404, "not_found");
+    }
+    let metrics = client.get("/metrics").await.expect(200);
+    let cancelled = r#"awaitd_jobs_total{queue="q",event="cancelled"} 4"#;
+    assert!(metrics.text().contains(cancelled), "{}", metrics.text());
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Command, Configuration, GetMode, Key, Kind, LeaseId, LeaseRef, Name, Order, Payload,
+    Command, Configuration, GetMode, JobId, Key, Kind, LeaseId, LeaseRef, Name, Order, Payload,
     QueueConfig, Rank, SemaphoreConfig, Share, Thing,
 };
 
@@ -77,6 +77,11 @@ fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
     }
     match verb {
         "configure" => configure(words),
+        "cancel" => Ok(Command::CancelJob {
+            queue: name(words)?,
+            job: JobId(words.option("job")?.ok_or("cancel needs a job, such as job=1")?),
+            force: words.flag("force"),
+        }),
         "put" | "get" | "join" | "shutdown" => of_queue(verb, words),
         "set" | "clear" => of_event(verb, words),
         "wait" if words.take("barrier") => Ok(Command::WaitBarrier { barrier: name(words)? }),

@@ -106,6 +106,7 @@ fn refused(refusal: &Refusal, now: Time) -> Said {
         | Refusal::NotTripped
         | Refusal::Broken
         | Refusal::NotExclusive
+        | Refusal::Leased
         | Refusal::Held
         | Refusal::LeaseLost
         | Refusal::NotFound

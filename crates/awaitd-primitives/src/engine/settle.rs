@@ -53,6 +53,7 @@ impl Engine {
             Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
             Record::Leased { held: Held::Job { queue, .. }, .. }
             | Record::ShutDown { queue, .. }
+            | Record::Cancelled { queue, .. }
             | Record::Emptied { queue, .. } => {
                 self.stir(Line::Put(queue.clone()));
                 self.stir(Line::Get(queue.clone()));

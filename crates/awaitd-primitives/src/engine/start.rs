@@ -100,8 +100,8 @@ impl Engine {
 
     /// Takes note of where a job's body was written.
     pub fn stow(&mut self, written: &Written) {
-        let Written { queue, job, ready_at, stored, copied } = written;
-        self.state.stow(queue, *job, *ready_at, *stored, *copied);
+        let Written { queue, job, stored, copied, .. } = written;
+        self.state.stow(queue, *job, *stored, *copied);
     }
 
     /// An entry that tells nothing new.

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{Configuration, JobId, LeaseId, Payload};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::Configuration;
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 use crate::messages::view::{Holder, View};
@@ -205,6 +206,8 @@ pub enum Refusal {
         /// The caller waited, and that is over.
         waited: bool,
     },
+    /// Somebody works on the job.
+    Leased,
     /// The lock is held and may not be deleted.
     Held,
     /// The lease has ended otherwise.
@@ -249,6 +252,7 @@ impl Refusal {
             Self::NotTripped => "not_tripped",
             Self::Broken => "broken",
             Self::NotExclusive => "not_exclusive",
+            Self::Leased => "leased",
             Self::Held => "held",
             Self::LeaseLost => "lease_lost",
             Self::NotFound => "not_found",

@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{JobId, LeaseId, Payload, QueueConfig, SemaphoreConfig};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::{QueueConfig, SemaphoreConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 

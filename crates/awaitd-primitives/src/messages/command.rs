@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits;
 use crate::messages::body::Body;
+use crate::messages::configuration::{Configuration, Rank};
 use crate::messages::name::{Kind, Name, Thing};
 
 /// Whoever asked; opaque here.
@@ -54,78 +54,6 @@ pub struct Payload {
     pub body: Body,
     /// Their `Content-Type`, if one was given.
     pub content_type: Option<Arc<str>>,
-}
-
-/// Which job is handed out first.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Order {
-    /// The one that was ready first.
-    #[default]
-    Fifo,
-    /// The one that was ready last.
-    Lifo,
-    /// The one of the lowest rank; of one rank, the one that was ready first.
-    Priority,
-}
-
-/// Where a job stands in a queue whose order is [`Order::Priority`]: compared as bytes, lower first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Rank(pub Arc<[u8]>);
-
-impl From<i64> for Rank {
-    /// The rank of a priority: its eight bytes, big endian, the sign turned over, so that negative
-    /// numbers come first.
-    fn from(priority: i64) -> Self {
-        Self((priority ^ i64::MIN).to_be_bytes().into())
-    }
-}
-
-/// What a queue is told to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct QueueConfig {
-    /// How many jobs may wait in it, ready or delayed; 0 is asyncio's "infinite".
-    pub maxsize: u64,
-    /// Which of them goes first.
-    pub order: Order,
-    /// How long a lease is if the get does not say.
-    pub lease: Duration,
-}
-
-impl Default for QueueConfig {
-    fn default() -> Self {
-        Self { maxsize: limits::MAXSIZE_DEFAULT, order: Order::Fifo, lease: limits::LEASE_DEFAULT }
-    }
-}
-
-/// What a semaphore is told to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SemaphoreConfig {
-    /// How many permits there are.
-    pub permits: u64,
-    /// `BoundedSemaphore`: nobody adds permits to these.
-    pub bounded: bool,
-}
-
-/// What a thing is told to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Configuration {
-    /// `Queue(maxsize)`.
-    Queue(Name, QueueConfig),
-    /// `Semaphore(permits)`.
-    Semaphore(Name, SemaphoreConfig),
-    /// `Barrier(parties)`.
-    Barrier(Name, u64),
-}
-
-impl Configuration {
-    /// The thing.
-    pub fn thing(&self) -> Thing {
-        match self {
-            Self::Queue(name, _) => Thing::Queue(name.clone()),
-            Self::Semaphore(name, _) => Thing::Semaphore(name.clone()),
-            Self::Barrier(name, _) => Thing::Barrier(name.clone()),
-        }
-    }
 }
 
 /// How much of a lock or a semaphore is taken.
@@ -199,6 +127,15 @@ pub enum Command {
         delay: Duration,
         /// Where it stands, if the queue's order is by rank.
         rank: Option<Rank>,
+    },
+    /// Takes a job out of its queue.
+    CancelJob {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// Also from whoever works on it.
+        force: bool,
     },
     /// `get`.
     Get {
@@ -361,6 +298,7 @@ impl Command {
         match self {
             Self::Configure { configuration, .. } => Some(configuration.thing()),
             Self::Put { queue, .. }
+            | Self::CancelJob { queue, .. }
             | Self::Get { queue, .. }
             | Self::Join { queue, .. }
             | Self::Shutdown { queue, .. } => Some(Thing::Queue(queue.clone())),

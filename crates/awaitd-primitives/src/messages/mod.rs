@@ -4,6 +4,7 @@ pub mod answer;
 pub mod body;
 pub mod checkpoint;
 pub mod command;
+pub mod configuration;
 pub mod name;
 pub mod record;
 pub mod remembrance;

@@ -9,7 +9,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::checkpoint::{Checkpoint, Copied};
-use crate::messages::command::{Configuration, JobId, LeaseId, Payload, QueueConfig, Rank};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::{Configuration, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
 use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
@@ -315,6 +316,13 @@ pub enum Record {
         job: JobId,
         /// Where it stands.
         rank: Rank,
+    },
+    /// A job that waited was taken out of its queue.
+    Cancelled {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
     },
     /// A semaphore or a barrier was told what to be, or has more permits now.
     Prepared(Configuration),

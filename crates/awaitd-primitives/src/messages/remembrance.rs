@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::messages::answer::Withdrawal;
-use crate::messages::command::{Configuration, JobId, LeaseId, QueueConfig};
+use crate::messages::command::{JobId, LeaseId};
+use crate::messages::configuration::{Configuration, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::view::Holder;
 

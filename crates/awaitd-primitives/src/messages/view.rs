@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{LeaseId, QueueConfig, SemaphoreConfig, Share};
+use crate::messages::command::{LeaseId, Share};
+use crate::messages::configuration::{QueueConfig, SemaphoreConfig};
 use crate::messages::name::Name;
 use crate::messages::time::Time;
 

@@ -5,7 +5,8 @@
 //! in them. Only a job is never skipped: a queue that it is put into is there.
 
 use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy, Tie};
-use crate::messages::command::{Configuration, JobId, LeaseId, Payload, QueueConfig};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::{Configuration, QueueConfig};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
 use crate::messages::time::Time;
@@ -41,10 +42,10 @@ impl State {
             Record::Placed { queue, job, ready_at, payload } => {
                 self.place(at, queue, *job, *ready_at, payload);
             }
-            Record::Leased { lease, held, length, until, waited, ready_at } => {
+            Record::Leased { lease, held, length, until, waited, ready_at: _ } => {
                 let (held, length, until, waited) = (held.clone(), *length, *until, *waited);
                 let known = Lease { held, length, until, granted: at, waited, graced: false };
-                self.lease(*lease, known, *ready_at);
+                self.lease(*lease, known);
             }
             Record::Extended { lease, until } => self.leases.extend(*lease, *until, false),
             Record::Graced { lease, until } => self.leases.extend(*lease, *until, true),
@@ -80,6 +81,10 @@ impl State {
             Record::Ranked { queue, job, rank } => {
                 self.queue_or_new(queue, at);
                 self.with_queue(queue, |queue| queue.jobs.rank(*job, rank.clone()));
+            }
+            Record::Cancelled { queue, job } => {
+                self.with_queue(queue, |queue| queue.jobs.remove(*job));
+                self.index_due(queue);
             }
             Record::Prepared(configuration) => self.prepare(at, configuration),
             Record::Tripped { barrier, generation } => {
@@ -241,12 +246,11 @@ impl State {
         }
     }
 
-    fn lease(&mut self, id: LeaseId, lease: Lease, ready_at: Time) {
+    fn lease(&mut self, id: LeaseId, lease: Lease) {
         let there = match &lease.held {
             Held::Job { queue, job } => {
-                let place = Place { ready_at, job: *job };
                 let queue = self.queues.get_mut(queue);
-                queue.is_some_and(|queue| queue.jobs.lease(place, id))
+                queue.is_some_and(|queue| queue.jobs.lease(*job, id))
             }
             held @ (Held::Lock { .. } | Held::Part { .. }) => {
                 let permits = self.permits_mut(&held.thing());
@@ -291,7 +295,8 @@ impl State {
             tried.error = error.clone().or(tried.error);
             let untried = tried.attempts == 0 && tried.since.is_none() && tried.error.is_none();
             let tried = if untried { None } else { Some(tried) };
-            queue.jobs.give_back(at, *ready_at, job, Job { tried, ..out.job });
+            let place = Place { ready_at: *ready_at, job };
+            queue.jobs.insert(at, place, Job { tried, ..out.job });
             Some(*ready_at > at)
         });
         if delayed.flatten() == Some(true) {

@@ -8,7 +8,6 @@ use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::barrier::Barrier;
-use crate::state::jobs::Place;
 use crate::state::remembered::KeyOf;
 
 /// What a thing or a key takes in the journal beside names and values, at most.
@@ -22,10 +21,9 @@ impl State {
     pub(crate) fn copy(&self, part: &Part) -> Option<Vec<Record>> {
         let copied = match part {
             Part::Thing(thing) => self.copy_thing(thing)?,
-            Part::Job { queue, job, ready_at } => {
+            Part::Job { queue, job, .. } => {
                 let known = self.queues.get(queue)?;
-                let place = Place { ready_at: *ready_at, job: *job };
-                let (place, job, lease) = known.jobs.find(place)?;
+                let (place, job, lease) = known.jobs.find(*job)?;
                 let (payload, tried) = (job.payload.clone(), job.tried.clone());
                 let copied = Copied::Job {
                     queue: queue.clone(),
@@ -145,19 +143,11 @@ impl State {
         self.tied
     }
 
-    /// Lets go of the body of a job that had this place once: the journal has it there. `keep`: only
-    /// if it is not in memory anyway.
-    pub(crate) fn stow(
-        &mut self,
-        queue: &Name,
-        job: JobId,
-        ready_at: Time,
-        stored: Stored,
-        keep: bool,
-    ) {
+    /// Lets go of the body of a job: the journal has it there. `keep`: only if it is not in memory anyway.
+    pub(crate) fn stow(&mut self, queue: &Name, job: JobId, stored: Stored, keep: bool) {
         if let Some(known) = self.queues.get_mut(queue) {
             self.sums.jobs.sub(known.load(queue));
-            known.jobs.stow(Place { ready_at, job }, stored, keep);
+            known.jobs.stow(job, stored, keep);
             self.sums.jobs.add(known.load(queue));
         }
     }

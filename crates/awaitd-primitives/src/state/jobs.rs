@@ -6,7 +6,8 @@ use rustc_hash::FxHashMap;
 
 use crate::messages::body::{Body, Stored};
 use crate::messages::checkpoint::Tried;
-use crate::messages::command::{JobId, LeaseId, Order, Payload, Rank};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::{Order, Rank};
 use crate::messages::time::Time;
 use crate::state::ranks::Ranks;
 
@@ -34,6 +35,11 @@ impl Job {
     /// When it became ready, or will.
     pub(crate) fn since(&self, place: Place) -> Time {
         self.tried.as_ref().and_then(|tried| tried.since).unwrap_or(place.ready_at)
+    }
+
+    /// The place of one that was not delayed, as long as it keeps it.
+    fn first_place(&self, job: JobId) -> Place {
+        Place { ready_at: self.enqueued, job }
     }
 
     /// What it adds to its queue's sums.
@@ -88,26 +94,16 @@ pub(crate) struct Jobs {
     order: Order,
     /// What most queues do not have.
     ranks: Option<Box<Ranks>>,
-    /// Ready since their place says so: the many.
-    fresh: BTreeMap<Place, Job>,
-    /// Ready again at a place older than that: the few that were given back.
-    returned: BTreeMap<Place, Job>,
-    returned_since: BTreeSet<(Time, JobId)>,
+    /// Ready ever since they were put: the many. The order of their numbers is that of their places.
+    fresh: BTreeMap<JobId, Job>,
+    /// Ready at another place: those that were delayed, or given back.
+    moved: BTreeMap<Place, Job>,
+    moved_since: BTreeSet<(Time, JobId)>,
     delayed: BTreeMap<Place, Job>,
+    /// Where those are that are not where their numbers say.
+    places: FxHashMap<JobId, Time>,
     leased: FxHashMap<JobId, Out>,
-    /// The places of those that were given back to another place than the one they had.
-    moved: Index,
     load: Sums,
-}
-
-/// Follows from the rest, or from how one came to know the rest; equal whatever it says.
-#[derive(Clone, Debug, Default)]
-struct Index(FxHashMap<JobId, Time>);
-
-impl PartialEq for Index {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
 }
 
 /// Equal if as many jobs of as many bytes are there, wherever the bytes are.
@@ -150,14 +146,15 @@ impl Jobs {
         self.order = order;
         if order == Order::Priority {
             let ranks = self.ranks.get_or_insert_default();
-            self.fresh.keys().chain(self.returned.keys()).for_each(|place| ranks.enter(*place));
+            let fresh = self.fresh.iter().map(|(id, job)| job.first_place(*id));
+            fresh.chain(self.moved.keys().copied()).for_each(|place| ranks.enter(place));
         } else if self.ranks() == 0 {
             self.ranks = None;
         }
     }
 
     pub(crate) fn ready(&self) -> usize {
-        self.fresh.len() + self.returned.len()
+        self.fresh.len() + self.moved.len()
     }
 
     pub(crate) fn delayed(&self) -> usize {
@@ -174,22 +171,21 @@ impl Jobs {
 
     /// The one that goes next.
     pub(crate) fn first(&self) -> Option<(Place, &Job)> {
-        let (fresh, returned) = (&self.fresh, &self.returned);
-        let first = match self.order {
+        let fresh = |(id, job): (&JobId, _)| (Job::first_place(job, *id), job);
+        let moved = |(place, job): (&Place, _)| (*place, job);
+        match self.order {
             Order::Fifo => {
-                let both = fresh.first_key_value().into_iter().chain(returned.first_key_value());
-                both.min_by_key(|(place, _)| **place)
+                let both = self.fresh.first_key_value().map(fresh).into_iter();
+                let both = both.chain(self.moved.first_key_value().map(moved));
+                both.min_by_key(|(place, _)| *place)
             }
             Order::Lifo => {
-                let both = fresh.last_key_value().into_iter().chain(returned.last_key_value());
-                both.max_by_key(|(place, _)| **place)
+                let both = self.fresh.last_key_value().map(fresh).into_iter();
+                let both = both.chain(self.moved.last_key_value().map(moved));
+                both.max_by_key(|(place, _)| *place)
             }
-            Order::Priority => {
-                let place = self.ranks.as_ref()?.first()?;
-                fresh.get_key_value(&place).or_else(|| returned.get_key_value(&place))
-            }
-        };
-        first.map(|(place, job)| (*place, job))
+            Order::Priority => self.waiting(self.ranks.as_ref()?.first()?.job),
+        }
     }
 
     /// One that is held.
@@ -204,9 +200,9 @@ impl Jobs {
 
     /// When the one became ready that has been ready for longest.
     pub(crate) fn oldest_ready(&self) -> Option<Time> {
-        let fresh = self.fresh.first_key_value().map(|(place, _)| place.ready_at);
-        let returned = self.returned_since.first().map(|(since, _)| *since);
-        fresh.into_iter().chain(returned).min()
+        let fresh = self.fresh.first_key_value().map(|(_, job)| job.enqueued);
+        let moved = self.moved_since.first().map(|(since, _)| *since);
+        fresh.into_iter().chain(moved).min()
     }
 
     /// When the first of the delayed is due.
@@ -223,17 +219,19 @@ impl Jobs {
     /// Puts a job in its place.
     fn put(&mut self, now: Time, place: Place, job: Job) {
         if place.ready_at > now {
+            self.places.insert(place.job, place.ready_at);
             self.delayed.insert(place, job);
             return;
         }
         if self.order == Order::Priority {
             self.ranks.get_or_insert_default().enter(place);
         }
-        if job.since(place) == place.ready_at {
-            self.fresh.insert(place, job);
+        if place == job.first_place(place.job) && job.since(place) == place.ready_at {
+            self.fresh.insert(place.job, job);
         } else {
-            self.returned_since.insert((job.since(place), place.job));
-            self.returned.insert(place, job);
+            self.places.insert(place.job, place.ready_at);
+            self.moved_since.insert((job.since(place), place.job));
+            self.moved.insert(place, job);
         }
     }
 
@@ -248,10 +246,10 @@ impl Jobs {
         moved
     }
 
-    /// Hands out the job that waits in this place; `false` if there is none.
-    pub(crate) fn lease(&mut self, place: Place, lease: LeaseId) -> bool {
-        let Some(job) = self.take(place) else { return false };
-        self.leased.insert(place.job, Out { lease, place, job });
+    /// Hands out a job that waits; `false` if there is none of this number.
+    pub(crate) fn lease(&mut self, id: JobId, lease: LeaseId) -> bool {
+        let Some((place, job)) = self.take(id) else { return false };
+        self.leased.insert(id, Out { lease, place, job });
         true
     }
 
@@ -259,7 +257,6 @@ impl Jobs {
     pub(crate) fn release(&mut self, id: JobId) -> Option<Out> {
         let out = self.leased.remove(&id)?;
         self.load.0.sub(out.job.load());
-        self.moved.0.remove(&id);
         Some(out)
     }
 
@@ -270,12 +267,12 @@ impl Jobs {
         }
     }
 
-    /// Takes a job back in, from whoever held it, to this place.
-    pub(crate) fn give_back(&mut self, now: Time, ready_at: Time, job: JobId, back: Job) {
-        let place = Place { ready_at, job };
-        // Whether it had this place all the time costs more to know than to note.
-        self.moved.0.insert(job, ready_at);
-        self.insert(now, place, back);
+    /// Takes out a job that waits, for good.
+    pub(crate) fn remove(&mut self, id: JobId) -> Option<Job> {
+        let (_, job) = self.take(id)?;
+        self.load.0.sub(job.load());
+        self.unrank(id);
+        Some(job)
     }
 
     /// Takes out all that waits, whole, so that dropping it holds nobody up.
@@ -295,7 +292,7 @@ impl Jobs {
 
     /// Takes a copy in. One that is there already is the same one.
     pub(crate) fn restore(&mut self, now: Time, place: Place, job: Job, lease: Option<LeaseId>) {
-        if let Some(before) = self.take(place) {
+        if let Some((_, before)) = self.take(place.job) {
             self.load.0.sub(before.load());
         }
         _ = self.release(place.job);
@@ -306,25 +303,25 @@ impl Jobs {
         }
     }
 
-    /// A job that had this place once, and where it is now.
-    pub(crate) fn find(&self, place: Place) -> Option<(Place, &Job, Option<LeaseId>)> {
-        if let Some(out) = self.leased.get(&place.job) {
+    /// A job, its place, and by which lease it is held.
+    pub(crate) fn find(&self, id: JobId) -> Option<(Place, &Job, Option<LeaseId>)> {
+        if let Some(out) = self.leased.get(&id) {
             return Some((out.place, &out.job, Some(out.lease)));
         }
-        let place = self.now_at(place);
-        let maps = [&self.fresh, &self.returned, &self.delayed];
-        maps.into_iter().find_map(|map| map.get(&place)).map(|job| (place, job, None))
+        self.waiting(id).map(|(place, job)| (place, job, None))
     }
 
-    /// Lets go of the body of a job that had this place once: the journal has it. `keep`: only if it
-    /// is not in memory anyway.
-    pub(crate) fn stow(&mut self, place: Place, stored: Stored, keep: bool) {
-        let now_at = self.now_at(place);
-        let job = match self.leased.get_mut(&place.job) {
+    /// Lets go of the body of a job: the journal has it. `keep`: only if it is not in memory anyway.
+    pub(crate) fn stow(&mut self, id: JobId, stored: Stored, keep: bool) {
+        let job = match self.leased.get_mut(&id) {
             Some(out) => Some(&mut out.job),
-            None => [&mut self.fresh, &mut self.returned, &mut self.delayed]
-                .into_iter()
-                .find_map(|map| map.get_mut(&now_at)),
+            None => match self.places.get(&id) {
+                None => self.fresh.get_mut(&id),
+                Some(ready_at) => {
+                    let place = Place { ready_at: *ready_at, job: id };
+                    self.moved.get_mut(&place).or_else(|| self.delayed.get_mut(&place))
+                }
+            },
         };
         if let Some(job) = job.filter(|job| !keep || job.payload.body.here().is_none()) {
             self.load.0.here -= job.payload.body.bytes_here();
@@ -332,21 +329,31 @@ impl Jobs {
         }
     }
 
-    fn now_at(&self, place: Place) -> Place {
-        let ready_at = self.moved.0.get(&place.job).copied().unwrap_or(place.ready_at);
-        Place { ready_at, ..place }
+    /// One that waits, and its place.
+    fn waiting(&self, id: JobId) -> Option<(Place, &Job)> {
+        if let Some(job) = self.fresh.get(&id) {
+            return Some((job.first_place(id), job));
+        }
+        let place = Place { ready_at: *self.places.get(&id)?, job: id };
+        let job = self.moved.get(&place).or_else(|| self.delayed.get(&place))?;
+        Some((place, job))
     }
 
-    fn take(&mut self, place: Place) -> Option<Job> {
+    fn take(&mut self, id: JobId) -> Option<(Place, Job)> {
+        let (place, job) = match self.fresh.remove(&id) {
+            Some(job) => (job.first_place(id), job),
+            None => {
+                let place = Place { ready_at: self.places.remove(&id)?, job: id };
+                let Some(job) = self.moved.remove(&place) else {
+                    return self.delayed.remove(&place).map(|job| (place, job));
+                };
+                self.moved_since.remove(&(job.since(place), id));
+                (place, job)
+            }
+        };
         if let Some(ranks) = &mut self.ranks {
             ranks.leave(place);
         }
-        let job = self.fresh.remove(&place).or_else(|| self.delayed.remove(&place));
-        if job.is_some() {
-            return job;
-        }
-        let job = self.returned.remove(&place)?;
-        self.returned_since.remove(&(job.since(place), place.job));
-        Some(job)
+        Some((place, job))
     }
 }

@@ -18,7 +18,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::limits::{Limits, Room};
 use crate::messages::answer::Refusal;
 use crate::messages::checkpoint::{Gate, Tie};
-use crate::messages::command::Configuration;
+use crate::messages::configuration::Configuration;
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;

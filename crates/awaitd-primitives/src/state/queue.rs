@@ -6,9 +6,10 @@ use crate::judge::{At, Verdict, wait_for_unknown};
 use crate::limits::{self, Limits};
 use crate::messages::answer::{Answer, Got, Refusal};
 use crate::messages::checkpoint::Gate;
-use crate::messages::command::{GetMode, JobId, LeaseId, Order, Payload, QueueConfig, Rank};
+use crate::messages::command::{GetMode, JobId, LeaseId, Payload};
+use crate::messages::configuration::{Order, QueueConfig, Rank};
 use crate::messages::name::{Name, Thing};
-use crate::messages::record::{Held, Record};
+use crate::messages::record::{Held, Outcome, Record, Then};
 use crate::messages::time::Time;
 use crate::messages::view::{QueueView, QueueWaiters};
 use crate::state::State;
@@ -108,6 +109,32 @@ pub(crate) fn judge_put(
     }
     records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
     Verdict::Grant(records, Answer::Placed { queue, job })
+}
+
+pub(crate) fn judge_cancel(
+    state: &State,
+    at: At,
+    queue: &Name,
+    job: JobId,
+    force: bool,
+) -> Verdict {
+    let known = state.queues.get(queue);
+    let Some((known, (_, _, lease))) = known.and_then(|it| Some((it, it.jobs.find(job)?))) else {
+        return Verdict::Refuse(Refusal::NotFound);
+    };
+    let mut records = match lease {
+        None => vec![Record::Cancelled { queue: queue.clone(), job }],
+        Some(_) if !force => return Verdict::Refuse(Refusal::Leased),
+        Some(id) => {
+            let lease = state.leases.get(id).expect("a job is held by a lease");
+            vec![lease.settled(id, at.now, Outcome::Broken, Then::Dropped)]
+        }
+    };
+    if known.jobs.unfinished() == 1 {
+        let generation = state.last_generation + 1;
+        records.push(Record::Drained { queue: queue.clone(), generation });
+    }
+    Verdict::Grant(records, Answer::Deleted)
 }
 
 pub(crate) fn judge_get(

@@ -5,7 +5,8 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-use crate::messages::command::{JobId, Rank};
+use crate::messages::command::JobId;
+use crate::messages::configuration::Rank;
 use crate::state::jobs::Place;
 
 /// What a rank takes in the journal beside itself and its queue's name, at most.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awaitd_primitives::{Command, Key, Kind, LeaseRef, Name, Thing, limits};
+use awaitd_primitives::{Command, JobId, Key, Kind, LeaseRef, Name, Thing, limits};
 use axum::http::request::Parts;
 use bytes::Bytes;
 use percent_encoding::percent_decode_str;
@@ -114,6 +114,14 @@ impl<'a> Call<'a> {
     pub(super) fn lease(&self) -> Result<LeaseRef, Problem> {
         let lease = self.tokens.in_path(self.segment(5), self.thing()?);
         lease.ok_or_else(|| Problem::not_found("this server gave out no lease with this path"))
+    }
+
+    /// The job in the path.
+    pub(super) fn job(&self) -> Result<JobId, Problem> {
+        let given = self.segment(5);
+        let digits = given.bytes().all(|byte| byte.is_ascii_digit());
+        let number = given.parse().ok().filter(|_| digits);
+        number.map(JobId).ok_or_else(|| Problem::not_found("no job has such a number"))
     }
 
     /// The key in the path.

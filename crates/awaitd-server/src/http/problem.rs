@@ -171,6 +171,7 @@ impl Problem {
             | Refusal::NotTripped
             | Refusal::Broken
             | Refusal::NotExclusive
+            | Refusal::Leased
             | Refusal::Held
             | Refusal::LeaseLost
             | Refusal::NotFound
@@ -220,7 +221,8 @@ fn status(refusal: &Refusal) -> u16 {
         | Refusal::NotSet { .. }
         | Refusal::NotTripped
         | Refusal::Locked { waited: true, .. } => 408,
-        Refusal::Held
+        Refusal::Leased
+        | Refusal::Held
         | Refusal::Superseded
         | Refusal::OtherOrder
         | Refusal::NoRanks
@@ -256,6 +258,7 @@ fn title(refusal: &Refusal) -> &'static str {
         Refusal::NotTripped => "Not all parties have come",
         Refusal::Broken => "The barrier is broken",
         Refusal::NotExclusive => "The lock is not held alone",
+        Refusal::Leased => "Somebody works on the job",
         Refusal::Locked { .. } | Refusal::Held => "It is held",
         Refusal::LeaseLost => "The lease is lost",
         Refusal::NotFound => "There is no such thing",
@@ -317,6 +320,9 @@ fn detail(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Locked { waited: false, .. } => "somebody else has it: wait for it with wait=30s",
         Refusal::Locked { waited: true, .. } => "somebody else had it all the while: ask again",
+        Refusal::Leased => {
+            "cancel it when it has come back, or with force=true, which its holder learns by a 410"
+        }
         Refusal::Held => "somebody holds it: delete it when it is free, or with force=true",
         Refusal::LeaseLost => "it has ended: stop, what it held may be somebody else's by now",
         Refusal::NotFound => {

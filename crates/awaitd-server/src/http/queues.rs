@@ -16,6 +16,15 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Asked, Problem> {
     Ok(Asked::waiting(call.wait()?, command))
 }
 
+/// Takes a job back that was put.
+pub(super) fn cancel(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::CancelJob {
+        queue: call.name()?,
+        job: call.job()?,
+        force: call.flag("force")?,
+    }))
+}
+
 /// `get()`, and without `wait` `get_nowait()`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Asked, Problem> {
     let command =

@@ -46,6 +46,10 @@ pub(super) const ROUTES: &[Route] = &[
         ],
     },
     Route { template: "/v1/queues/{queue}/jobs", methods: &[("POST", Asks(queues::put))] },
+    Route {
+        template: "/v1/queues/{queue}/jobs/{job}",
+        methods: &[("DELETE", Asks(queues::cancel))],
+    },
     Route { template: "/v1/queues/{queue}/get", methods: &[("POST", Asks(queues::get))] },
     Route { template: "/v1/queues/{queue}/join", methods: &[("GET", Asks(queues::join))] },
     Route { template: "/v1/queues/{queue}/shutdown", methods: &[("POST", Asks(queues::shutdown))] },

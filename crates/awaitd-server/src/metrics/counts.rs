@@ -74,11 +74,12 @@ pub(super) enum Event {
     Undelivered,
     Expired,
     Dropped,
+    Cancelled,
 }
 
 /// [`Event`]s in their order, as they stand in the label `event`.
-pub(super) const EVENTS: [&str; 7] =
-    ["put", "got", "done", "returned", "undelivered", "expired", "dropped"];
+pub(super) const EVENTS: [&str; 8] =
+    ["put", "got", "done", "returned", "undelivered", "expired", "dropped", "cancelled"];
 
 /// Those of them that end a lease, as they stand in the label `outcome`.
 pub(super) const ENDS: Range<usize> = Event::Done as usize..Event::Dropped as usize;

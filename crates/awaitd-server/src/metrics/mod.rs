@@ -255,6 +255,7 @@ impl ByName {
             Record::Emptied { queue, dropped } => {
                 self.queues.of(queue).count(Event::Dropped, *dropped);
             }
+            Record::Cancelled { queue, .. } => self.queues.of(queue).count(Event::Cancelled, 1),
             Record::Deleted { thing, dropped, .. } => {
                 if let Thing::Queue(queue) = thing {
                     self.queues.of(queue).count(Event::Dropped, *dropped);
@@ -300,7 +301,7 @@ impl ByName {
             Outcome::Returned => Event::Returned,
             Outcome::Undelivered => Event::Undelivered,
             Outcome::Expired => Event::Expired,
-            Outcome::Broken => unreachable!("a job is taken from nobody"),
+            Outcome::Broken => return self.queues.of(queue).count(Event::Cancelled, 1),
         };
         let queue = self.queues.of(queue);
         queue.count(end, 1);
