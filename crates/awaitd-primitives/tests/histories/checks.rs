@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
+use crate::shares::Permits;
+
 /// Counts jobs and leases by the records alone.
 #[derive(Default)]
 pub(crate) struct Ledger {
@@ -15,7 +17,7 @@ pub(crate) struct Ledger {
     generation: u64,
     /// Of each queue: the jobs that wait, and those that somebody holds.
     queues: BTreeMap<Name, (BTreeSet<JobId>, BTreeMap<JobId, LeaseId>)>,
-    locks: BTreeMap<Name, LeaseId>,
+    pub(crate) permits: Permits,
     /// Those that are held.
     pub(crate) leases: BTreeMap<LeaseId, Live>,
 }
@@ -47,6 +49,12 @@ impl Ledger {
             return Err(format!("time runs back in {entry:?}"));
         }
         self.at = entry.at;
+        for two in entry.records.windows(2) {
+            if let [record @ Record::Ranked { queue, job, .. }, next] = two {
+                let of = next.job().map(|of| (of.queue, of.job));
+                ensure(of == Some((queue, *job)), "not the rank of the next", record)?;
+            }
+        }
         entry.records.iter().try_for_each(|record| self.note(record))
     }
 
@@ -69,11 +77,10 @@ impl Ledger {
                         ensure(waiting.remove(job), "a second winner", record)?;
                         held.insert(*job, *lease);
                     }
-                    Held::Lock { lock, .. } => {
-                        let before = self.locks.insert(lock.clone(), *lease);
-                        ensure(before.is_none(), "a second holder", record)?;
+                    Held::Lock { .. } | Held::Part { .. } => {
+                        let fits = self.permits.take(*lease, &held);
+                        ensure(fits, "more than there was", record)?;
                     }
-                    Held::Part { .. } => unreachable!("not yet"),
                 }
             }
             Record::Settled { lease, held: Held::Job { queue, job }, then, outcome, .. } => {
@@ -84,9 +91,10 @@ impl Ledger {
                     waiting.insert(*job);
                 }
             }
-            Record::Settled { lease, held: Held::Lock { lock, .. }, outcome, .. } => {
+            Record::Settled { lease, held, outcome, .. } => {
                 self.end(*lease, *outcome, record)?;
-                ensure(self.locks.remove(lock) == Some(*lease), "not its holder", record)?;
+                let held = self.permits.give_back(*lease, &held.thing());
+                ensure(held, "not its holder", record)?;
             }
             Record::Emptied { queue, dropped } => {
                 let (waiting, _) = self.queues.entry(queue.clone()).or_default();
@@ -110,15 +118,18 @@ impl Ledger {
                 let (waiting, held) = self.queues.entry(queue.clone()).or_default();
                 ensure(waiting.len() + held.len() == 0, "drained with jobs", record)?;
             }
-            Record::Set { generation, .. } => {
+            Record::Set { generation, .. } | Record::Tripped { generation, .. } => {
                 ensure(*generation == self.generation + 1, "not the next generation", record)?;
                 self.generation = *generation;
             }
-            Record::Deleted { thing: Thing::Lock(lock), leases, .. } => {
-                let held: Vec<_> = self.locks.remove(lock).into_iter().collect();
-                ensure(held == *leases, "other leases", record)?;
+            Record::Deleted { thing, leases, .. } => {
+                ensure(self.permits.remove(thing) == *leases, "other leases", record)?;
                 self.leases.retain(|lease, _| !leases.contains(lease));
             }
+            Record::Forgotten { thing } => {
+                ensure(self.permits.remove(thing).is_empty(), "it was held", record)?;
+            }
+            Record::Prepared(configuration) => self.permits.prepare(configuration),
             Record::Extended { lease, until } => {
                 let live = self.leases.get_mut(lease).ok_or("kept, but not live")?;
                 ensure(live.until < Some(*until), "shorter than before", record)?;
@@ -137,22 +148,13 @@ impl Ledger {
                 self.fence = *from;
                 self.reserved = self.reserved.max(*upto);
             }
-            other @ (Record::Ranked { .. }
-            | Record::Prepared(_)
-            | Record::Tripped { .. }
-            | Record::Reset { .. }
-            | Record::Aborted { .. }
-            | Record::Settled { held: Held::Part { .. }, .. }
-            | Record::Deleted { thing: Thing::Semaphore(_) | Thing::Barrier(_), .. }
-            | Record::Forgotten { thing: Thing::Semaphore(_) | Thing::Barrier(_) }) => {
-                unreachable!("not yet: {other:?}")
-            }
             Record::Configured { .. }
             | Record::Made { .. }
-            | Record::Deleted { thing: Thing::Event(_), .. }
-            | Record::Forgotten { thing: Thing::Event(_) | Thing::Lock(_) }
             | Record::ShutDown { .. }
             | Record::Cleared { .. }
+            | Record::Ranked { .. }
+            | Record::Reset { .. }
+            | Record::Aborted { .. }
             | Record::Remembered { .. }
             | Record::Unremembered { .. }
             | Record::Tied { .. }
@@ -177,7 +179,7 @@ impl Ledger {
         };
         let live = self.leases.get(&lease).map(|live| &live.held);
         let holds = match (live, told) {
-            (Some(Held::Lock { .. }), Err(Refusal::NotFound)) => {
+            (Some(Held::Lock { .. } | Held::Part { .. }), Err(Refusal::NotFound)) => {
                 matches!(ask.command, Command::Nack { .. })
             }
             (Some(_), Err(refusal)) => *refusal == Refusal::ShuttingDown,
@@ -212,6 +214,6 @@ impl Ledger {
                 ));
             }
         }
-        Ok(())
+        census.others.iter().try_for_each(|view| self.permits.conserves(view))
     }
 }

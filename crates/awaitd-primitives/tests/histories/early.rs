@@ -21,6 +21,8 @@ pub(crate) struct Early {
     ends: BTreeMap<LeaseId, u64>,
     keeps: BTreeMap<(LeaseId, Time), u64>,
     generations: BTreeMap<u64, u64>,
+    /// The newest entry by which a thing was told what to be.
+    things: BTreeMap<Thing, u64>,
     memories: BTreeMap<(Thing, String), u64>,
     /// Up to which lease number each mark reaches.
     marks: Vec<(u64, u64)>,
@@ -62,13 +64,22 @@ impl Early {
                 }
             }
             Record::Extended { lease, until } => _ = self.keeps.insert((*lease, *until), at),
-            Record::Drained { generation, .. } | Record::Set { generation, .. } => {
+            Record::Drained { generation, .. }
+            | Record::Set { generation, .. }
+            | Record::Tripped { generation, .. } => {
                 self.generations.insert(*generation, at);
             }
             Record::Remembered { thing, key, .. } => {
                 self.memories.insert((thing.clone(), key.to_string()), at);
             }
             Record::Reserved { upto, .. } => self.marks.push((*upto, at)),
+            Record::Configured { queue, .. } => {
+                self.things.insert(Thing::Queue(queue.clone()), at);
+            }
+            Record::Prepared(configuration) => _ = self.things.insert(configuration.thing(), at),
+            Record::Reset { barrier } | Record::Aborted { barrier } => {
+                self.things.insert(Thing::Barrier(barrier.clone()), at);
+            }
             _ => {}
         }
     }
@@ -86,15 +97,29 @@ impl Early {
         let own = match told {
             Ok(Answer::Placed { job, .. }) => self.jobs.get(job),
             Ok(Answer::Got(got)) => self.leases.get(&got.lease),
-            Ok(Answer::Acquired(grant)) => self.leases.get(&grant.lease),
+            Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
+                self.leases.get(&grant.lease)
+            }
             Ok(Answer::Extended(grant)) => self.keeps.get(&(grant.lease, grant.until)),
             Ok(
                 Answer::Joined { generation }
                 | Answer::Set { generation }
+                | Answer::Tripped { generation, .. }
                 | Answer::Happened { generation, .. },
             ) => self.generations.get(generation),
             Ok(Answer::Settled) => match &ask.command {
                 Command::Done { lease } | Command::Nack { lease, .. } => self.ends.get(&lease.id),
+                _ => None,
+            },
+            Ok(Answer::Configured { .. } | Answer::State(_)) => {
+                ask.command.thing().and_then(|thing| self.things.get(&thing))
+            }
+            Ok(Answer::Broken(holders)) => {
+                holders.iter().filter_map(|holder| self.ends.get(&holder.lease)).max()
+            }
+            // He has let the lock go.
+            Err(Refusal::Locked { .. }) => match &ask.command {
+                Command::WaitCondition { held, .. } => self.ends.get(&held.id),
                 _ => None,
             },
             _ => None,
@@ -130,6 +155,7 @@ impl Early {
         keep(&mut self.ends, kept);
         keep(&mut self.keeps, kept);
         keep(&mut self.generations, kept);
+        keep(&mut self.things, kept);
         keep(&mut self.memories, kept);
         self.marks.retain(|(_, at)| *at <= kept);
         self.marks.iter_mut().for_each(|(_, at)| *at = 0);

@@ -29,8 +29,14 @@ impl Run {
             .iter()
             .find(|(it, configured)| !configured && !it.shut_down && it.unfinished == 0);
         let unset = census.events.iter().find(|(_, set)| !set);
-        let left = census.waits + census.undelivered + census.waiters.len() + census.others.len();
-        if left > 0 || idle.is_some() || unset.is_some() {
+        let rests = |view: &View| match view {
+            View::Semaphore(view) => view.holders.is_empty() && view.waiters == 0,
+            View::Barrier(view) => view.waiting == 0,
+            _ => false,
+        };
+        let busy = census.others.iter().any(|view| !rests(view));
+        let left = census.waits + census.undelivered + census.waiters.len();
+        if left > 0 || busy || idle.is_some() || unset.is_some() {
             return Err(format!("something is left at the end: {census:?}"));
         }
         self.look()?;

@@ -12,7 +12,11 @@ pub(crate) const FOR_EVER: Time = Time::from_micros(u64::MAX);
 
 pub(crate) struct Lease {
     pub(crate) grant: Grant,
+    /// How much of a lock or a semaphore; `None` if it holds a job.
+    pub(crate) share: Option<Share>,
     pub(crate) owner: Option<Arc<str>>,
+    /// Its holder was notified of this condition.
+    pub(crate) woken: Option<Name>,
     pub(crate) length: Duration,
     pub(crate) ended: Option<(Outcome, Refusal)>,
     pub(crate) key: Option<KeyOf>,
@@ -62,7 +66,7 @@ impl Model {
             self.memory.retain(|(.., answer, _)| other(answer));
         }
         let known = self.things.iter_mut().find(|it| it.thing == thing).expect("it is there");
-        if matches!(thing, Thing::Lock(_)) {
+        if !matches!(thing, Thing::Queue(_)) {
             known.touched = now;
         } else if why == Outcome::Done || known.shut == Some(true) {
             self.drop_jobs(&thing, |job| job.leased && job.got.lease == id);
@@ -77,6 +81,9 @@ impl Model {
             if !delay.is_zero() {
                 job.place = job.since;
             }
+        }
+        if matches!(why, Outcome::Undelivered | Outcome::Broken) {
+            self.pass_on_from(id);
         }
     }
 
@@ -96,6 +103,7 @@ impl Model {
         &mut self,
         thing: &Thing,
         length: Duration,
+        share: Option<Share>,
         owner: Option<Arc<str>>,
     ) -> Grant {
         let number = NonZeroU64::MIN.saturating_add(self.reserved + self.leases.len() as u64);
@@ -103,7 +111,9 @@ impl Model {
         let grant = Grant { thing, lease, until };
         self.leases.push(Lease {
             grant: grant.clone(),
+            share,
             owner,
+            woken: None,
             length,
             ended: None,
             key: None,
@@ -126,7 +136,8 @@ impl Model {
         lease.ended.as_ref().map_or(Ok(lease), |(_, why)| Err(why.clone()))
     }
 
-    pub(crate) fn holder(&self, lock: &Thing) -> Option<&Lease> {
-        self.leases.iter().find(|lease| lease.grant.thing == *lock && lease.ended.is_none())
+    /// Whether anything of it is held.
+    pub(crate) fn is_held(&self, thing: &Thing) -> bool {
+        self.leases.iter().any(|lease| lease.grant.thing == *thing && lease.ended.is_none())
     }
 }

@@ -1,12 +1,13 @@
 //! The semantics once more, in the most obvious way: lists, scans, and everything tried again after
 //! each step. Nothing here is fast, and nothing is shared with the core but its vocabulary.
 
-use std::{mem::discriminant, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use awaitd_primitives::*;
 
 use crate::leases::{FOR_EVER, Lease};
 use crate::things::{Job, Known};
+use crate::views::op_of;
 
 pub(crate) type Told = Result<Answer, Refusal>;
 pub(crate) type KeyOf = (Thing, Arc<str>);
@@ -30,17 +31,17 @@ pub(crate) struct Model {
     /// No lease of this history has a number up to this one.
     pub(crate) reserved: u64,
     pub(crate) last_generation: u64,
-    last_number: u64,
+    pub(crate) last_number: u64,
     pub(crate) told: Vec<(Ticket, Told, Duration)>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Waiter {
-    number: u64,
+    pub(crate) number: u64,
     pub(crate) request: Request,
     seen: Option<u64>,
     pub(crate) there: bool,
-    until: Time,
+    pub(crate) until: Time,
 }
 
 fn key_of(ask: &Ask) -> Option<KeyOf> {
@@ -50,7 +51,7 @@ fn key_of(ask: &Ask) -> Option<KeyOf> {
 pub(crate) fn granted(told: &Told) -> Option<LeaseId> {
     match told {
         Ok(Answer::Got(got)) => Some(got.lease),
-        Ok(Answer::Acquired(grant)) => Some(grant.lease),
+        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => Some(grant.lease),
         _ => None,
     }
 }
@@ -59,9 +60,8 @@ impl Waiter {
     /// Whether it must be served before the other: both take from one thing, and it came first.
     fn goes_before(&self, other: &Self) -> bool {
         let (one, two) = (&self.request.ask.command, &other.request.ask.command);
-        let takes =
-            matches!(one, Command::Put { .. } | Command::Get { .. } | Command::Acquire { .. });
-        let same = discriminant(one) == discriminant(two) && one.thing() == two.thing();
+        let takes = ["put", "get", "acquire"].contains(&op_of(one));
+        let same = op_of(one) == op_of(two) && one.thing() == two.thing();
         takes && same && self.there && self.number < other.number
     }
 }
@@ -80,16 +80,27 @@ impl Model {
                 self.end(lease, why, Duration::ZERO, true);
             }
             self.settle();
-            while let Some(at) = self.line.iter().position(|waiter| waiter.until <= self.now) {
-                let waiter = self.line.remove(at);
-                if waiter.there {
+            while let Some(waiter) = self.whose_wait_is_over() {
+                if let Command::WaitCondition { notified: None, .. } = waiter.request.ask.command {
+                    self.wake(waiter, false);
+                } else {
                     let told = self.turned_away(&waiter.request, true);
                     self.tell(&waiter.request, told);
-                    self.keep(waiter);
+                    self.leave(waiter);
                 }
+                self.settle();
             }
+            self.line.retain(|waiter| waiter.until > self.now);
         }
         self.now = self.now.max(to);
+    }
+
+    /// One after the other, in the order in which they asked.
+    fn whose_wait_is_over(&mut self) -> Option<Waiter> {
+        let over = |(_, it): &(usize, &Waiter)| it.there && it.until <= self.now;
+        let all = self.line.iter().enumerate().filter(over);
+        let (at, _) = all.min_by_key(|(_, it)| (it.until, it.request.ticket))?;
+        Some(self.line.remove(at))
     }
 
     fn next_moment(&self) -> Option<Time> {
@@ -114,7 +125,8 @@ impl Model {
         if let Some((_, print, answer, _)) =
             self.memory.iter().find(|it| Some(&it.0) == of.as_ref())
         {
-            return self.recall(answer.as_ref(), *print == fingerprint).map(Some);
+            let same = *print == fingerprint;
+            return self.recall(&ask.command, answer.as_ref(), same).map(Some);
         }
         let same = |it: &Waiter| of.is_some() && key_of(&it.request.ask) == of;
         if let Some(at) = self.line.iter().position(same) {
@@ -131,27 +143,37 @@ impl Model {
             place = Some(older.number);
             if older.there {
                 self.tell(&older.request, Err(Refusal::Superseded));
+                self.pass_on(&older);
             }
         }
         if let Command::Get { settle: Some(lease), .. } = &ask.command {
             self.act(&Command::Done { lease: lease.clone() }, None)?;
         }
-        let (number, until) = (place.unwrap_or(self.last_number + 1), request.until);
-        let mut waiter =
-            Waiter { number, request: request.clone(), seen: None, there: true, until };
-        let behind = self.line.iter().any(|it| it.goes_before(&waiter));
-        if !behind && let Some(answer) = self.attempt(ask, None)? {
-            return Ok(Some(answer));
+        let (request, until) = (request.clone(), request.until);
+        let mut waiter = Waiter { number: 0, request, seen: None, there: true, until };
+        self.let_go(&mut waiter)?;
+        // Whatever place he had, it was in another line.
+        if matches!(ask.command, Command::WaitCondition { .. }) {
+            place = None;
         }
-        if until <= request.arrived || self.closed {
+        waiter.number = place.unwrap_or(self.last_number + 1);
+        let behind = self.line.iter().any(|it| it.goes_before(&waiter));
+        if let Some(refusal) = self.hopeless(&ask.command) {
+            return Err(refusal);
+        } else if !behind && let Some(answer) = self.attempt(&waiter.request.ask, None)? {
+            return Ok(Some(answer));
+        } else if self.completes(&waiter) {
+            return Ok(None);
+        }
+        let waits = waiter.until > waiter.request.arrived;
+        if !waits || self.closed {
+            let told = self.turned_away(&waiter.request, false).map(Some);
             if place.is_some() {
                 self.keep(waiter);
             }
-            let going = self.closed && until > request.arrived;
-            let told = self.turned_away(request, false).map(Some);
-            return if going { Err(Refusal::ShuttingDown) } else { told };
+            return if waits { Err(Refusal::ShuttingDown) } else { told };
         }
-        self.last_number = self.last_number.max(number);
+        self.last_number = self.last_number.max(waiter.number);
         waiter.seen = match &ask.command {
             Command::Get { .. } => Some(self.known(&ask.command).generation),
             Command::Join { after, .. } | Command::WaitEvent { after, .. } => {
@@ -163,7 +185,7 @@ impl Model {
         Ok(None)
     }
 
-    fn stand(&mut self, waiter: Waiter) {
+    pub(crate) fn stand(&mut self, waiter: Waiter) {
         self.line.push(waiter);
         self.line.sort_by_key(|waiter| waiter.number);
     }
@@ -175,10 +197,16 @@ impl Model {
         }
     }
 
+    /// He has left the line without what he waited for.
+    fn leave(&mut self, waiter: Waiter) {
+        self.pass_on(&waiter);
+        self.keep(waiter);
+    }
+
     pub(crate) fn withdraw(&mut self, ticket: Ticket) {
         if let Some(at) = self.line.iter().position(|it| it.there && it.request.ticket == ticket) {
             let waiter = self.line.remove(at);
-            self.keep(waiter);
+            self.leave(waiter);
         }
         self.settle();
     }
@@ -193,6 +221,7 @@ impl Model {
         self.line = stay;
         for waiter in gone.iter().filter(|waiter| waiter.there) {
             self.tell(&waiter.request, Err(why.clone()));
+            self.pass_on(waiter);
         }
     }
 
@@ -210,7 +239,7 @@ impl Model {
         }
     }
 
-    fn tell(&mut self, request: &Request, told: Told) {
+    pub(crate) fn tell(&mut self, request: &Request, told: Told) {
         if let Some(id) = granted(&told) {
             let lease = self.lease(id);
             (lease.out, lease.kept) = (lease.out + 1, None);
@@ -221,24 +250,35 @@ impl Model {
     /// Does it, and remembers under its key what was done; `None` if it has to wait.
     fn attempt(&mut self, ask: &Ask, seen: Option<u64>) -> Result<Option<Answer>, Refusal> {
         let answer = self.act(&ask.command, seen)?;
-        if let (Some(answer), Some(of), Some(key)) = (&answer, key_of(ask), &ask.key) {
+        if let Some(Answer::Woken { grant, condition, notified: true }) = &answer {
+            self.lease(grant.lease).woken = Some(condition.clone());
+        }
+        answer.iter().for_each(|answer| self.remember(ask, answer));
+        Ok(answer)
+    }
+
+    pub(crate) fn remember(&mut self, ask: &Ask, answer: &Answer) {
+        if let (Some(of), Some(key)) = (key_of(ask), &ask.key) {
             if let Some(lease) = granted(&Ok(answer.clone())) {
                 self.lease(lease).key = Some(of.clone());
             }
             let until = self.now + FIVE_MINUTES;
             self.memory.push((of, key.fingerprint, Some(answer.clone()), until));
         }
-        Ok(answer)
     }
 
-    fn recall(&self, answer: Option<&Answer>, same: bool) -> Told {
+    fn recall(&self, command: &Command, answer: Option<&Answer>, same: bool) -> Told {
         let mut answer = answer.cloned().ok_or(Refusal::Withdrawn)?;
         if !same {
             return Err(Refusal::KeyMismatch);
         }
         match &mut answer {
             Answer::Got(got) => got.until = Some(self.live(got.lease)?.grant.until),
-            Answer::Acquired(grant) => *grant = self.live(grant.lease)?.grant.clone(),
+            Answer::Acquired(grant) | Answer::Woken { grant, .. } => {
+                *grant = self.live(grant.lease)?.grant.clone();
+            }
+            // As it is now.
+            Answer::State(_) => return self.state(&command.thing().expect("it has a state")),
             _ => {}
         }
         Ok(answer)
@@ -253,7 +293,7 @@ impl Model {
             };
             let granted = match &answer {
                 Answer::Placed { queue, job } => Granted::Job(queue.clone(), *job),
-                Answer::Got(_) | Answer::Acquired(_) => {
+                Answer::Got(_) | Answer::Acquired(_) | Answer::Woken { .. } => {
                     let lease = self.lease(granted(&Ok(answer)).expect("a lease was granted"));
                     (lease.looked, lease.taken, lease.kept) = (true, true, None);
                     Granted::Lease(lease.grant.thing.clone(), lease.grant.lease)

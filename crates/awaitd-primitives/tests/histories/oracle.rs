@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
-use crate::model::Told;
+use crate::model::{Told, granted};
 
 const FIVE_MINUTES: Duration = Duration::from_mins(5);
 
@@ -27,6 +27,8 @@ struct Job {
 struct Lease {
     thing: Thing,
     job: Option<JobId>,
+    /// How much of a lock or a semaphore.
+    share: Share,
     /// When it ends, as far as was told; `None`: once it is delivered.
     until: Option<Time>,
     /// Somebody has it.
@@ -45,6 +47,10 @@ pub(crate) struct Oracle {
     leases: BTreeMap<LeaseId, Lease>,
     /// The job of each lease, told or not: a withdrawn key tells of a lease alone.
     held: BTreeMap<LeaseId, JobId>,
+    /// So many permits of each semaphore there may be at most, by what was asked.
+    permits: BTreeMap<Thing, u64>,
+    /// Who was told which places at which moment at a barrier.
+    met: BTreeSet<(u64, u64)>,
     /// Jobs that were handed out.
     seen: BTreeSet<JobId>,
     /// What was told under each key, and when that request had arrived.
@@ -99,6 +105,18 @@ impl Oracle {
                 }
             }
             Command::Delete { thing, force: true } => self.end_all(thing),
+            Command::Break { lock } => self.end_all(&Thing::Lock(lock.clone())),
+            Command::WaitCondition { held, .. } => _ = self.end(held.id),
+            Command::Configure {
+                configuration: told @ Configuration::Semaphore(_, config),
+                ..
+            } => {
+                let most = self.permits.entry(told.thing()).or_default();
+                *most = config.permits.max(*most);
+            }
+            Command::Release { semaphore, permits } => {
+                *self.permits.entry(Thing::Semaphore(semaphore.clone())).or_default() += permits;
+            }
             _ => {}
         }
     }
@@ -140,13 +158,22 @@ impl Oracle {
             }
             Answer::Got(got) => {
                 let thing = Thing::Queue(got.queue.clone());
-                let what = (got.lease, thing, Some(got.job), got.until);
+                let what = (got.lease, thing, Some(got.job), Share::Whole, got.until);
                 self.granted(request, told, what, repeat, clock)?;
             }
-            Answer::Acquired(grant) => {
+            Answer::Acquired(grant) | Answer::Woken { grant, .. } => {
                 let Grant { lease, thing, until } = grant.clone();
-                let what = (lease, thing, None, Some(until));
+                let share = match &request.ask.command {
+                    Command::Acquire { share, .. } => *share,
+                    _ => Share::Whole,
+                };
+                let what = (lease, thing, None, share, Some(until));
                 self.granted(request, told, what, repeat, clock)?;
+            }
+            Answer::Tripped { index, generation } => {
+                self.grows(2, *generation, repeat, told)?;
+                let first = self.met.insert((*generation, *index));
+                ensure(first || repeat, "a place that somebody else has", told)?;
             }
             Answer::Extended(grant) => {
                 if let Some(lease) = self.leases.get_mut(&grant.lease) {
@@ -175,7 +202,7 @@ impl Oracle {
         &mut self,
         request: &Request,
         told: &Told,
-        (id, thing, job, until): (LeaseId, Thing, Option<JobId>, Option<Time>),
+        (id, thing, job, share, until): (LeaseId, Thing, Option<JobId>, Share, Option<Time>),
         repeat: bool,
         clock: Time,
     ) -> Result<(), String> {
@@ -190,9 +217,11 @@ impl Oracle {
         let holds =
             |it: &Lease| it.taken && !it.may_be_over && it.until.is_some_and(|it| it > clock);
         let same = |it: &Lease| it.thing == thing && it.job == job;
-        let held = self.leases.iter().find(|(_, it)| same(it) && holds(it));
-        ensure(held.is_none(), "somebody else has it", told)?;
-        let newest = self.leases.iter().rev().find(|(_, it)| same(it)).map(|(other, _)| *other);
+        let held = self.leases.values().filter(|it| same(it) && holds(it)).map(|it| it.share);
+        ensure(self.fits(&thing, share, held), "somebody else has it", told)?;
+        // Those who share something may be told of it in any order.
+        let before = |it: &Lease| same(it) && (it.share, share) == (Share::Whole, Share::Whole);
+        let newest = self.leases.iter().rev().find(|(_, it)| before(it)).map(|(other, _)| *other);
         ensure(newest < Some(id), "a smaller fence than before", told)?;
         if let Some(job) = job {
             let known = self.jobs.entry(job).or_default();
@@ -202,9 +231,24 @@ impl Oracle {
         let (ask, arrived) = (request.ask.clone(), request.arrived);
         let answer = told.clone().expect("a grant is an answer");
         let (taken, may_be_over) = (false, false);
-        let lease = Lease { thing, job, until, taken, may_be_over, ask, arrived, repeat, answer };
+        let lease =
+            Lease { thing, job, share, until, taken, may_be_over, ask, arrived, repeat, answer };
         self.leases.insert(id, lease);
         Ok(())
+    }
+
+    /// Whether a share may be had beside these.
+    fn fits(&self, thing: &Thing, share: Share, mut held: impl Iterator<Item = Share>) -> bool {
+        match (thing, share) {
+            (Thing::Semaphore(_), Share::Permits(more)) => {
+                let permits =
+                    |share| if let Share::Permits(permits) = share { permits } else { u64::MAX };
+                let most = self.permits.get(thing).copied().unwrap_or(0);
+                held.map(permits).fold(more, u64::saturating_add) <= most
+            }
+            (_, Share::Permits(_)) => held.all(|share| share != Share::Whole),
+            (_, Share::Whole) => held.next().is_none(),
+        }
     }
 
     /// An answer was taken while its lease was live.
@@ -235,8 +279,13 @@ impl Oracle {
                 (Answer::Got(one), Ok(Answer::Got(other))) => {
                     (one.lease, one.job, &one.payload) == (other.lease, other.job, &other.payload)
                 }
-                (Answer::Acquired(one), Ok(Answer::Acquired(other))) => one.lease == other.lease,
-                (Answer::Got(_) | Answer::Acquired(_), Err(why)) => {
+                (Answer::Acquired(one), Ok(Answer::Acquired(other)))
+                | (Answer::Woken { grant: one, .. }, Ok(Answer::Woken { grant: other, .. })) => {
+                    one.lease == other.lease
+                }
+                // As it is now.
+                (Answer::State(_), Ok(Answer::State(_)) | Err(Refusal::NotFound)) => true,
+                (Answer::Got(_) | Answer::Acquired(_) | Answer::Woken { .. }, Err(why)) => {
                     matches!(why, Refusal::LeaseLost | Refusal::Deleted | Refusal::KeyMismatch)
                 }
                 (_, Err(why)) => *why == Refusal::KeyMismatch,
@@ -249,7 +298,7 @@ impl Oracle {
         // Of a repeat whose first answer was lost it is not known when it was done.
         if let Ok(answer) = told
             && !repeat
-            && !matches!(answer, Answer::Got(_) | Answer::Acquired(_))
+            && granted(told).is_none()
         {
             self.keys.insert(of, (answer.clone(), request.arrived));
         } else {

@@ -12,7 +12,7 @@ use crate::early::Early;
 use crate::journal::Journal;
 use crate::model::{Model, Told, granted};
 use crate::oracle::Oracle;
-use crate::script::{Act, Append, Fate, Pass, Script, Turn, What};
+use crate::script::{Act, Append, Fate, Pass, Script, Turn};
 use crate::views::{in_order, op_of};
 
 /// How often each command succeeded, or was refused with which code.
@@ -40,7 +40,7 @@ pub(crate) struct Run {
     /// Answers that hang on their connection.
     pub(crate) hanging: Vec<(Ticket, LeaseId)>,
     /// Leases that somebody has heard of.
-    heard_of: Vec<LeaseRef>,
+    pub(crate) heard_of: Vec<LeaseRef>,
     pub(crate) calls: Vec<(Call, Came)>,
     pub(crate) tally: Tally,
 }
@@ -177,33 +177,6 @@ impl Run {
         self.call(&Call::Submit(request))
     }
 
-    fn command(&self, what: &What) -> Command {
-        match what {
-            What::Plain(command) => command.clone(),
-            What::GetAfter { queue, back } => {
-                let settle = Some(LeaseRef { thing: None, ..self.lease(*back) });
-                Command::Get { queue: queue.clone(), mode: GetMode::Leased(None), settle }
-            }
-            What::Done(back) => Command::Done { lease: self.lease(*back) },
-            What::Nack { back, delay, defer } => {
-                let (lease, error) = (self.lease(*back), Some("oh".into()));
-                Command::Nack { lease, delay: *delay, defer: *defer, error }
-            }
-            What::Extend { back, length } => {
-                Command::Extend { lease: self.lease(*back), length: *length }
-            }
-            What::Watch(back) => Command::Watch { lease: self.lease(*back) },
-        }
-    }
-
-    /// A lease that somebody has heard of, so many ago; else one that was never granted.
-    fn lease(&self, back: usize) -> LeaseRef {
-        self.heard_of.iter().nth_back(back).cloned().unwrap_or_else(|| LeaseRef {
-            id: LeaseId(std::num::NonZeroU64::MAX),
-            thing: Some(Thing::Queue("q".parse().expect("a good name"))),
-        })
-    }
-
     /// A reply leaves; the lease that it still grants.
     fn deliver(&mut self, reply: &Reply) -> Result<Option<LeaseId>, String> {
         self.call(&Call::Deliver(reply.clone(), self.clock))?;
@@ -213,11 +186,17 @@ impl Run {
         self.early.check(request, reply)?;
         self.oracle.left(request, told, reply.repeat, self.clock)?;
         // Every reply leaves once: then it is counted.
-        let code = told.as_ref().map_or_else(Refusal::code, |_| "ok");
-        *self.tally.entry((op_of(&reply.command), code)).or_default() += 1;
+        let code = match told {
+            Ok(Answer::Woken { notified: true, .. }) => "notified",
+            Ok(_) => "ok",
+            Err(refusal) => refusal.code(),
+        };
+        *self.tally.entry((op_of(&request.ask.command), code)).or_default() += 1;
         let (thing, known) = match told {
             Ok(Answer::Got(got)) => (Thing::Queue(got.queue.clone()), got.until.map(|_| got.lease)),
-            Ok(Answer::Acquired(grant)) => (grant.thing.clone(), Some(grant.lease)),
+            Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
+                (grant.thing.clone(), Some(grant.lease))
+            }
             Ok(Answer::Withdrawn(Withdrawal::Granted(Granted::Lease(thing, lease)))) => {
                 (thing.clone(), Some(*lease))
             }

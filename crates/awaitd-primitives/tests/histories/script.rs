@@ -6,6 +6,8 @@ use std::time::Duration;
 use awaitd_primitives::*;
 use fastrand::Rng;
 
+use crate::asks::{Mood, What, ask, configure, conversation, mood, name, payload};
+
 /// How the clock moves before a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Pass {
@@ -111,37 +113,27 @@ pub(crate) enum Act {
     Tie,
 }
 
-/// What is asked; leases are named by how many grants ago they were.
-#[derive(Clone, Debug)]
-pub(crate) enum What {
-    Plain(Command),
-    GetAfter { queue: Name, back: usize },
-    Done(usize),
-    Nack { back: usize, delay: Option<Duration>, defer: bool },
-    Extend { back: usize, length: Option<Duration> },
-    Watch(usize),
-}
-
-const KEYS: [&str; 3] = ["a", "b", "c"];
-
 /// A script of about 80 turns, the same for the same seed.
 pub(crate) fn script(seed: u64) -> Script {
     let mut rng = Rng::with_seed(seed);
     let (crashes, cleans) = (!seed.is_multiple_of(2), !seed.is_multiple_of(3));
+    let mood = mood(&mut rng);
     let mut turns = vec![Turn {
         pass: Pass::By(Duration::ZERO),
-        acts: vec![plain(configure(&mut rng, "q"))],
+        acts: [Kind::Queue, Kind::Semaphore, Kind::Barrier]
+            .map(|kind| plain(configure(&mut rng, mood, kind)))
+            .into(),
         append: (Append::All, Pass::By(Duration::ZERO)),
         fates: vec![Fate::Taken],
     }];
     // Some histories are hasty, so that much happens within one wait, some slow.
     let slow = rng.u64(1..4) * rng.u64(1..6);
     let sloppy = rng.u32(0..7);
-    turns.extend((0..rng.usize(70..90)).map(|_| turn(&mut rng, slow, sloppy)));
+    turns.extend((0..rng.usize(70..90)).map(|_| turn(&mut rng, mood, slow, sloppy)));
     if rng.bool() {
         let turn = turns.last_mut().expect("there is one");
         turn.acts.insert(0, Act::Close);
-        turns.push(self::turn(&mut rng, slow, sloppy));
+        turns.push(self::turn(&mut rng, mood, slow, sloppy));
     }
     for turn in &mut turns {
         let mut also = |rng: &mut Rng, one_in: u32, act: fn(&mut Rng) -> Act| {
@@ -162,6 +154,13 @@ pub(crate) fn script(seed: u64) -> Script {
                 Act::Room(if rng.bool() { Room::Low } else { Room::Critical })
             });
             also(&mut rng, 6, |_| Act::Room(Room::Enough));
+        }
+    }
+    for _ in 0..mood.sharing / 25 {
+        let mut at = rng.usize(1..turns.len());
+        for act in conversation(&mut rng) {
+            at = (at + rng.usize(0..2)).min(turns.len() - 1);
+            turns[at].acts.push(act);
         }
     }
     let old = seed % 40 == 7;
@@ -221,7 +220,7 @@ fn crash(rng: &mut Rng) -> Crash {
     }
 }
 
-fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {
+fn turn(rng: &mut Rng, mood: Mood, slow: u64, sloppy: u32) -> Turn {
     let pass = match rng.u32(0..100) {
         0..20 => Pass::By(Duration::ZERO),
         20..40 => Pass::ToNext(Duration::ZERO),
@@ -248,14 +247,14 @@ fn turn(rng: &mut Rng, slow: u64, sloppy: u32) -> Turn {
     };
     Turn {
         pass,
-        acts: (0..rng.usize(1..5)).map(|_| act(rng)).collect(),
+        acts: (0..rng.usize(1..5)).map(|_| act(rng, mood)).collect(),
         append: (append, takes),
         fates: (0..5).map(|_| fate(rng)).collect(),
     }
 }
 
 /// Some seconds in odd steps; whole ones often, so that moments meet.
-fn length(rng: &mut Rng, most: u64) -> Duration {
+pub(crate) fn length(rng: &mut Rng, most: u64) -> Duration {
     let whole = Duration::from_secs(rng.u64(0..=most));
     if rng.bool() { whole } else { whole + Duration::from_micros(rng.u64(0..3_000_000)) }
 }
@@ -264,7 +263,7 @@ fn plain(command: Command) -> Act {
     Act::Ask { what: What::Plain(command), key: None, wait: Duration::ZERO, late: 0 }
 }
 
-fn wait(rng: &mut Rng) -> Duration {
+pub(crate) fn wait(rng: &mut Rng) -> Duration {
     match rng.u32(0..10) {
         0..3 => Duration::ZERO,
         3..7 => length(rng, 12),
@@ -272,113 +271,10 @@ fn wait(rng: &mut Rng) -> Duration {
     }
 }
 
-fn act(rng: &mut Rng) -> Act {
+fn act(rng: &mut Rng, mood: Mood) -> Act {
     match rng.u32(0..20) {
         0..2 => Act::HangUp { back: rng.usize(0..12) },
         2..4 => Act::Again { back: rng.usize(0..6), wait: wait(rng) },
-        _ => ask(rng),
+        _ => ask(rng, mood),
     }
-}
-
-fn ask(rng: &mut Rng) -> Act {
-    let what = what(rng);
-    // What is only read has no key, nor has a get without a lease.
-    let keyless = match &what {
-        What::Plain(command) => matches!(
-            command,
-            Command::Read { .. }
-                | Command::List { .. }
-                | Command::Join { .. }
-                | Command::WaitEvent { .. }
-                | Command::Get { mode: GetMode::AtMostOnce, .. }
-        ),
-        What::Extend { .. } | What::Watch(_) => true,
-        What::GetAfter { .. } | What::Done(_) | What::Nack { .. } => false,
-    };
-    let key = (!keyless && rng.u32(0..4) == 0).then(|| KEYS[rng.usize(0..KEYS.len())]);
-    // A withdrawal under a key has one of its own.
-    let withdraws = matches!(what, What::Plain(Command::Withdraw { .. }));
-    let key = if withdraws { key.map(|_| "w") } else { key };
-    let late = if rng.u32(0..4) == 0 { rng.u32(0..=100) } else { 100 };
-    Act::Ask { what, key, wait: wait(rng), late }
-}
-
-fn what(rng: &mut Rng) -> What {
-    let queue = name(if rng.u32(0..3) == 0 { "r" } else { "q" });
-    let event = name("e");
-    let lock = name(if rng.u32(0..3) == 0 { "m" } else { "l" });
-    let back = rng.usize(0..rng.clone().usize(1..10));
-    let after = (rng.u32(0..3) == 0).then(|| rng.u64(0..12));
-    What::Plain(match rng.u32(0..140) {
-        0..26 => Command::Put { queue, payload: payload(rng), delay: delay(rng), rank: None },
-        26..46 => Command::Get { queue, mode: mode(rng), settle: None },
-        46..50 => return What::GetAfter { queue, back },
-        50..56 => Command::Join { queue, after },
-        56..63 => Command::SetEvent { event, value: payload(rng), only_unset: rng.u32(0..3) == 0 },
-        63..68 => Command::ClearEvent { event },
-        68..76 => Command::WaitEvent { event, after },
-        76..90 => {
-            let owner = rng.bool().then(|| "me".into());
-            let thing = Thing::Lock(lock);
-            Command::Acquire { thing, share: Share::Whole, lease: lease(rng), owner }
-        }
-        90..106 => return What::Done(back),
-        106..112 => {
-            let delay = rng.bool().then(|| delay(rng));
-            return What::Nack { back, delay, defer: rng.u32(0..3) == 0 };
-        }
-        112..117 => return What::Extend { back, length: lease(rng) },
-        117..121 => return What::Watch(back),
-        121..124 => configure(rng, queue.as_str()),
-        124..126 => Command::Read { thing: Thing::Queue(queue) },
-        126 => Command::List {
-            kind: Kind::Queue,
-            prefix: ["", "q", "r"][rng.usize(0..3)].into(),
-            cursor: rng.bool().then(|| ["a", "q"][rng.usize(0..2)].into()),
-            limit: rng.usize(1..3),
-        },
-        127..129 => Command::Delete { thing: Thing::Queue(queue), force: false },
-        129 => Command::Shutdown { queue, immediate: rng.bool() },
-        130..132 => Command::Read { thing: Thing::Lock(lock) },
-        132..134 => Command::Delete { thing: Thing::Lock(lock), force: rng.u32(0..3) == 0 },
-        _ => {
-            let thing = match rng.u32(0..5) {
-                0..3 => Thing::Queue(queue),
-                3 => Thing::Lock(lock),
-                _ => Thing::Event(event),
-            };
-            Command::Withdraw { thing, key: KEYS[rng.usize(0..KEYS.len())].into() }
-        }
-    })
-}
-
-fn name(text: &str) -> Name {
-    text.parse().expect("a good name")
-}
-
-fn configure(rng: &mut Rng, queue: &str) -> Command {
-    let lease = lease(rng).unwrap_or(Duration::from_secs(30));
-    let config = QueueConfig { maxsize: rng.u64(0..4), order: Order::Fifo, lease };
-    Command::Configure {
-        configuration: Configuration::Queue(name(queue), config),
-        only_new: rng.u32(0..3) == 0,
-    }
-}
-
-fn payload(rng: &mut Rng) -> Payload {
-    let bytes = [rng.u8(..)];
-    let content_type = rng.bool().then(|| "text/plain".into());
-    Payload { body: bytes.as_slice().into(), content_type }
-}
-
-fn delay(rng: &mut Rng) -> Duration {
-    if rng.u32(0..3) == 0 { length(rng, 15) } else { Duration::ZERO }
-}
-
-fn lease(rng: &mut Rng) -> Option<Duration> {
-    rng.bool().then(|| length(rng, 20).max(Duration::from_millis(100)))
-}
-
-fn mode(rng: &mut Rng) -> GetMode {
-    if rng.u32(0..6) == 0 { GetMode::AtMostOnce } else { GetMode::Leased(lease(rng)) }
 }

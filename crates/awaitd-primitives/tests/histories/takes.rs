@@ -18,7 +18,7 @@ impl Model {
         let waits =
             ["put", "get", "join", "wait", "acquire"].iter().any(|op| self.count(thing, op) > 0);
         let used = known.configured || known.shut.is_some() || known.set || waits;
-        let held = self.holder(thing).is_some() || self.jobs_of(thing).next().is_some();
+        let held = self.is_held(thing) || self.jobs_of(thing).next().is_some();
         if used || held || self.now.since(known.touched) < Duration::from_mins(5) {
             return Err(format!("{thing:?} was forgotten while it was in use"));
         }
@@ -86,7 +86,7 @@ fn numbers(told: &mut Told) -> (Option<&mut JobId>, Option<&mut LeaseId>) {
     match told {
         Ok(Answer::Placed { job, .. }) => (Some(job), None),
         Ok(Answer::Got(got)) => (Some(&mut got.job), Some(&mut got.lease)),
-        Ok(Answer::Acquired(grant)) => (None, Some(&mut grant.lease)),
+        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => (None, Some(&mut grant.lease)),
         _ => (None, None),
     }
 }

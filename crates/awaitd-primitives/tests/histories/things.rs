@@ -10,7 +10,7 @@ use crate::model::{Model, Told};
 /// What an attempt gives: an answer, a refusal, or nothing yet.
 type Tried = Result<Option<Answer>, Refusal>;
 
-/// A queue, an event or a lock; each uses what it has use for.
+/// A queue, an event, a lock, a semaphore or a barrier; each uses what it has use for.
 pub(crate) struct Known {
     pub(crate) thing: Thing,
     pub(crate) config: QueueConfig,
@@ -20,6 +20,9 @@ pub(crate) struct Known {
     pub(crate) set: bool,
     pub(crate) generation: u64,
     pub(crate) value: Option<Payload>,
+    pub(crate) semaphore: Option<SemaphoreConfig>,
+    pub(crate) parties: u64,
+    pub(crate) broken: bool,
     pub(crate) touched: Time,
 }
 
@@ -28,55 +31,76 @@ pub(crate) struct Job {
     pub(crate) queue: Thing,
     /// What the next get is told, but for its lease.
     pub(crate) got: Got,
+    pub(crate) rank: Rank,
     pub(crate) place: Time,
     pub(crate) since: Time,
     pub(crate) leased: bool,
 }
 
+impl Known {
+    /// What it was told to be.
+    pub(crate) fn configuration(&self) -> Option<Configuration> {
+        let name = self.thing.name().clone();
+        match self.thing {
+            Thing::Queue(_) => Some(Configuration::Queue(name, self.config.clone())),
+            Thing::Semaphore(_) => self.semaphore.map(|it| Configuration::Semaphore(name, it)),
+            Thing::Barrier(_) => Some(Configuration::Barrier(name, self.parties)),
+            Thing::Event(_) | Thing::Lock(_) => None,
+        }
+    }
+}
+
 impl Model {
     /// The one place where commands are done; `None` if it has to wait.
     pub(crate) fn act(&mut self, command: &Command, seen: Option<u64>) -> Tried {
+        if let Some(refusal) = self.hopeless(command) {
+            return Err(refusal);
+        }
         let done = match command {
             Command::Configure { configuration, only_new } => {
                 self.configure(command, configuration, *only_new)
             }
-            Command::Read { thing } => {
-                let view = self.view(thing).ok_or(Refusal::NotFound);
-                view.map(|view| Answer::State(Box::new(view)))
-            }
+            Command::Read { thing } => self.state(thing),
             Command::List { kind, prefix, cursor, limit } => {
                 Ok(self.list(*kind, prefix, cursor.as_deref(), *limit))
             }
+            Command::Delete { thing: Thing::Event(_), .. } | Command::ClearEvent { .. } => {
+                Ok(self.clear(command))
+            }
             Command::Delete { thing: Thing::Queue(_), .. } => self.delete(command, true),
             Command::Delete { force, .. } => self.delete(command, *force),
-            Command::Put { payload, delay, rank: _, .. } => {
-                return self.put(command, payload, *delay);
+            Command::Put { payload, delay, rank, .. } => {
+                return self.put(command, payload, (*delay, rank.as_ref()));
             }
             Command::Get { mode, .. } => return self.get(command, *mode),
-            Command::Acquire { lease, owner, .. } => {
-                let thing = self.known(command).thing.clone();
-                if self.holder(&thing).is_some() {
-                    return Ok(None);
-                }
-                let length = lease.unwrap_or(Duration::from_secs(30));
-                Ok(Answer::Acquired(self.grant(&thing, length, owner.clone())))
+            Command::Acquire { share, lease, owner, .. } => {
+                let grant = self.acquire(command, *share, (*lease, owner.clone()));
+                return Ok(grant.map(Answer::Acquired));
             }
+            Command::Break { .. } => self.break_lock(command),
+            Command::Release { permits, .. } => self.add_permits(command, *permits),
+            // Who completes it is told with all the others.
+            Command::WaitBarrier { .. } => return self.meets(command).map(|()| None),
+            Command::ResetBarrier { .. } => self.turn(command, false),
+            Command::AbortBarrier { .. } => self.turn(command, true),
+            Command::WaitCondition { notified: None, .. } => return Ok(None),
+            Command::WaitCondition {
+                condition, lease, owner, notified: Some(notified), ..
+            } => {
+                let (condition, notified) = (condition.clone(), *notified);
+                let grant = self.acquire(command, Share::Whole, (*lease, owner.clone()));
+                return Ok(grant.map(|grant| Answer::Woken { grant, condition, notified }));
+            }
+            Command::Notify { .. } => self.notify(command),
+            Command::ReadCondition { lock, condition } => self.condition_view(lock, condition),
             Command::Join { after, .. } => return Ok(self.join(command, seen.or(*after))),
             Command::WaitEvent { after, .. } => return Ok(self.wait(command, seen.or(*after))),
             Command::Shutdown { immediate, .. } => self.shut_down(command, *immediate),
             Command::SetEvent { value, only_unset, .. } => self.set(command, value, *only_unset),
-            Command::ClearEvent { .. } => {
-                if self.find(command).is_some_and(|known| known.set) {
-                    let now = self.now;
-                    let known = self.known(command);
-                    (known.set, known.touched) = (false, now);
-                }
-                Ok(Answer::Cleared)
-            }
             Command::Done { lease } => self.finish(lease.id, Outcome::Done, Duration::ZERO, false),
             Command::Nack { lease, delay, defer, .. } => {
                 let held = self.live(lease.id);
-                if held.is_ok_and(|lease| matches!(lease.grant.thing, Thing::Lock(_))) {
+                if held.is_ok_and(|lease| lease.share.is_some()) {
                     return Err(Refusal::NotFound);
                 }
                 self.finish(lease.id, Outcome::Returned, delay.unwrap_or_default(), !defer)
@@ -93,27 +117,46 @@ impl Model {
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
-            other => unreachable!("not yet: {other:?}"),
         };
         done.map(Some)
     }
 
     fn configure(&mut self, command: &Command, told: &Configuration, only_new: bool) -> Told {
         let created = self.find(command).is_none();
-        let known = self.known(command);
-        let queue = known.thing.name().clone();
-        if !created && only_new {
-            let configuration = Configuration::Queue(queue, known.config.clone());
+        if let Some(configuration) = self.find(command).and_then(Known::configuration)
+            && only_new
+        {
             return Err(Refusal::Exists { configuration });
         }
-        let Configuration::Queue(_, config) = told else { unreachable!("not yet") };
-        (known.config, known.configured) = (config.clone(), true);
+        let jobs = self.jobs_of(&told.thing()).count();
+        let known = self.known(command);
+        match told {
+            Configuration::Queue(_, config) if jobs > 0 && config.order != known.config.order => {
+                return Err(Refusal::OtherOrder);
+            }
+            Configuration::Queue(_, config) => known.config = config.clone(),
+            Configuration::Semaphore(_, config) => known.semaphore = Some(*config),
+            Configuration::Barrier(_, parties) => known.parties = *parties,
+        }
+        known.configured = true;
+        if matches!(told, Configuration::Barrier(..)) {
+            self.gather(command);
+        }
         Ok(Answer::Configured { configuration: told.clone(), created })
+    }
+
+    fn clear(&mut self, command: &Command) -> Answer {
+        if self.find(command).is_some_and(|known| known.set) {
+            let now = self.now;
+            let known = self.known(command);
+            (known.set, known.touched) = (false, now);
+        }
+        Answer::Cleared
     }
 
     fn delete(&mut self, command: &Command, force: bool) -> Told {
         let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
-        if !force && self.holder(&thing).is_some() {
+        if !force && self.is_held(&thing) {
             return Err(Refusal::Held);
         }
         for lease in self.leases.iter_mut().filter(|it| it.grant.thing == thing) {
@@ -126,7 +169,12 @@ impl Model {
         Ok(Answer::Deleted)
     }
 
-    fn put(&mut self, command: &Command, payload: &Payload, delay: Duration) -> Tried {
+    fn put(
+        &mut self,
+        command: &Command,
+        payload: &Payload,
+        (delay, rank): (Duration, Option<&Rank>),
+    ) -> Tried {
         let thing = self.known(command).thing.clone();
         let waiting = self.jobs_of(&thing).filter(|job| !job.leased).count() as u64;
         let known = self.known(command);
@@ -141,8 +189,9 @@ impl Model {
         let (lease, until, waited) = (LeaseId(NonZeroU64::MIN), None, Duration::ZERO);
         let enqueued = self.now;
         let got = Got { queue, job, lease, until, attempt, waited, enqueued, payload };
-        let queue = got.queue.clone();
-        self.jobs.push(Job { queue: thing, got, place: ready, since: ready, leased: false });
+        let (queue, rank) = (got.queue.clone(), rank.cloned().unwrap_or(Rank::from(0)));
+        let (place, since, leased) = (ready, ready, false);
+        self.jobs.push(Job { queue: thing, got, rank, place, since, leased });
         Ok(Some(Answer::Placed { queue, job }))
     }
 
@@ -151,7 +200,13 @@ impl Model {
         let waiting = |job: &&Job| !job.leased;
         let delayed = self.jobs_of(&known.thing).any(|job| waiting(&job));
         let ready = self.jobs_of(&known.thing).filter(waiting).filter(|it| it.place <= self.now);
-        let Some(job) = ready.min_by_key(|job| (job.place, job.got.job)).cloned() else {
+        let place = |job: &&Job| (job.place, job.got.job);
+        let first = match known.config.order {
+            Order::Fifo => ready.min_by_key(place),
+            Order::Lifo => ready.max_by_key(place),
+            Order::Priority => ready.min_by_key(|job| (job.rank.clone(), place(job))),
+        };
+        let Some(job) = first.cloned() else {
             let over = known.shut.is_some() && !delayed;
             return if over { Err(Refusal::QueueShutDown) } else { Ok(None) };
         };
@@ -159,7 +214,7 @@ impl Model {
             GetMode::Leased(length) => length.unwrap_or(known.config.lease),
             GetMode::AtMostOnce => Duration::MAX,
         };
-        let Grant { lease, until, .. } = self.grant(&job.queue, length, None);
+        let Grant { lease, until, .. } = self.grant(&job.queue, length, None, None);
         let until = Some(until).filter(|until| *until < FOR_EVER);
         let waited = self.now.since(job.since);
         let got = Got { lease, until, waited, ..job.got };
@@ -214,17 +269,17 @@ impl Model {
     pub(crate) fn known(&mut self, command: &Command) -> &mut Known {
         let (thing, touched) = (command.thing().expect("it is about a thing"), self.now);
         if self.find(command).is_none() {
-            let (config, configured, shut, set) = (QueueConfig::default(), false, None, false);
-            let (generation, value) = (0, None);
-            let thing = thing.clone();
             self.things.push(Known {
-                thing,
-                config,
-                configured,
-                shut,
-                set,
-                generation,
-                value,
+                thing: thing.clone(),
+                config: QueueConfig::default(),
+                configured: false,
+                shut: None,
+                set: false,
+                generation: 0,
+                value: None,
+                semaphore: None,
+                parties: 0,
+                broken: false,
                 touched,
             });
         }

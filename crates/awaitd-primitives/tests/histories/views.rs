@@ -7,7 +7,7 @@ use crate::model::{Model, Told};
 impl Model {
     pub(crate) fn count(&self, of: &Thing, op: &str) -> u64 {
         let waits =
-            |command: &Command| command.thing().as_ref() == Some(of) && op_of(command) == op;
+            |command: &Command| command.thing().as_ref() == Some(of) && label_of(command) == op;
         let there = self.line.iter().filter(|waiter| waiter.there);
         there.filter(|waiter| waits(&waiter.request.ask.command)).count() as u64
     }
@@ -38,15 +38,19 @@ impl Model {
     pub(crate) fn lock_view(&self, name: &Name) -> Option<LockView> {
         let thing = Thing::Lock(name.clone());
         self.things.iter().find(|known| known.thing == thing)?;
-        let holders = self.holder(&thing).into_iter().map(|lease| Holder {
-            lease: lease.grant.lease,
-            share: Share::Whole,
-            owner: lease.owner.clone(),
-            until: lease.grant.until,
-        });
-        let (name, holders, waiters) =
-            (name.clone(), holders.collect(), self.count(&thing, "acquire"));
-        Some(LockView { name, holders, waiters, conditions: Vec::new() })
+        let (holders, waiters) = (self.holders(&thing), self.count(&thing, "acquire"));
+        let conditions = self.conditions_of(name);
+        Some(LockView { name: name.clone(), holders, waiters, conditions })
+    }
+
+    fn semaphore_view(&self, thing: &Thing, config: SemaphoreConfig) -> SemaphoreView {
+        SemaphoreView {
+            name: thing.name().clone(),
+            config,
+            available: config.permits.saturating_sub(self.taken(thing)),
+            holders: self.holders(thing),
+            waiters: self.count(thing, "acquire"),
+        }
     }
 
     /// The state of a thing.
@@ -59,8 +63,20 @@ impl Model {
             Thing::Event(_) => {
                 View::Event(EventView { name, set: known.set, generation: known.generation })
             }
-            other => unreachable!("not yet: {other:?}"),
+            Thing::Semaphore(_) => View::Semaphore(self.semaphore_view(thing, known.semaphore?)),
+            Thing::Barrier(_) => View::Barrier(BarrierView {
+                name,
+                parties: known.parties,
+                waiting: self.count(thing, "wait"),
+                broken: known.broken,
+                generation: known.generation,
+            }),
         })
+    }
+
+    pub(crate) fn state(&self, thing: &Thing) -> Told {
+        let view = self.view(thing).ok_or(Refusal::NotFound)?;
+        Ok(Answer::State(Box::new(view)))
     }
 
     pub(crate) fn list(
@@ -117,10 +133,12 @@ impl Model {
                 Refusal::NotDrained { unfinished, generation }
             }
             Command::WaitEvent { .. } => Refusal::NotSet { generation },
-            Command::Acquire { .. } => {
-                let holder = known.and_then(|known| self.holder(&known.thing));
-                let owner = holder.and_then(|lease| lease.owner.clone());
-                Refusal::Locked { owner, until: holder.map(|lease| lease.grant.until), waited }
+            Command::WaitBarrier { .. } => Refusal::NotTripped,
+            Command::Acquire { .. } | Command::WaitCondition { .. } => {
+                let waited = waited || matches!(command, Command::WaitCondition { .. });
+                let first = known.and_then(|known| self.holders(&known.thing).into_iter().next());
+                let owner = first.as_ref().and_then(|holder| holder.owner.clone());
+                Refusal::Locked { owner, until: first.map(|holder| holder.until), waited }
             }
             Command::Watch { lease } => {
                 return self.live(lease.id).map(|lease| Answer::Held(lease.grant.clone()));
@@ -130,14 +148,29 @@ impl Model {
     }
 }
 
+/// What is asked, as it is counted; those who take from one thing by one name stand in one line.
 pub(crate) fn op_of(command: &Command) -> &'static str {
     match command {
-        Command::Configure { .. } => "configure",
-        Command::Read { thing: Thing::Queue(_) } => "read queue",
-        Command::Read { .. } => "read lock",
+        Command::Configure { configuration, .. } => match configuration {
+            Configuration::Queue(..) => "configure queue",
+            Configuration::Semaphore(..) => "configure semaphore",
+            Configuration::Barrier(..) => "configure barrier",
+        },
+        Command::Read { thing } => match thing.kind() {
+            Kind::Queue => "read queue",
+            Kind::Event => "read event",
+            Kind::Lock => "read lock",
+            Kind::Semaphore => "read semaphore",
+            Kind::Barrier => "read barrier",
+        },
         Command::List { .. } => "list",
-        Command::Delete { thing: Thing::Queue(_), .. } => "delete queue",
-        Command::Delete { .. } => "delete lock",
+        Command::Delete { thing, .. } => match thing.kind() {
+            Kind::Queue => "delete queue",
+            Kind::Event => "clear",
+            Kind::Lock => "delete lock",
+            Kind::Semaphore => "delete semaphore",
+            Kind::Barrier => "delete barrier",
+        },
         Command::Put { .. } => "put",
         Command::Get { .. } => "get",
         Command::Join { .. } => "join",
@@ -145,13 +178,28 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::SetEvent { .. } => "set",
         Command::ClearEvent { .. } => "clear",
         Command::WaitEvent { .. } => "wait",
-        Command::Acquire { .. } => "acquire",
+        Command::Acquire { .. } | Command::WaitCondition { notified: Some(_), .. } => "acquire",
+        Command::WaitCondition { notified: None, .. } => "wait for a condition",
+        Command::Break { .. } => "break",
+        Command::Release { .. } => "release",
+        Command::WaitBarrier { .. } => "wait at a barrier",
+        Command::ResetBarrier { .. } => "reset",
+        Command::AbortBarrier { .. } => "abort",
+        Command::Notify { .. } => "notify",
+        Command::ReadCondition { .. } => "read condition",
         Command::Done { .. } => "done",
         Command::Nack { .. } => "nack",
         Command::Extend { .. } => "extend",
         Command::Watch { .. } => "watch",
         Command::Withdraw { .. } => "withdraw",
-        other => unreachable!("not yet: {other:?}"),
+    }
+}
+
+/// As gauges name what somebody waits for.
+fn label_of(command: &Command) -> &'static str {
+    match op_of(command) {
+        "wait for a condition" | "wait at a barrier" => "wait",
+        op => op,
     }
 }
 
@@ -159,7 +207,18 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
 pub(crate) fn in_order(mut census: Census) -> Census {
     census.queues.sort_by(|one, two| one.0.name.cmp(&two.0.name));
     census.events.sort();
-    census.others.sort_by(|one, two| one.name().cmp(two.name()));
+    census.others.sort_by_key(|view| (kind_of(view), view.name().clone()));
     census.waiters.sort();
     census
+}
+
+fn kind_of(view: &View) -> u8 {
+    match view {
+        View::Queue(_) => 0,
+        View::Event(_) => 1,
+        View::Lock(_) => 2,
+        View::Semaphore(_) => 3,
+        View::Barrier(_) => 4,
+        View::Condition(_) => 5,
+    }
 }
