@@ -1,4 +1,4 @@
-//! `cargo xtask sharpness`: are the random histories sharp? For each rule of [`MUTANTS`], the core is
+//! `cargo xtask sharpness`: are the random histories sharp? For each rule of [`MUTANTS`] and [`SHARING`], the core is
 //! copied without it, and the histories must break: by what they assert, not because it fails to
 //! compile. A rule whose text is not found fails too, so that the table stays in step with the code.
 
@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::mutants::{MUTANTS, Mutant};
+use crate::mutants::{MUTANTS, Mutant, SHARING};
 
 /// Plays so many histories on each mutant, and says how many broke; `only` names those to play.
 pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
@@ -20,7 +20,7 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     }
     let mut dull = Vec::new();
     let wanted = |mutant: &&Mutant| only.is_none_or(|only| mutant.name.contains(only));
-    for mutant in MUTANTS.iter().filter(wanted) {
+    for mutant in MUTANTS.iter().chain(SHARING).filter(wanted) {
         let intact = copy.mutate(mutant)?;
         let played = copy.play(histories);
         copy.restore(mutant, &intact)?;

@@ -130,19 +130,7 @@ impl Ledger {
                 ensure(self.permits.remove(thing).is_empty(), "it was held", record)?;
             }
             Record::Prepared(configuration) => self.permits.prepare(configuration),
-            Record::Extended { lease, until } => {
-                let live = self.leases.get_mut(lease).ok_or("kept, but not live")?;
-                ensure(live.until < Some(*until), "shorter than before", record)?;
-                (live.until, live.graced) = (Some(*until), false);
-            }
-            Record::Graced { lease, until } => {
-                let at = self.at;
-                let live = self.leases.get_mut(lease).ok_or("graced, but not live")?;
-                ensure(!live.graced, "graced twice", record)?;
-                let short = live.until.is_some_and(|end| end < *until);
-                ensure(short && *until == live.lasts(at), "graced for no reason", record)?;
-                (live.until, live.graced) = (Some(*until), true);
-            }
+            Record::Extended { .. } | Record::Graced { .. } => self.lengthen(record)?,
             Record::Reserved { from, upto } => {
                 ensure(*from >= self.fence && upto > from, "an idle mark", record)?;
                 self.fence = *from;
@@ -160,6 +148,27 @@ impl Ledger {
             | Record::Tied { .. }
             | Record::Copied(_)
             | Record::Checkpoint(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A lease lasts longer.
+    fn lengthen(&mut self, record: &Record) -> Result<(), String> {
+        let at = self.at;
+        match record {
+            Record::Extended { lease, until } => {
+                let live = self.leases.get_mut(lease).ok_or("kept, but not live")?;
+                ensure(live.until < Some(*until), "shorter than before", record)?;
+                (live.until, live.graced) = (Some(*until), false);
+            }
+            Record::Graced { lease, until } => {
+                let live = self.leases.get_mut(lease).ok_or("graced, but not live")?;
+                ensure(!live.graced, "graced twice", record)?;
+                let short = live.until.is_some_and(|end| end < *until);
+                ensure(short && *until == live.lasts(at), "graced for no reason", record)?;
+                (live.until, live.graced) = (Some(*until), true);
+            }
+            _ => {}
         }
         Ok(())
     }

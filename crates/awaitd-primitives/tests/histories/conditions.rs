@@ -67,12 +67,12 @@ impl Model {
 
     /// The conditions of a lock for which somebody waits, and how many do.
     pub(crate) fn conditions_of(&self, lock: &Name) -> Vec<(Name, u64)> {
-        let named = |it: &Waiter| match &it.request.ask.command {
+        let condition_of = |it: &Waiter| match &it.request.ask.command {
             Command::WaitCondition { condition, .. } => Some(condition.clone()),
             _ => None,
         };
-        let names: BTreeSet<_> = self.line.iter().filter_map(named).collect();
-        let counted = names.into_iter().map(|name| {
+        let conditions: BTreeSet<_> = self.line.iter().filter_map(condition_of).collect();
+        let counted = conditions.into_iter().map(|name| {
             let waiters = self.waits_for(lock, &name).len() as u64;
             (name, waiters)
         });

@@ -253,7 +253,9 @@ impl Model {
         if let Some(Answer::Woken { grant, condition, notified: true }) = &answer {
             self.lease(grant.lease).woken = Some(condition.clone());
         }
-        answer.iter().for_each(|answer| self.remember(ask, answer));
+        if let Some(answer) = &answer {
+            self.remember(ask, answer);
+        }
         Ok(answer)
     }
 

@@ -1,5 +1,9 @@
 //! The rules that matter most, each taken out of the core once. Random histories must notice.
 
+mod sharing;
+
+pub(crate) use sharing::SHARING;
+
 /// The core with one rule taken out.
 pub(crate) struct Mutant {
     /// What is wrong with it.
@@ -14,7 +18,7 @@ pub(crate) struct Mutant {
     pub(crate) instead: &'static str,
 }
 
-/// All of them.
+/// Those of jobs, events and leases.
 pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "the last in line goes first",
@@ -57,8 +61,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a lease that ran out was no attempt",
         rule: "a lease that ends gives the job back, which counts as an attempt",
         file: "state/ending.rs",
-        text: "Ending::Expired => Some((old, now, true, None)),",
-        instead: "Ending::Expired => Some((old, now, false, None)),",
+        text: "Ending::Expired | Ending::Broken => Some((old, now, true, None)),",
+        instead: "Ending::Expired | Ending::Broken => Some((old, now, false, None)),",
     },
     Mutant {
         name: "a lease counts from the stamp of its request",

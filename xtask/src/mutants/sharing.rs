@@ -1,0 +1,133 @@
+//! Rules of what is shared: locks and their conditions, semaphores, barriers; and of the orders of queues.
+
+use crate::mutants::Mutant;
+
+/// Those of what is shared, and of orders.
+pub(crate) const SHARING: &[Mutant] = &[
+    Mutant {
+        name: "a small request overtakes a large one",
+        rule: "nobody overtakes who is there",
+        file: "engine/settle.rs",
+        text: "Verdict::Wait if line.is_crowd() => {}",
+        instead: "Verdict::Wait if line.is_crowd() || matches!(line, Line::Acquire(_)) => {}",
+    },
+    Mutant {
+        name: "somebody shares a lock that another has alone",
+        rule: "an exclusive holder has a lock alone",
+        file: "state/permits.rs",
+        text: "if permits > known.available() ||",
+        instead: "if permits > known.available() && (known.config.is_some() || share == Share::Whole) ||",
+    },
+    Mutant {
+        name: "somebody has a lock alone that others share",
+        rule: "an exclusive holder has a lock alone",
+        file: "state/permits.rs",
+        text: "Share::Whole => known.total(),",
+        instead: "Share::Whole => 1,",
+    },
+    Mutant {
+        name: "more than there can be is waited for",
+        rule: "what a bounded semaphore never has is refused",
+        file: "state/permits.rs",
+        text: "config.bounded && permits > config.permits)",
+        instead: "config.bounded && permits > config.permits && permits == 0)",
+    },
+    Mutant {
+        name: "permits are added and nobody is told",
+        rule: "a freed thing is handed to the first in line in the same step",
+        file: "engine/settle.rs",
+        text: "thing => self.stir(Line::Acquire(thing)),",
+        instead: "_ => {}",
+    },
+    Mutant {
+        name: "a copy has one permit of each holder",
+        rule: "a copy is whole",
+        file: "state/checkpoint.rs",
+        text: "(permits, lease.held.owner().cloned(), lease.copy(id))",
+        instead: "(permits.min(1), lease.held.owner().cloned(), lease.copy(id))",
+    },
+    Mutant {
+        name: "a broken lock was released",
+        rule: "a lease that ends otherwise than by its holder is lost",
+        file: "state/apply.rs",
+        text: "Outcome::Done => Fate::Done,",
+        instead: "Outcome::Done | Outcome::Broken => Fate::Done,",
+    },
+    Mutant {
+        name: "what was broken is told at once",
+        rule: "no answer before its facts are durable",
+        file: "engine/positions.rs",
+        text: "_ => self.committed,",
+        instead: "Some(Answer::Broken(_)) => Position::default(),\n            _ => self.committed,",
+    },
+    Mutant {
+        name: "who leaves the line keeps the notification",
+        rule: "one that is woken and leaves before it has the lock passes it on",
+        file: "engine/settle.rs",
+        text: "self.pass_on(&parked.ask.command);",
+        instead: "_ = &parked.ask.command;",
+    },
+    Mutant {
+        name: "who never had the lock keeps the notification",
+        rule: "one that is woken and leaves before it has the lock passes it on",
+        file: "engine/delivery.rs",
+        text: "self.notify(&lock, &condition, 1);",
+        instead: "_ = (&lock, &condition);",
+    },
+    Mutant {
+        name: "who is woken goes before those who are there",
+        rule: "nobody overtakes who is there",
+        file: "engine/conditions.rs",
+        text: "parked.number = self.waiters.new_number();",
+        instead: "_ = self.waiters.new_number();",
+    },
+    Mutant {
+        name: "who is woken has no time of its own for the lock",
+        rule: "to have the lock again it may stand in its line for a while more",
+        file: "engine/conditions.rs",
+        text: "parked.until = self.at.now + *patience;",
+        instead: "_ = *patience;",
+    },
+    Mutant {
+        name: "a repeat waits for a notification that may have come",
+        rule: "a repeated wait only takes the lock again",
+        file: "engine/conditions.rs",
+        text: "self.released(held.id) => over = true,",
+        instead: "self.released(held.id) => {}",
+    },
+    Mutant {
+        name: "a barrier forgets who met there",
+        rule: "a repeat under a key is answered with the same answer",
+        file: "engine/gather.rs",
+        text: "records.extend(self.remember_trip(&parked.ask, index, generation));",
+        instead: "_ = self.remember_trip(&parked.ask, index, generation);",
+    },
+    Mutant {
+        name: "an aborted barrier is as new",
+        rule: "nobody waits at a broken barrier",
+        file: "state/apply.rs",
+        text: "barrier.broken = true",
+        instead: "barrier.broken = false",
+    },
+    Mutant {
+        name: "lifo is fifo",
+        rule: "the one that was ready last goes first",
+        file: "state/jobs.rs",
+        text: "both.max_by_key(|(place, _)| **place)",
+        instead: "both.min_by_key(|(place, _)| **place)",
+    },
+    Mutant {
+        name: "a job that comes back has lost its rank",
+        rule: "a job given back keeps its place",
+        file: "state/jobs.rs",
+        text: "self.moved.0.remove(&id);",
+        instead: "self.moved.0.remove(&id);\n        self.unrank(id);",
+    },
+    Mutant {
+        name: "a job is copied without its rank",
+        rule: "a copy is whole",
+        file: "state/checkpoint.rs",
+        text: "rank.into_iter().chain([copied])",
+        instead: "rank.into_iter().take(0).chain([copied])",
+    },
+];
