@@ -69,6 +69,49 @@ pub(crate) fn acquire(lock: &str) -> Command {
     }
 }
 
+/// The lease of the lock `l` by this number.
+pub(crate) fn lease_of_l(number: u64) -> LeaseRef {
+    let id = LeaseId(std::num::NonZeroU64::new(number).expect("a number of a lease"));
+    LeaseRef { id, thing: Some(Thing::Lock(name("l"))) }
+}
+
+/// Waits for the condition `c` of the lock `l`.
+pub(crate) fn wait_for_c(held: u64) -> Command {
+    Command::WaitCondition {
+        lock: name("l"),
+        condition: name("c"),
+        held: lease_of_l(held),
+        lease: None,
+        owner: None,
+        patience: Duration::from_mins(1),
+        notified: None,
+    }
+}
+
+/// Who has the lock `l`, by which leases.
+pub(crate) fn holders_of_l(bounded: &mut Bounded) -> Vec<u64> {
+    let Some(Ok(Answer::State(view))) =
+        bounded.ask(Command::Read { thing: Thing::Lock(name("l")) }, None)
+    else {
+        panic!("no state of a lock");
+    };
+    let View::Lock(view) = *view else { panic!("not of a lock: {view:?}") };
+    view.holders.iter().map(|holder| holder.lease.fence()).collect()
+}
+
+/// One who may not wait for a condition keeps his lock.
+#[test]
+fn a_wait_too_many_lets_no_lock_go() {
+    let mut bounded = Bounded::new(Limits { waits_max: 1, ..Limits::default() });
+    assert!(matches!(bounded.ask(acquire("l"), None), Some(Ok(_))));
+    assert_eq!(bounded.ask(get("q"), None), None);
+    assert_eq!(bounded.ask(wait_for_c(1), None), Some(Err(Refusal::TooManyWaits)));
+    assert_eq!(holders_of_l(&mut bounded), [1]);
+    bounded.hang_up(2);
+    assert_eq!(bounded.ask(wait_for_c(1), None), None);
+    assert!(holders_of_l(&mut bounded).is_empty());
+}
+
 #[test]
 fn no_more_wait_than_may() {
     let mut bounded = Bounded::new(Limits { waits_max: 2, ..Limits::default() });
@@ -130,7 +173,12 @@ fn names_have_a_bound() {
     let (queue, config) = (name("r"), QueueConfig::default());
     let configure =
         Command::Configure { configuration: Configuration::Queue(queue, config), only_new: false };
-    for command in [set, wait, configure, put("r", 1), get("r"), acquire("m")] {
+    let config = SemaphoreConfig { permits: 1, bounded: true };
+    let [semaphore, barrier] =
+        [Configuration::Semaphore(name("s"), config), Configuration::Barrier(name("b"), 2)]
+            .map(|configuration| Command::Configure { configuration, only_new: false });
+    let all = [set, wait, configure, semaphore, barrier, put("r", 1), get("r"), acquire("m")];
+    for command in all {
         assert_eq!(bounded.ask(command, None), Some(Err(Refusal::TooManyNames)));
     }
     assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));

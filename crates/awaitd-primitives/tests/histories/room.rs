@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
-use crate::limits::{Bounded, acquire, get, name, put};
+use crate::limits::{Bounded, acquire, get, holders_of_l, lease_of_l, name, put, wait_for_c};
 
 /// Told at once: that there is no room.
 const FULL: Option<Result<Answer, Refusal>> = Some(Err(Refusal::DiskFull));
@@ -32,12 +32,37 @@ fn lease(number: u64, thing: &Thing) -> LeaseRef {
     LeaseRef { id, thing: Some(thing.clone()) }
 }
 
-/// Two jobs in `q`, two under the leases 1 and 2; the lock `l` by lease 3; the event `e`.
+fn permits(semaphore: &str) -> Command {
+    let config = SemaphoreConfig { permits: 1, bounded: false };
+    let configuration = Configuration::Semaphore(name(semaphore), config);
+    Command::Configure { configuration, only_new: false }
+}
+
+fn parties(barrier: &str) -> Command {
+    Command::Configure { configuration: Configuration::Barrier(name(barrier), 1), only_new: false }
+}
+
+fn release() -> Command {
+    Command::Release { semaphore: name("s"), permits: 1 }
+}
+
+fn meet() -> Command {
+    Command::WaitBarrier { barrier: name("b") }
+}
+
+fn notify(held: u64) -> Command {
+    let held = lease_of_l(held);
+    Command::Notify { lock: name("l"), condition: name("c"), held, most: None }
+}
+
+/// Two jobs in `q`, two under the leases 1 and 2; the lock `l` by lease 3; the event `e`; the semaphore
+/// `s`, of which nobody has any permit, and the barrier `b`, at which one alone meets.
 fn busy() -> Bounded {
     let mut bounded = Bounded::new(Limits::default());
     let commands =
         [configure("s", 1), configure("q", 4), put("q", 1), put("q", 1), put("q", 1), put("q", 1)];
-    for command in commands.into_iter().chain([get("q"), get("q"), acquire("l"), set("e")]) {
+    let more = [get("q"), get("q"), acquire("l"), set("e"), permits("s"), parties("b")];
+    for command in commands.into_iter().chain(more) {
         assert!(matches!(bounded.ask(command, None), Some(Ok(_))));
     }
     bounded
@@ -52,10 +77,16 @@ fn always() -> Vec<Command> {
         Command::List { kind: Kind::Queue, prefix: String::new(), cursor: None, limit: 10 },
         Command::Read { thing: Thing::Lock(name("l")) },
         wait("e"),
+        notify(3),
+        Command::ReadCondition { lock: name("l"), condition: name("c") },
+        Command::AbortBarrier { barrier: name("b") },
+        Command::ResetBarrier { barrier: name("b") },
+        Command::Delete { thing: Thing::Barrier(name("b")), force: false },
         Command::Extend { lease: one.clone(), length: Some(Duration::from_mins(10)) },
         Command::Done { lease: one },
         Command::Nack { lease: two, delay: None, defer: false, error: Some("oh".into()) },
         Command::Done { lease: three },
+        Command::Break { lock: name("l") },
         Command::Delete { thing: Thing::Lock(name("l")), force: false },
         Command::ClearEvent { event: name("e") },
         Command::Shutdown { queue: name("q"), immediate: true },
@@ -70,12 +101,13 @@ fn when_room_is_low_nothing_new_is_taken_in() {
     bounded.engine.set_room(Room::Low);
     let taking =
         [configure("q", 9), configure("r", 9), put("q", 1), put("r", 1), set("e"), set("f")];
+    let taking = taking.into_iter().chain([permits("s"), parties("b"), release()]);
     // What is waited for would have to be made.
-    for command in taking.into_iter().chain([get("r"), join("r", Some(0)), wait("f")]) {
+    for command in taking.chain([get("r"), join("r", Some(0)), wait("f")]) {
         assert_eq!(bounded.ask(command.clone(), None), FULL, "{command:?}");
     }
     // What is there is worked off.
-    for command in [get("q"), acquire("m"), get("q")].into_iter().chain(always()) {
+    for command in [get("q"), acquire("m"), get("q"), meet()].into_iter().chain(always()) {
         assert!(matches!(bounded.ask(command.clone(), None), Some(Ok(_))), "{command:?}");
     }
 }
@@ -84,12 +116,28 @@ fn when_room_is_low_nothing_new_is_taken_in() {
 fn when_room_is_critical_nothing_is_handed_out() {
     let mut bounded = busy();
     bounded.engine.set_room(Room::Critical);
-    for command in [get("q"), get("r"), acquire("m"), put("q", 1), set("e"), configure("q", 1)] {
+    let taking = [get("q"), get("r"), acquire("m"), put("q", 1), set("e"), configure("q", 1)];
+    for command in taking.into_iter().chain([meet(), release(), wait_for_c(3)]) {
         assert_eq!(bounded.ask(command.clone(), None), FULL, "{command:?}");
     }
     for command in always() {
         assert!(matches!(bounded.ask(command.clone(), None), Some(Ok(_))), "{command:?}");
     }
+}
+
+/// Who has let his lock go for a condition has it again, however little room there is; nobody else lets
+/// his go then.
+#[test]
+fn when_room_is_critical_no_lock_is_lost_for_a_condition() {
+    let mut bounded = busy();
+    assert_eq!(bounded.ask(wait_for_c(3), None), None);
+    assert!(matches!(bounded.ask(acquire("l"), None), Some(Ok(_))));
+    bounded.engine.set_room(Room::Critical);
+    assert_eq!(bounded.ask(notify(4), None), Some(Ok(Answer::Notified { woken: 1 })));
+    let told = bounded.told_by(Command::Done { lease: lease_of_l(4) });
+    assert!(matches!(told[..], [Ok(Answer::Settled), Ok(Answer::Woken { notified: true, .. })]));
+    assert_eq!(bounded.ask(wait_for_c(5), None), FULL);
+    assert_eq!(holders_of_l(&mut bounded), [5]);
 }
 
 /// Nothing of what was done is taken back, nor asked for again.
