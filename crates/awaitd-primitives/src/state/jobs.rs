@@ -140,6 +140,9 @@ impl Jobs {
 
     /// Which of them goes first. There may be some before that is known, in a history that begins late.
     pub(crate) fn set_order(&mut self, order: Order) {
+        if order != Order::Priority && self.ranks() == 0 {
+            self.ranks = None;
+        }
         if self.order == order {
             return;
         }
@@ -148,8 +151,6 @@ impl Jobs {
             let ranks = self.ranks.get_or_insert_default();
             let fresh = self.fresh.iter().map(|(id, job)| job.first_place(*id));
             fresh.chain(self.moved.keys().copied()).for_each(|place| ranks.enter(place));
-        } else if self.ranks() == 0 {
-            self.ranks = None;
         }
     }
 
