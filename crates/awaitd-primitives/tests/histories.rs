@@ -78,6 +78,7 @@ const WAYS: &[(&str, &[&str])] = &[
     ("get", &["ok", "empty", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
     ("get", &["lease_lost", "not_found", ROOM]),
     ("join", &["ok", "not_drained", "deleted", GOING]),
+    ("cancel", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
     ("shutdown", &["ok", "not_found", MISMATCH, "withdrawn"]),
     ("set", &["ok", "already_set", MISMATCH, "withdrawn", ROOM]),
     ("clear", &["ok", MISMATCH, "withdrawn"]),

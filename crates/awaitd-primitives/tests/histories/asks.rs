@@ -12,13 +12,38 @@ use crate::script::{Act, length, wait};
 #[derive(Clone, Debug)]
 pub(crate) enum What {
     Plain(Command),
-    GetAfter { queue: Name, back: usize },
+    GetAfter {
+        queue: Name,
+        back: usize,
+    },
+    /// The job so many ago.
+    Cancel {
+        queue: Name,
+        back: usize,
+        force: bool,
+    },
     Done(usize),
-    Nack { back: usize, delay: Option<Duration>, defer: bool },
-    Extend { back: usize, length: Option<Duration> },
+    Nack {
+        back: usize,
+        delay: Option<Duration>,
+        defer: bool,
+    },
+    Extend {
+        back: usize,
+        length: Option<Duration>,
+    },
     Watch(usize),
-    WaitCondition { condition: Name, back: usize, lease: Option<Duration>, patience: Duration },
-    Notify { condition: Name, back: usize, most: Option<u64> },
+    WaitCondition {
+        condition: Name,
+        back: usize,
+        lease: Option<Duration>,
+        patience: Duration,
+    },
+    Notify {
+        condition: Name,
+        back: usize,
+        most: Option<u64>,
+    },
 }
 
 /// What a history is about.
@@ -53,6 +78,7 @@ pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
         ),
         What::Extend { .. } | What::Watch(_) => true,
         What::GetAfter { .. }
+        | What::Cancel { .. }
         | What::Done(_)
         | What::Nack { .. }
         | What::WaitCondition { .. }
@@ -80,7 +106,8 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
         26..46 => Command::Get { queue, mode: mode(rng), settle: None },
         46..50 => return What::GetAfter { queue, back },
         50..56 => Command::Join { queue, after },
-        56..63 => Command::SetEvent { event, value: payload(rng), only_unset: rng.u32(0..3) == 0 },
+        56..58 => return What::Cancel { queue, back, force: rng.bool() },
+        58..63 => Command::SetEvent { event, value: payload(rng), only_unset: rng.u32(0..3) == 0 },
         63..67 => Command::ClearEvent { event },
         67 => Command::Delete { thing: Thing::Event(event), force: rng.bool() },
         68..76 => Command::WaitEvent { event, after },
@@ -263,6 +290,10 @@ impl Run {
             What::GetAfter { queue, back } => {
                 let settle = Some(LeaseRef { thing: None, ..self.lease(*back) });
                 Command::Get { queue: queue.clone(), mode: GetMode::Leased(None), settle }
+            }
+            What::Cancel { queue, back, force } => {
+                let job = JobId(self.ledger.job.saturating_sub(*back as u64));
+                Command::CancelJob { queue: queue.clone(), job, force: *force }
             }
             What::Done(back) => Command::Done { lease: self.lease(*back) },
             What::Nack { back, delay, defer } => {

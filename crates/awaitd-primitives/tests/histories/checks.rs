@@ -13,7 +13,7 @@ pub(crate) struct Ledger {
     at: Time,
     fence: u64,
     pub(crate) reserved: u64,
-    job: u64,
+    pub(crate) job: u64,
     generation: u64,
     /// Of each queue: the jobs that wait, and those that somebody holds.
     queues: BTreeMap<Name, (BTreeSet<JobId>, BTreeMap<JobId, LeaseId>)>,
@@ -95,6 +95,10 @@ impl Ledger {
                 self.end(*lease, *outcome, record)?;
                 let held = self.permits.give_back(*lease, &held.thing());
                 ensure(held, "not its holder", record)?;
+            }
+            Record::Cancelled { queue, job } => {
+                let (waiting, _) = self.queues.entry(queue.clone()).or_default();
+                ensure(waiting.remove(job), "not a job that waits", record)?;
             }
             Record::Emptied { queue, dropped } => {
                 let (waiting, _) = self.queues.entry(queue.clone()).or_default();

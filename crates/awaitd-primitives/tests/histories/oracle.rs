@@ -95,6 +95,15 @@ impl Oracle {
                 }
             }
             Command::Nack { lease, .. } => _ = self.end(lease.id),
+            Command::CancelJob { job, .. } => {
+                if let Some(job) = self.jobs.get_mut(job) {
+                    job.may_be_gone = true;
+                }
+                let held = self.held.iter().filter(|(_, held)| *held == job);
+                for lease in held.map(|(lease, _)| *lease).collect::<Vec<_>>() {
+                    self.end(lease);
+                }
+            }
             Command::Delete { thing: Thing::Queue(queue), .. }
             | Command::Shutdown { queue, immediate: true } => {
                 for job in self.jobs.values_mut().filter(|it| it.queue.as_ref() == Some(queue)) {

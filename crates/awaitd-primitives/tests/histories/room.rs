@@ -89,6 +89,7 @@ fn always() -> Vec<Command> {
         Command::Break { lock: name("l") },
         Command::Delete { thing: Thing::Lock(name("l")), force: false },
         Command::ClearEvent { event: name("e") },
+        Command::CancelJob { queue: name("q"), job: JobId(4), force: true },
         Command::Shutdown { queue: name("q"), immediate: true },
         join("s", None),
         Command::Delete { thing: Thing::Queue(name("q")), force: false },

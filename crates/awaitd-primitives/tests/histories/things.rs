@@ -72,6 +72,7 @@ impl Model {
             Command::Put { payload, delay, rank, .. } => {
                 return self.put(command, payload, (*delay, rank.as_ref()));
             }
+            Command::CancelJob { job, force, .. } => self.cancel(command, *job, *force),
             Command::Get { mode, .. } => return self.get(command, *mode),
             Command::Acquire { share, lease, owner, .. } => {
                 let grant = self.acquire(command, *share, (*lease, owner.clone()));
@@ -193,6 +194,20 @@ impl Model {
         let (place, since, leased) = (ready, ready, false);
         self.jobs.push(Job { queue: thing, got, rank, place, since, leased });
         Ok(Some(Answer::Placed { queue, job }))
+    }
+
+    fn cancel(&mut self, command: &Command, job: JobId, force: bool) -> Told {
+        let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
+        let found = self.jobs_of(&thing).find(|it| it.got.job == job);
+        let Job { leased, got, .. } = found.cloned().ok_or(Refusal::NotFound)?;
+        if leased && !force {
+            return Err(Refusal::Leased);
+        }
+        if leased {
+            self.lease(got.lease).ended = Some((Outcome::Broken, Refusal::LeaseLost));
+        }
+        self.drop_jobs(&thing, |it| it.got.job == job);
+        Ok(Answer::Deleted)
     }
 
     fn get(&mut self, command: &Command, mode: GetMode) -> Tried {

@@ -174,6 +174,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::Put { .. } => "put",
         Command::Get { .. } => "get",
         Command::Join { .. } => "join",
+        Command::CancelJob { .. } => "cancel",
         Command::Shutdown { .. } => "shutdown",
         Command::SetEvent { .. } => "set",
         Command::ClearEvent { .. } => "clear",
