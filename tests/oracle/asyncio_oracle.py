@@ -1,4 +1,4 @@
-"""Plays transcripts on asyncio's own Queue, Event and Lock, and says where these do something else.
+"""Plays transcripts on asyncio's own Queue, Event, Lock and so on, and says where these do something else.
 
     python3 asyncio_oracle.py tests/scenarios/queue_basics.txt ...
 
@@ -9,6 +9,7 @@ is. The loop's clock stands still and is moved by `+10s`, so nothing sleeps. Exi
 """
 
 import asyncio
+import itertools
 import shlex
 import sys
 
@@ -45,6 +46,9 @@ class World:
     def __init__(self, loop):
         self.loop = loop
         self.queues, self.events, self.locks = {}, {}, {}
+        self.semaphores, self.barriers, self.conditions = {}, {}, {}
+        # In which order jobs were put: asyncio's PriorityQueue compares what is put as a whole.
+        self.puts = itertools.count()
         self.leases = {}
         self.tasks = {}
         self.deadlines = {}
@@ -58,25 +62,41 @@ class World:
     def lock(self, name):
         return self.locks.setdefault(name, asyncio.Lock())
 
+    def condition(self, lock, name):
+        return self.conditions.setdefault((lock, name), asyncio.Condition(self.lock(lock)))
+
+    def held(self, words):
+        """What is held by whoever asked so."""
+        match words:
+            case ["get", name]:
+                return self.queue(name)
+            case ["acquire", "semaphore", name]:
+                return self.semaphores[name]
+            case ["acquire", name] | ["wait", "condition", name, _]:
+                return self.lock(name)
+        raise ValueError(f"nothing is held by {' '.join(words)}")
+
     # Each verb: what to do at once, and what to await if the caller waits.
 
-    def configure(self, name, maxsize=MAXSIZE_DEFAULT):
+    def configure(self, name, maxsize=MAXSIZE_DEFAULT, order="fifo"):
         assert name not in self.queues, "asyncio cannot change a queue's maxsize"
-        self.queues[name] = asyncio.Queue(int(maxsize))
+        queues = {"fifo": asyncio.Queue, "lifo": asyncio.LifoQueue, "priority": asyncio.PriorityQueue}
+        self.queues[name] = queues[order](int(maxsize))
 
     def view(self, name):
         queue = self.queue(name)
         return f"maxsize {queue.maxsize} ready {queue.qsize()}"
 
-    async def put(self, name, value, wait):
+    async def put(self, name, value, wait, priority=0):
+        # Only a PriorityQueue looks at the first two.
+        job = int(priority), next(self.puts), value
         if wait:
-            return await self.queue(name).put(value)
-        return self.queue(name).put_nowait(value)
+            return await self.queue(name).put(job)
+        return self.queue(name).put_nowait(job)
 
     async def get(self, name, wait):
-        if wait:
-            return await self.queue(name).get()
-        return self.queue(name).get_nowait()
+        got = await self.queue(name).get() if wait else self.queue(name).get_nowait()
+        return got[-1]
 
     async def join(self, name, wait):
         queue = self.queue(name)
@@ -97,11 +117,50 @@ class World:
         elif not self.event(name).is_set():
             raise Refused("not_set")
 
-    async def acquire(self, name, wait):
-        lock = self.lock(name)
+    async def acquire(self, lock, wait):
         if not wait and lock.locked():
             raise Refused("locked")
         await lock.acquire()
+
+    def add_permit(self, name):
+        try:
+            self.semaphores[name].release()
+        except ValueError:
+            raise Refused("over_bound") from None
+
+    async def meet(self, name, wait):
+        barrier = self.barriers[name]
+        if not wait and not barrier.broken and barrier.n_waiting + 1 < barrier.parties:
+            raise Refused("not_tripped")
+        return f"index {await barrier.wait()}"
+
+    def barrier_view(self, name):
+        barrier = self.barriers[name]
+        broken = " broken" if barrier.broken else ""
+        return f"parties {barrier.parties} waiting {barrier.n_waiting}{broken}"
+
+    async def turn(self, name, verb):
+        await getattr(self.barriers[name], verb)()
+
+    async def until_notified(self, lock, name, length):
+        """Takes the lock again in either case, as asyncio's own wait does when it is cancelled."""
+        try:
+            await asyncio.wait_for(self.condition(lock, name).wait(), length)
+        except asyncio.TimeoutError:
+            return "not notified"
+        except asyncio.CancelledError:
+            # As whoever leaves an `async with condition` does.
+            self.lock(lock).release()
+            raise
+        return "notified"
+
+    def notify(self, lock, name, n="1"):
+        condition = self.condition(lock, name)
+        # asyncio does not say how many it woke.
+        if n == "all":
+            condition.notify_all()
+        else:
+            condition.notify(int(n))
 
     async def ask(self, words, options):
         """Does what one line asks; its value, or an exception."""
@@ -110,10 +169,17 @@ class World:
         match verb, names:
             case "configure", [name]:
                 return self.configure(name, **options)
+            case "configure", ["semaphore", name, *unbounded]:
+                kind = asyncio.Semaphore if unbounded else asyncio.BoundedSemaphore
+                self.semaphores[name] = kind(int(options["permits"]))
+                return None
+            case "configure", ["barrier", name]:
+                self.barriers[name] = asyncio.Barrier(int(options["parties"]))
+                return None
             case "queue", [name]:
                 return self.view(name)
             case "put", [name, value]:
-                return await self.put(name, value, wait)
+                return await self.put(name, value, wait, **options)
             case "get", [name]:
                 return await self.get(name, wait)
             case "join", [name]:
@@ -127,7 +193,21 @@ class World:
             case "wait", [name]:
                 return await self.wait(name, wait)
             case "acquire", [name]:
-                return await self.acquire(name, wait)
+                return await self.acquire(self.lock(name), wait)
+            case "acquire", ["semaphore", name]:
+                return await self.acquire(self.semaphores[name], wait)
+            case "release", ["semaphore", name]:
+                return self.add_permit(name)
+            case "wait", ["barrier", name]:
+                return await self.meet(name, wait)
+            case "barrier", [name]:
+                return self.barrier_view(name)
+            case ("reset" | "abort"), [name]:
+                return await self.turn(name, verb)
+            case "wait", ["condition", lock, name]:
+                return await self.until_notified(lock, name, duration(wait))
+            case "notify", [lock, name]:
+                return self.notify(lock, name, **options)
             case "lock", [name]:
                 return "held" if self.lock(name).locked() else "free"
             case "done", ["lease", number]:
@@ -138,8 +218,11 @@ class World:
 
     async def told(self, words, options):
         """The same in the transcript's words."""
-        verb = words[0]
+        verb = verb_of(words)
         length = duration(options["wait"]) if "wait" in options else None
+        # This one looks after its time itself: it has to have the lock before it answers.
+        if verb == "wait condition":
+            length = None
         # What is refused when a wait is over.
         over = {
             "put": "queue_full",
@@ -147,6 +230,7 @@ class World:
             "join": "not_drained",
             "wait": "not_set",
             "acquire": "locked",
+            "wait barrier": "not_tripped",
         }
         try:
             value = await asyncio.wait_for(self.ask(words, options), length)
@@ -158,6 +242,8 @@ class World:
             return f"refused {refused}"
         except asyncio.TimeoutError:
             return f"refused {over[verb]}"
+        except asyncio.BrokenBarrierError:
+            return "refused broken"
         except Exception as error:
             if QueueShutDown is not None and isinstance(error, QueueShutDown):
                 return "refused queue_shut_down"
@@ -165,6 +251,12 @@ class World:
         if verb == "get":
             return f'"{value}"'
         return value or "ok"
+
+
+def verb_of(words):
+    """The verb, with what it is about where one word says too little."""
+    two = " ".join(words[:2])
+    return two if len(words) > 2 and two in ("wait barrier", "wait condition") else words[0]
 
 
 def duration(text):
@@ -184,6 +276,12 @@ def comparable(verb, told):
         return " ".join(words[:4])
     if verb == "lock":
         return words[0]
+    if verb == "wait barrier":
+        return " ".join(words[:2])
+    if verb == "barrier":
+        return " ".join(words[:5] if "broken" in words else words[:4])
+    if verb == "wait condition":
+        return " ".join(words[2:])
     return "ok"
 
 
@@ -240,7 +338,7 @@ class Player:
         options = dict(word.split("=", 1) for word in words if "=" in word)
         words = [word for word in words if "=" not in word]
         # How long a lease is, and whose it is, asyncio does not know.
-        for unknown in ("lease", "owner"):
+        for unknown in ("lease", "owner", "held"):
             options.pop(unknown, None)
         self.verbs[who] = words
         if "wait" in options:
@@ -265,16 +363,16 @@ class Player:
                 self.world.deadlines.pop(who, None)
 
     def compare(self, who, told):
-        verb, *names = self.verbs[who] if who in self.verbs else ("", "")
+        asked = self.verbs.get(who, [""])
+        verb = verb_of(asked)
         wanted = comparable(verb, told) if verb else "ok"
         heard = self.heard.pop(who, None)
         if heard != wanted:
             self.complain(f"{who or 'who asked'} should be told {wanted}, but was told {heard}")
         words = shlex.split(told)
-        if "lease" in words and verb in ("get", "acquire"):
+        if "lease" in words and verb in ("get", "acquire", "wait condition"):
             number = words[words.index("lease") + 1]
-            things = self.world.queues if verb == "get" else self.world.locks
-            self.world.leases[number] = things[names[0]]
+            self.world.leases[number] = self.world.held(asked)
 
     def nothing_more(self):
         for who, heard in self.heard.items():

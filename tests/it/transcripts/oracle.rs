@@ -10,7 +10,7 @@ use awaitd_tests::transcript::{Places, Script};
 use super::{folder, scripts};
 
 /// Fewer files than this on asyncio, and it is no oracle any more.
-const FILES_MIN: usize = 25;
+const FILES_MIN: usize = 40;
 
 /// Whatever needs no lease's end, no key and no delay holds for asyncio's own objects.
 #[test]
