@@ -136,7 +136,7 @@ pub(crate) struct Serve {
     )]
     max_keys: usize,
 
-    /// Queues, events and locks at one time.
+    /// Queues, events, locks, semaphores and barriers at one time.
     #[arg(
         long,
         env = "AWAITD_MAX_NAMES",
