@@ -14,10 +14,13 @@ use fastrand::Rng;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-/// Rounds of each kind: 10,000 hang-ups in all.
+/// Rounds of each kind: 10,000 hang-ups in all of these.
 const GETS: u64 = 3_400;
 const PUTS: u64 = 3_300;
 const ACQUIRES: u64 = 3_300;
+
+/// Rounds of each of the other things that can be held.
+const HOLDINGS: u64 = 400;
 
 /// Rounds at one time. Most of those of acquires last for the second of a lease.
 const LANES: usize = 128;
@@ -237,6 +240,90 @@ async fn acquires_that_hang_up_hold_no_lock() {
     }
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("awaitd_waiters", &[]), 0);
+}
+
+/// Who waits for something that can be held, what it takes to have it, and what those have to ask who
+/// come behind.
+#[derive(Clone, Copy, Debug)]
+enum Holding {
+    /// One permit of a semaphore that has one.
+    Permit,
+    /// A lock, shared.
+    Share,
+    /// A lock, after a wait for a condition of it.
+    Woken,
+}
+
+/// As with acquires of a lock: one waits, what it waits for is handed over, and it hangs up about then.
+/// The one behind has it in any case.
+async fn round_of_holding(at: SocketAddr, client: Client, plan: Plan, what: Holding) -> Ended {
+    let round = plan.round;
+    // What it waits for is handed over in several steps, so some have to stay for longer to hear of it.
+    let longer = Duration::from_millis(if round % 2 == 0 { 0 } else { 100 });
+    let plan = Plan { hang_up_after: plan.hang_up_after + longer, ..plan };
+    let lock = format!("/v1/locks/{what:?}-{round}");
+    let (thing, path) = match what {
+        Holding::Permit => {
+            let semaphore = format!("/v1/semaphores/{what:?}-{round}");
+            client.put(&semaphore, r#"{"permits": 1}"#).await.expect(201);
+            (semaphore.clone(), format!("{semaphore}/acquire?wait=20s&lease=1s"))
+        }
+        Holding::Share => (lock.clone(), format!("{lock}/acquire?mode=shared&wait=20s&lease=1s")),
+        Holding::Woken => {
+            // Not for long: a request that is cut before it is read lets nothing go.
+            let held = client.post(&format!("{lock}/acquire?lease=10s"), "").await;
+            let held = held.expect(201).location();
+            let held = held.replace('/', "%2F");
+            let path = format!("{lock}/conditions/c/wait?held={held}&wait=20s&lease=1s");
+            (lock.clone(), path)
+        }
+    };
+    let acquire = format!("{thing}/acquire?lease=1h&wait=20s");
+    let hand_off = async {
+        // Whoever waits for a condition has let the lock go as it began to.
+        let held = client.post(&acquire, "").await.expect(201);
+        tokio::time::sleep(plan.hand_off_after).await;
+        if matches!(what, Holding::Woken) {
+            let token = held.location().replace('/', "%2F");
+            let notify = format!("{lock}/conditions/c/notify?held={token}&n=all");
+            client.post(&notify, "").await.expect(200);
+        }
+        client.delete(&held.location()).await.expect(204);
+        let behind = client.post(&acquire, "").await.expect(201);
+        assert!(behind.number("awaitd-fence") > held.number("awaitd-fence"));
+        client.delete(&behind.location()).await.expect(204);
+    };
+    let (ended, ()) = tokio::join!(plan.hang_up(at, &path), hand_off);
+    ended
+}
+
+/// What was not delivered is had by the next, be it a permit, a share or a lock after a condition.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_hangs_up_holds_no_permit_no_share_and_no_lock_after_a_condition() {
+    let mut rng = seed();
+    let server = Server::start();
+    let (at, client) = (server.at(), server.client());
+    for what in [Holding::Permit, Holding::Share, Holding::Woken] {
+        let round = |plan| round_of_holding(at, client.clone(), plan, what);
+        let ended = rounds(HOLDINGS, &mut rng, round).await;
+        let read = ended.iter().filter(|ended| **ended == Ended::Read).count();
+        println!("{HOLDINGS} of {what:?}: {read} read");
+        assert!(read > 0, "both kinds happened");
+    }
+    let nobody = async || {
+        let lists = [client.get("/v1/locks?limit=1000"), client.get("/v1/semaphores?limit=1000")];
+        let mut held = 0;
+        for list in lists {
+            let list = list.await.expect(200).json();
+            let items = list["items"].as_array().expect("a list");
+            let holders = |item: &serde_json::Value| item["holders"].as_array().map_or(0, Vec::len);
+            held += items.iter().map(holders).sum::<usize>();
+        }
+        held == 0
+    };
+    // A hang-up long after its hand-off leaves a lease of one second.
+    until("nobody holds anything", nobody).await;
+    assert_eq!(server.scrape().await.count("awaitd_waiters", &[]), 0);
 }
 
 /// A job whose answer was never taken whole is back at once, not when its lease ends, and untried.

@@ -2,16 +2,22 @@
 //! answer is `no-store`, each error problem+json and each "ask again" has `Retry-After` is held
 //! against every answer in every test by the client itself.
 
+mod barriers;
+mod conditions;
 mod creation;
 mod events;
 mod keys;
 mod leases;
 mod limits;
+mod lists;
 mod locks;
+mod orders;
 mod places;
 mod protocol;
 mod queues;
 mod rules;
+mod semaphores;
+mod shared;
 mod shutdown;
 mod sizes;
 
