@@ -23,7 +23,7 @@ struct Furnished {
 /// All that requests can change.
 #[derive(Debug, PartialEq)]
 struct Changeable {
-    queues: Value,
+    things: Vec<Value>,
     metrics: Vec<String>,
 }
 
@@ -38,13 +38,18 @@ impl Furnished {
         let lease = client.post("/v1/queues/q/get?lease=1h", "").await.expect(200).location();
         client.put("/v1/events/e", "set").await.expect(200);
         let lock = client.post("/v1/locks/l/acquire?lease=1h", "").await.expect(201);
+        client.put("/v1/semaphores/s", r#"{"permits": 2}"#).await.expect(201);
+        client.post("/v1/semaphores/s/acquire?lease=1h", "").await.expect(201);
+        client.put("/v1/barriers/b", r#"{"parties": 2}"#).await.expect(201);
         let before = Changeable::read(&server).await;
         Self { server, client, lease, lock_lease: lock.location(), before }
     }
 
     /// A path of the table of routes with its leases filled in.
     fn path(&self, path: &str) -> String {
-        path.replace("{lease}", &self.lease).replace("{lock_lease}", &self.lock_lease)
+        let token = self.lock_lease.rsplit('/').next().expect("a path has an end");
+        let path = path.replace("{lease}", &self.lease).replace("{lock_lease}", &self.lock_lease);
+        path.replace("{lock_token}", token)
     }
 
     /// The end of each test: all is as it was.
@@ -58,15 +63,25 @@ impl Furnished {
 
 impl Changeable {
     async fn read(server: &Server) -> Self {
-        let mut queues = server.client().get("/v1/queues").await.expect(200).json();
-        for queue in queues["items"].as_array_mut().expect("a list") {
-            queue["oldest_ready_age"].take();
+        let mut things = Vec::new();
+        for kind in ["queues", "events", "locks", "semaphores", "barriers"] {
+            let mut page = server.client().get(&format!("/v1/{kind}")).await.expect(200).json();
+            for item in page["items"].as_array_mut().expect("a list") {
+                let item = item.as_object_mut().expect("an object");
+                item.remove("oldest_ready_age");
+                item.remove("expires_in");
+                let holders = item.get_mut("holders").and_then(Value::as_array_mut);
+                for holder in holders.into_iter().flatten() {
+                    holder["expires_in"].take();
+                }
+            }
+            things.push(page);
         }
         // Requests and connections are counted, bad ones too, and things grow older by themselves.
         let moves = ["awaitd_http_", "awaitd_connections", "awaitd_queue_oldest_ready_age"];
         let fixed = |name: &str| {
             name.starts_with("awaitd_") && !moves.iter().any(|moving| name.starts_with(moving))
         };
-        Self { queues, metrics: server.scrape().await.lines(fixed) }
+        Self { things, metrics: server.scrape().await.lines(fixed) }
     }
 }

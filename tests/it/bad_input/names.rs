@@ -121,6 +121,9 @@ async fn two_hundred_hostile_names_are_refused() {
             ("POST", format!("/v1/locks/{name}/acquire")),
             ("DELETE", format!("/v1/locks/{name}/leases/x")),
             ("DELETE", format!("/v1/events/{name}/waiters/x")),
+            ("PUT", format!("/v1/semaphores/{name}")),
+            ("POST", format!("/v1/barriers/{name}/wait")),
+            ("GET", format!("/v1/locks/l/conditions/{name}")),
         ];
         // A client library would tidy such paths up.
         let mut raw = Raw::connect(furnished.server.at()).await.expect("the server listens");

@@ -12,6 +12,10 @@ enum Kind {
     Integer,
     Text,
     Only408,
+    Mode,
+    Number,
+    HowMany,
+    Token,
 }
 
 impl Kind {
@@ -59,6 +63,13 @@ impl Kind {
             ],
             Self::Text => &["%00", "%0a", "a%0d%0ab", "%7f"],
             Self::Only408 => &["", "200", "409", "true", "408.0", "%34%30%39"],
+            Self::Mode => &["", "Shared", "share", "write", "1", "shared%00", "exclusive,shared"],
+            Self::Number => {
+                &["", "0", "x", "-1", "1.5", "1e3", "+1", "1000000001", "%D9%A1", "all"]
+            }
+            Self::HowMany => &["", "All", "-1", "1.5", "+1", "1000000001", "all%00", "%D9%A1"],
+            // These are 404.
+            Self::Token => &[],
         }
     }
 }
@@ -68,12 +79,17 @@ const LEASE: Parameter = ("lease", "1s", Kind::Duration);
 const DELAY: Parameter = ("delay", "1s", Kind::Duration);
 const AFTER: Parameter = ("after", "9007199254740991", Kind::Integer);
 
+const LIMIT: Parameter = ("limit", "10", Kind::Integer);
+const OWNER: Parameter = ("owner", "me", Kind::Text);
+const PERMITS: Parameter = ("permits", "1", Kind::Number);
+const HELD: Parameter = ("held", "{lock_token}", Kind::Token);
+
 /// Every route of the contract with its parameters. `{lease}` and `{lock_lease}` are live ones.
-const ROUTES: [(&str, &str, &[Parameter]); 27] = [
+const ROUTES: [(&str, &str, &[Parameter]); 48] = [
     ("PUT", "/v1/queues/q", &[]),
     ("GET", "/v1/queues/q", &[]),
     ("DELETE", "/v1/queues/q", &[]),
-    ("GET", "/v1/queues", &[("limit", "10", Kind::Integer)]),
+    ("GET", "/v1/queues", &[LIMIT]),
     ("POST", "/v1/queues/q/jobs", &[WAIT, DELAY]),
     (
         "POST",
@@ -91,7 +107,28 @@ const ROUTES: [(&str, &str, &[Parameter]); 27] = [
     ("DELETE", "/v1/events/e", &[]),
     ("GET", "/v1/events/e", &[WAIT, AFTER]),
     ("DELETE", "/v1/events/e/waiters/k", &[]),
-    ("POST", "/v1/locks/l/acquire", &[WAIT, LEASE, ("owner", "me", Kind::Text)]),
+    ("GET", "/v1/events", &[LIMIT]),
+    ("POST", "/v1/locks/l/acquire", &[WAIT, LEASE, OWNER, ("mode", "shared", Kind::Mode)]),
+    ("POST", "/v1/locks/l/break", &[]),
+    ("GET", "/v1/locks", &[LIMIT]),
+    ("GET", "/v1/locks/l/conditions/c", &[]),
+    ("POST", "/v1/locks/l/conditions/c/wait", &[HELD, WAIT, LEASE, OWNER]),
+    ("POST", "/v1/locks/l/conditions/c/notify", &[HELD, ("n", "2", Kind::HowMany)]),
+    ("GET", "/v1/semaphores", &[LIMIT]),
+    ("PUT", "/v1/semaphores/s", &[]),
+    ("GET", "/v1/semaphores/s", &[]),
+    ("DELETE", "/v1/semaphores/s", &[("force", "true", Kind::Flag)]),
+    ("POST", "/v1/semaphores/s/acquire", &[PERMITS, WAIT, LEASE, OWNER]),
+    ("POST", "/v1/semaphores/s/release", &[PERMITS]),
+    ("DELETE", "/v1/semaphores/s/waiters/k", &[]),
+    ("GET", "/v1/barriers", &[LIMIT]),
+    ("PUT", "/v1/barriers/b", &[]),
+    ("GET", "/v1/barriers/b", &[]),
+    ("DELETE", "/v1/barriers/b", &[]),
+    ("POST", "/v1/barriers/b/wait", &[WAIT]),
+    ("POST", "/v1/barriers/b/reset", &[]),
+    ("POST", "/v1/barriers/b/abort", &[]),
+    ("DELETE", "/v1/barriers/b/waiters/k", &[]),
     ("GET", "/v1/locks/l", &[]),
     ("DELETE", "/v1/locks/l", &[("force", "true", Kind::Flag)]),
     ("DELETE", "/v1/locks/l/waiters/k", &[]),
@@ -105,8 +142,19 @@ const ROUTES: [(&str, &str, &[Parameter]); 27] = [
 
 /// Refused, and the detail names the parameter.
 async fn refused(furnished: &Furnished, method: &str, path: &str, query: &str, name: &str) {
-    let asked = format!("{}?{query}", furnished.path(path));
-    let body = if method == "PUT" { "{}" } else { "" };
+    // What a call cannot do without, unless it is this that is asked about.
+    let query = if path.contains("/conditions/c/") && name != "held" {
+        format!("{query}&held={{lock_token}}")
+    } else {
+        query.to_owned()
+    };
+    let asked = furnished.path(&format!("{path}?{query}"));
+    let body = match (method, path) {
+        ("PUT", "/v1/semaphores/s") => r#"{"permits": 9}"#,
+        ("PUT", "/v1/barriers/b") => r#"{"parties": 9}"#,
+        ("PUT", _) => "{}",
+        _ => "",
+    };
     let heard = furnished.client.ask(method, &asked).body(body).await;
     assert_eq!(heard.status, 400, "{method} {asked}: {}", heard.shown());
     let heard = heard.refused(400, "invalid_parameter");
@@ -122,7 +170,10 @@ async fn broken_values_are_refused() {
             for value in kind.broken() {
                 refused(&furnished, method, path, &format!("{name}={value}"), name).await;
             }
-            refused(&furnished, method, path, name, name).await;
+            // What is no token was never given out, even if it is empty.
+            if !matches!(kind, Kind::Token) {
+                refused(&furnished, method, path, name, name).await;
+            }
         }
     }
     furnished.is_as_before().await;
@@ -158,7 +209,7 @@ async fn unknown_parameters_are_refused() {
             refused(&furnished, method, path, &format!("{name}=1"), name).await;
         }
         // What belongs to another route is unknown here.
-        if path != "/v1/locks/l/acquire" {
+        if !path.ends_with("/acquire") && !path.ends_with("/c/wait") {
             refused(&furnished, method, path, "owner=me", "owner").await;
         }
     }

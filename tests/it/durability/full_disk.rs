@@ -47,6 +47,7 @@ struct Held {
     back: String,
     renewed: String,
     lock: String,
+    permits: String,
 }
 
 impl Held {
@@ -58,8 +59,12 @@ impl Held {
             leases.push(got.expect(200).location());
         }
         let lock = client.post("/v1/locks/l/acquire?lease=1h", "").await.expect(201).location();
+        client.put("/v1/semaphores/s", r#"{"permits": 2, "bounded": false}"#).await.expect(201);
+        let permits = client.post("/v1/semaphores/s/acquire?lease=1h", "").await;
+        let permits = permits.expect(201).location();
+        client.put("/v1/barriers/b", r#"{"parties": 2}"#).await.expect(201);
         let [done, back, renewed] = leases.try_into().expect("there are three");
-        Self { done, back, renewed, lock }
+        Self { done, back, renewed, lock, permits }
     }
 
     /// All of it can be finished.
@@ -68,6 +73,8 @@ impl Held {
         client.post(&format!("{}/nack?delay=0", self.back), "no").await.expect(204);
         client.patch(&format!("{}?lease=2h", self.renewed)).await.expect(200);
         client.delete(&self.lock).await.expect(204);
+        client.delete(&self.permits).await.expect(204);
+        client.post("/v1/barriers/b/abort", "").await.expect(200);
         let view = client.get("/v1/queues/held").await.expect(200).json();
         assert_eq!((&view["ready"], &view["leased"]), (&1.into(), &1.into()));
     }
@@ -115,6 +122,10 @@ async fn a_full_disk_refuses_puts_alone_and_recovers_when_jobs_are_done() {
     // A wait does not help: nobody who consumes makes room for it.
     let waits = client.post("/v1/queues/q/jobs?wait=1s", vec![b'x'; BODY]).await;
     waits.refused(503, "disk_full");
+    // More permits and another configuration are new as well.
+    client.post("/v1/semaphores/s/release", "").await.refused(503, "disk_full");
+    client.put("/v1/semaphores/s", r#"{"permits": 9}"#).await.refused(503, "disk_full");
+    client.put("/v1/barriers/b", r#"{"parties": 9}"#).await.refused(503, "disk_full");
     client.get("/readyz").await.refused(503, "disk_full");
     client.get("/healthz").await.expect(200);
     held.after(&client).await;

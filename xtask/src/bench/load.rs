@@ -16,6 +16,9 @@ pub(super) const BODY: [u8; 200] = [b'x'; 200];
 /// The queue that is measured.
 pub(super) const QUEUE: &str = "bench";
 
+/// The semaphore that is measured.
+const SEMAPHORE: &str = "bench";
+
 /// What one connection does again and again.
 #[derive(Clone, Copy)]
 pub(super) enum Load {
@@ -23,12 +26,14 @@ pub(super) enum Load {
     Echoes,
     /// Put, get, done.
     Cycle,
+    /// Acquires a permit, for which it may have to wait, and releases it.
+    Permit,
 }
 
 /// What a load did and what it cost.
 #[derive(Default)]
 pub(super) struct Cost {
-    /// Echoes three at a time, cycles, or requests.
+    /// Echoes three at a time, cycles, permits, or requests.
     pub(super) done: usize,
     pub(super) took: Duration,
     pub(super) cpu: Duration,
@@ -56,6 +61,7 @@ pub(super) struct Requests {
     pub(super) put: Vec<u8>,
     pub(super) get: Vec<u8>,
     pub(super) get_and_wait: Vec<u8>,
+    pub(super) acquire: Vec<u8>,
 }
 
 impl Requests {
@@ -65,6 +71,7 @@ impl Requests {
             put: post(&format!("/v1/queues/{QUEUE}/jobs"), &BODY),
             get: post(&format!("/v1/queues/{QUEUE}/get"), b""),
             get_and_wait: post(&format!("/v1/queues/{QUEUE}/get?wait=50s"), b""),
+            acquire: post(&format!("/v1/semaphores/{SEMAPHORE}/acquire?wait=50s"), b""),
         })
     }
 }
@@ -76,11 +83,20 @@ pub(super) fn done(lease: &str) -> Vec<u8> {
 
 /// Makes the measured queue unbounded.
 pub(super) async fn configure(server: &Server) -> io::Result<()> {
-    const UNBOUNDED: &str = r#"{"maxsize": 0}"#;
+    put(server, &format!("/v1/queues/{QUEUE}"), r#"{"maxsize": 0}"#).await
+}
+
+/// Gives the measured semaphore so many permits.
+pub(super) async fn permit(server: &Server, permits: usize) -> io::Result<()> {
+    let body = format!(r#"{{"permits": {permits}}}"#);
+    put(server, &format!("/v1/semaphores/{SEMAPHORE}"), &body).await
+}
+
+async fn put(server: &Server, path: &str, body: &str) -> io::Result<()> {
     let request = format!(
-        "PUT /v1/queues/{QUEUE} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
-         Content-Length: {}\r\n\r\n{UNBOUNDED}",
-        UNBOUNDED.len(),
+        "PUT {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len(),
     );
     Connection::open(server).await?.ask(request.as_bytes()).await?.expect(201)?;
     Ok(())
@@ -149,6 +165,10 @@ async fn once(connection: &mut Connection, load: Load, requests: &Requests) -> i
             connection.ask(&requests.put).await?.expect(201)?;
             // There is a job: each connection puts before it gets.
             let lease = connection.ask(&requests.get).await?.expect(200)?.lease()?;
+            connection.ask(&done(&lease)).await?.expect(204)?;
+        }
+        Load::Permit => {
+            let lease = connection.ask(&requests.acquire).await?.expect(201)?.lease()?;
             connection.ask(&done(&lease)).await?.expect(204)?;
         }
     }

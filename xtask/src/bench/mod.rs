@@ -60,6 +60,8 @@ enum Part {
     Cycle,
     /// From a put to the answer of a get that waits, alone and beside peers
     HandOff,
+    /// A permit of a semaphore, for which ten, a hundred and a thousand wait
+    Permits,
     /// Memory of a get that waits
     Parked,
     /// Memory of a queued job; costs at depth 0, 100,000 and 1,000,000, alone and beside peers
@@ -129,6 +131,9 @@ async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
     if wanted(Part::HandOff) {
         tables.push(peers::hand_offs(plan, &peers).await?);
         tables.push(speed::hand_offs(plan).await?);
+    }
+    if wanted(Part::Permits) {
+        tables.push(speed::permits(plan).await?);
     }
     if wanted(Part::Disk) {
         tables.push(peers::disk(plan, &peers).await?);

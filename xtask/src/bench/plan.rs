@@ -17,6 +17,8 @@ pub(super) struct Plan {
     pub(super) workers: [usize; 2],
     pub(super) connections: &'static [usize],
     pub(super) hand_offs: usize,
+    /// Who waits for one of ten permits.
+    pub(super) waiting: [usize; 3],
     pub(super) parked: usize,
     pub(super) depths: [usize; 3],
     pub(super) queues: [usize; 3],
@@ -38,6 +40,7 @@ impl Plan {
             workers: [1, 2],
             connections: &[1, 16, 64, 256],
             hand_offs: 400,
+            waiting: [10, 100, 1_000],
             parked: 10_000,
             depths: [0, 100_000, 1_000_000],
             queues: [1, 1_000, 100_000],

@@ -1,4 +1,4 @@
-//! A cycle against three echoes, and the way from a put to a get that waits.
+//! A cycle against three echoes, the way from a put to a get that waits, and a permit for which many wait.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -125,6 +125,42 @@ pub(super) async fn hand_offs(plan: &Plan) -> io::Result<Table> {
             json!(permille(hand_offs, 990)),
             json!(permille(hand_offs, 500) / permille(echoes, 500)),
             json!(hand_offs.len()),
+        ]);
+    }
+    Ok(table)
+}
+
+/// Permits of a semaphore, each handed on to the next of few or of many who wait.
+pub(super) async fn permits(plan: &Plan) -> io::Result<Table> {
+    const PERMITS: usize = 10;
+    const COLUMNS: &[Column] = &[
+        Column { heading: "waiting", key: "waiting", decimals: 0 },
+        Column { heading: "grants/s", key: "grants_per_second", decimals: 0 },
+        Column { heading: "µs a grant", key: "grant_cpu_us", decimals: 1 },
+        Column { heading: "ratio", key: "ratio", decimals: 2 },
+    ];
+    let title = "Permits of a semaphore of 10, acquired and released; µs are the server's CPU, the ratio \
+                 is to the first row";
+    let mut table = Table::new(title, COLUMNS);
+    let server = Server::start(&plan.binary, Some(1)).await?;
+    load::permit(&server, PERMITS).await?;
+    load::warm_up(&server, plan.slice).await?;
+    let mut measured: Vec<Vec<Cost>> = plan.waiting.iter().map(|_| Vec::new()).collect();
+    for round in 1..=plan.rounds {
+        for (waiting, costs) in plan.waiting.iter().zip(&mut measured) {
+            progress(&format!("permits: round {round} of {}, {waiting} wait", plan.rounds));
+            let mut connections = load::open(&server, PERMITS + waiting).await?;
+            costs.push(load::run(&server, Load::Permit, &mut connections, plan.slice).await?);
+        }
+    }
+    let cpu = |costs: &[Cost]| median(costs.iter().map(Cost::cpu_each).collect());
+    let first = cpu(&measured[0]);
+    for (waiting, costs) in plan.waiting.iter().zip(&measured) {
+        table.push(vec![
+            json!(waiting),
+            json!(median(costs.iter().map(Cost::per_second).collect())),
+            json!(cpu(costs)),
+            json!(cpu(costs) / first),
         ]);
     }
     Ok(table)

@@ -4,6 +4,7 @@
 mod jobs;
 mod keys;
 mod leases;
+mod permits;
 mod things;
 
 use std::time::Instant;
