@@ -2,6 +2,7 @@
 
 mod backup;
 mod bad_input;
+mod cli;
 mod client;
 mod deploy;
 mod durability;

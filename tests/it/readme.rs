@@ -45,7 +45,8 @@ async fn the_shell_blocks_run_as_they_stand() {
             continue;
         }
         ran += 1;
-        let script = format!("A=$BASE\n{}", block.text);
+        let folder = binary().parent().expect("a file lies in a folder").display();
+        let script = format!("A=$BASE PATH={folder}:$PATH\n{}", block.text);
         let done = bash(&server.base(), &script).await;
         assert_eq!(done.exit, 0, "{}\n{done:?}", block.text);
         if let Some(shown) = blocks.get(place + 1).filter(|next| next.language == "text") {
