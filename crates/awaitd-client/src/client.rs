@@ -142,7 +142,7 @@ impl Client {
         repeat: Repeat<'_>,
         until: Until,
     ) -> Result<Answer> {
-        let mut trying = Trying::new(self.shared.retry_for);
+        let (mut cuts, mut refusals) = (Trying::new(), Trying::new());
         loop {
             let begun = clock::now();
             let slice = until.slice();
@@ -153,17 +153,19 @@ impl Client {
                     return Err(self.unreachable(cut));
                 }
                 Err(cut) => {
-                    trying.again(|| self.unreachable(cut), None).await?;
+                    let limit = self.shared.retry_for;
+                    cuts.again(limit, None, || self.unreachable(cut)).await?;
                     continue;
                 }
             };
+            cuts = Trying::new();
             if repeat.may_follow(&problem) {
+                // Whoever may wait that long for the condition may wait for the server.
                 let longer = until.left().unwrap_or(Duration::MAX);
-                let pause = problem.retry_after;
-                trying.limit = self.shared.retry_for.max(longer);
-                trying.again(|| problem.into(), pause).await?;
+                let limit = self.shared.retry_for.max(longer);
+                refusals.again(limit, problem.retry_after, || problem.into()).await?;
             } else if problem.code.is_not_yet() && until.goes_on() {
-                trying = Trying::new(self.shared.retry_for);
+                refusals = Trying::new();
                 // What did not wait as it was asked to shall not be asked in a circle.
                 if begun.elapsed() < slice.min(PAUSE_MAX) {
                     let pause = problem.retry_after.unwrap_or(PAUSE_MAX);
@@ -298,26 +300,26 @@ pub(crate) enum Repeat<'a> {
 
 /// How often it went wrong in a row, and for how long.
 struct Trying {
-    limit: Duration,
     since: Option<Instant>,
     pause: Duration,
 }
 
 impl Trying {
-    fn new(limit: Duration) -> Self {
-        Self { limit, since: None, pause: PAUSE_MIN }
+    fn new() -> Self {
+        Self { since: None, pause: PAUSE_MIN }
     }
 
-    /// Pauses, or gives up with this error.
+    /// Pauses for so long, or as usual; gives up with this error if that takes longer than the limit.
     async fn again(
         &mut self,
-        error: impl FnOnce() -> Error,
+        limit: Duration,
         pause: Option<Duration>,
+        error: impl FnOnce() -> Error,
     ) -> Result<()> {
         let since = *self.since.get_or_insert_with(clock::now);
         let pause = pause.unwrap_or_else(|| jittered(self.pause));
         self.pause = (self.pause * 2).min(PAUSE_MAX);
-        if since.elapsed() + pause > self.limit {
+        if since.elapsed() + pause > limit {
             return Err(error());
         }
         sleep(pause).await;

@@ -25,7 +25,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// It is lost when the server says so, or when it has not been renewed in time, by this machine's
 /// monotonic clock and counted from before each request was sent: so it is over here before somebody
-/// else can have what it held.
+/// else can have what it held. Time in which the whole machine sleeps is not counted by that clock: after
+/// it the next renewal tells.
 #[derive(Debug)]
 pub struct Lease {
     held: Arc<Held>,

@@ -108,6 +108,7 @@ async fn what_fails_has_an_exit_code() {
         assert_eq!((ran.exit, ran.out.as_str()), (code, ""), "{args:?}: {ran:?}");
         assert!(ran.complaints.contains(said), "{args:?}: {ran:?}");
     }
+    server.client().put("/v1/queues/q", "").await.expect(201);
     server.client().post("/v1/queues/q/shutdown", "").await.expect(200);
     let closed = awaitd(&server, &["get", "q", "--json"]).await;
     assert_eq!((closed.exit, &json(&closed)["error"]["code"]), (1, &"queue_shut_down".into()));

@@ -4,6 +4,7 @@ mod cancelled;
 mod examples;
 mod hand_off;
 mod leases;
+mod peer;
 mod restarts;
 
 use std::time::Duration;

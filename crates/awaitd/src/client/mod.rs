@@ -10,6 +10,7 @@ mod told;
 mod top;
 
 use std::fs::{self, File};
+use std::future::ready;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -227,8 +228,11 @@ async fn asking(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> Resu
         _ = interrupt.recv() => Ok(Ended::By(2)),
         _ = terminate.recv() => Ok(Ended::By(15)),
     };
+    // Whom nobody reaches cannot be told that something goes back.
+    let away = matches!(ended, Err(Failure::Server(Error::Unreachable { .. })));
     // A second signal has no patience with that.
     select! {
+        () = ready(()), if away => {}
         _ = timeout(FAREWELL, client.settled()) => {}
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
