@@ -199,6 +199,14 @@ impl Put {
         self
     }
 
+    /// The same by any key, compared byte by byte; at most 512 of them.
+    pub fn priority_key(mut self, key: impl AsRef<[u8]>) -> Self {
+        let digits = key.as_ref().iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let hex: String = digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect();
+        self.call = self.call.map(|call| call.with("priority-key", hex));
+        self
+    }
+
     /// What the body is, for whoever gets it: `application/json`, for instance.
     pub fn content_type(mut self, kind: &str) -> Self {
         self.call = self.call.and_then(|call| Ok(call.header(CONTENT_TYPE, content_type(kind)?)));

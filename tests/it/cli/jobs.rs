@@ -143,7 +143,10 @@ async fn jobs_are_delayed_and_taken() {
     assert_eq!(awaitd(&server, &["get", "q", "--ack", "-n"]).await.exit, NOT_YET);
     let state = server.client().get("/v1/queues/q").await.expect(200).json();
     assert_eq!([&state["delayed"], &state["unfinished"]], [1, 1]);
-    // An order of priorities is not refused for want of an option.
-    let priority = awaitd(&server, &["put", "q", "x", "--priority", "-3"]).await;
-    assert!(matches!(priority.exit, 0 | 1), "{priority:?}");
+    server.client().put("/v1/queues/ranked", r#"{"order": "priority"}"#).await.expect(201);
+    awaitd(&server, &["put", "ranked", "second"]).await.well();
+    awaitd(&server, &["put", "ranked", "first", "--priority", "-3"]).await.well();
+    assert_eq!(awaitd(&server, &["get", "ranked", "--ack"]).await.well().out, "first");
+    let unranked = awaitd(&server, &["put", "q", "x", "--priority", "-3"]).await;
+    assert_eq!(unranked.exit, 1, "{unranked:?}");
 }

@@ -5,6 +5,7 @@ mod examples;
 mod hand_off;
 mod leases;
 mod peer;
+mod permits;
 mod restarts;
 
 use std::time::Duration;
