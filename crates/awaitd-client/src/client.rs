@@ -36,8 +36,11 @@ const SILENCE: Duration = Duration::from_secs(20);
 /// A host that does not take a connection in this time is away.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// Finds peers that are gone without a word while a call waits.
+/// Finds peers that are gone without a word while a call waits: after so long without one, each so often, and
+/// then so many times in vain.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+const KEEPALIVE_EACH: Duration = Duration::from_secs(5);
+const KEEPALIVE_TIMES: u32 = 3;
 
 /// The first pause after a failure; each one that follows is twice as long, up to the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -255,6 +258,8 @@ impl Builder {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT)
             .tcp_keepalive(KEEPALIVE)
+            .tcp_keepalive_interval(KEEPALIVE_EACH)
+            .tcp_keepalive_retries(KEEPALIVE_TIMES)
             .build()
             .map_err(|error| wrong(&error))?;
         let mut family = [0; 16];

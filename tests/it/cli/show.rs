@@ -1,6 +1,8 @@
 //! `queues`, `top`, `health`.
 
-use awaitd_tests::{Server, until};
+use std::process::Stdio;
+
+use awaitd_tests::{Server, binary, until};
 use serde_json::Value;
 
 use super::{awaitd, command, json};
@@ -56,12 +58,27 @@ async fn top_follows_what_happens() {
         assert_eq!(look["queues"][0]["ready"], 1, "{look}");
         assert_eq!(look["waiters"][0]["name"], "l", "{look}");
         rates = look["queues"][0]["per_second"].clone();
+        rates["waited"] = look["queues"][0]["waited"].clone();
         ["put", "got", "done"]
             .iter()
             .all(|event| rates[event].as_f64().is_some_and(|rate| rate > 0.0))
     })
     .await;
     assert_eq!(awaitd(&server, &["top", "--interval", "1ms"]).await.exit, 2);
+}
+
+/// On a terminal each look is drawn over the one before, and fits.
+#[tokio::test]
+async fn top_draws_on_a_terminal() {
+    let server = Server::start();
+    server.client().post("/v1/queues/q/jobs", "x").await.expect(201);
+    let top = format!("stty rows 2 cols 9; {} top -c 2 -i 50ms", binary().display());
+    let mut script = tokio::process::Command::new("script");
+    script.args(["-qec", &top, "/dev/null"]).env("AWAITD_URL", server.base());
+    let output = script.stdin(Stdio::null()).output().await.expect("script is installed");
+    let drawn = String::from_utf8_lossy(&output.stdout).into_owned();
+    // One row is left for the cursor.
+    assert_eq!(drawn.matches("\x1b[HQUEUE  RE\x1b[K\r\n\x1b[J").count(), 2, "{drawn:?}");
 }
 
 /// A server that takes in what is new is healthy, and one that is away is not.

@@ -93,8 +93,9 @@ pub(super) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
 }
 
 /// Seconds, as people say them.
-fn age(seconds: f64) -> String {
+pub(super) fn age(seconds: f64) -> String {
     match seconds {
+        ..1.0 => format!("{:.0}ms", seconds * 1_000.0),
         ..60.0 => format!("{seconds:.1}s"),
         ..3_600.0 => format!("{:.1}m", seconds / 60.0),
         ..86_400.0 => format!("{:.1}h", seconds / 3_600.0),
@@ -128,7 +129,7 @@ mod tests {
     /// An age is short, however long it is.
     #[test]
     fn ages_are_short() {
-        let ages = [0.0, 59.9, 90.0, 5_400.0, 172_800.0].map(age);
-        assert_eq!(ages, ["0.0s", "59.9s", "1.5m", "1.5h", "2.0d"]);
+        let ages = [0.0, 0.25, 59.9, 90.0, 5_400.0, 172_800.0].map(age);
+        assert_eq!(ages, ["0ms", "250ms", "59.9s", "1.5m", "1.5h", "2.0d"]);
     }
 }

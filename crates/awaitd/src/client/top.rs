@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::show::{COLUMNS, columns, nothing, table, terminal};
+use super::show::{COLUMNS, age, columns, nothing, table, terminal};
 use super::{Done, Failure, Server, told};
 use crate::exit::Exit;
 use crate::values::Length;
@@ -37,15 +37,18 @@ pub(crate) struct Top {
 /// What jobs went through: put, got, done.
 const EVENTS: [&str; 3] = ["put", "got", "done"];
 
-/// Headings of what is counted, a second.
-const RATES: [&str; 3] = ["PUT/S", "GOT/S", "DONE/S"];
+/// Headings of what is counted: jobs a second, and how long those that were got had been ready.
+const RATES: [&str; 4] = ["PUT/S", "GOT/S", "DONE/S", "WAITED"];
+
+/// Two more things that are counted of a queue: seconds, and jobs that were ready for so long in all.
+const WAITED: [&str; 2] = ["waited_seconds", "waited_jobs"];
 
 /// How it was at one moment.
 struct Look {
     at: Instant,
     queues: Vec<QueueState>,
-    /// How many jobs of a queue ever went through, by their events. The server counts for the first two
-    /// hundred names.
+    /// How many jobs of a queue ever went through, by their events, and how long they had waited. The server
+    /// counts for the first two hundred names.
     counts: BTreeMap<(String, String), f64>,
     /// Who waits: the kind of thing, its name, for what, and how many.
     waiters: Vec<(String, String, String, f64)>,
@@ -95,6 +98,12 @@ impl Look {
                 "awaitd_jobs_total" => {
                     counts.insert((label("queue"), label("event")), value);
                 }
+                "awaitd_job_wait_seconds_sum" => {
+                    counts.insert((label("queue"), WAITED[0].to_owned()), value);
+                }
+                "awaitd_job_wait_seconds_count" => {
+                    counts.insert((label("queue"), WAITED[1].to_owned()), value);
+                }
                 "awaitd_waiters" if value > 0.0 => {
                     waiters.push((label("kind"), label("name"), label("op"), value));
                 }
@@ -104,17 +113,28 @@ impl Look {
         Ok(Self { at, queues, counts, waiters })
     }
 
-    /// Jobs a second of this queue since that moment, by their events; `None` if nobody counted.
-    fn rates(&self, queue: &str, before: Option<&Self>) -> [Option<f64>; 3] {
+    /// How much was counted of this queue since that moment; `None` if nobody counted.
+    fn since(&self, before: Option<&Self>, queue: &str, what: &str) -> Option<f64> {
+        let name = (queue.to_owned(), what.to_owned());
+        let now = self.counts.get(&name)?;
+        let then = before?.counts.get(&name).copied().unwrap_or(0.0);
+        // A server that began anew counts from 0.
+        Some((now - then).max(0.0))
+    }
+
+    /// Jobs of this queue a second since that moment, by their events.
+    fn rates(&self, before: Option<&Self>, queue: &str) -> [Option<f64>; 3] {
+        let passed = before.map(|before| self.at.saturating_duration_since(before.at));
         EVENTS.map(|event| {
-            let before = before?;
-            let name = (queue.to_owned(), event.to_owned());
-            let now = self.counts.get(&name)?;
-            let then = before.counts.get(&name).copied().unwrap_or(0.0);
-            let passed = self.at.saturating_duration_since(before.at).as_secs_f64();
-            // A server that began anew counts from 0.
-            (passed > 0.0).then(|| (now - then).max(0.0) / passed)
+            let passed = passed.filter(|passed| !passed.is_zero())?;
+            Some(self.since(before, queue, event)? / passed.as_secs_f64())
         })
+    }
+
+    /// How long jobs that were got since that moment had been ready, each on average, in seconds.
+    fn waited(&self, before: Option<&Self>, queue: &str) -> Option<f64> {
+        let [seconds, jobs] = WAITED.map(|what| self.since(before, queue, what));
+        jobs.filter(|jobs| *jobs > 0.0).and_then(|jobs| Some(seconds? / jobs))
     }
 
     /// For people.
@@ -122,7 +142,8 @@ impl Look {
         let rate = |rate: Option<f64>| rate.map_or_else(nothing, |rate| format!("{rate:.1}"));
         let rows = self.queues.iter().map(|queue| {
             let mut row = columns(queue);
-            row.extend(self.rates(&queue.name, before).map(rate));
+            row.extend(self.rates(before, &queue.name).map(rate));
+            row.push(self.waited(before, &queue.name).map_or_else(nothing, age));
             row
         });
         let mut text = table(&[&COLUMNS[..], &RATES].concat(), rows.collect());
@@ -143,9 +164,10 @@ impl Look {
     /// For machines.
     fn document(&self, before: Option<&Self>) -> Value {
         let queues = self.queues.iter().map(|queue| {
-            let [put, got, done] = self.rates(&queue.name, before);
+            let [put, got, done] = self.rates(before, &queue.name);
             let mut document = serde_json::to_value(queue).expect("it is JSON");
             document["per_second"] = json!({ "put": put, "got": got, "done": done });
+            document["waited"] = json!(self.waited(before, &queue.name));
             document
         });
         let waiters = self.waiters.iter().map(|(kind, name, op, count)| {
