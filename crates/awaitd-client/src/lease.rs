@@ -350,7 +350,8 @@ async fn renew(
     let call = Call::new(Method::PATCH, location);
     loop {
         // A third has passed; what is lost on the way is tried again twice in each of the others.
-        let why = match client.once(&call, None, Duration::ZERO, length / 6).await {
+        let silence = (length / 6).max(PAUSE);
+        let why = match client.once(&call, None, Duration::ZERO, silence).await {
             Ok(answer) if answer.status.is_success() => return Term::of(&answer),
             Ok(answer) if matches!(answer.status, StatusCode::GONE | StatusCode::NOT_FOUND) => {
                 return Err(Problem::of(&answer).into());

@@ -129,6 +129,20 @@ async fn what_is_given_back_is_not_lost() {
     waited.expect_err("it was given back");
 }
 
+/// What is dropped after its runtime cannot be given back: nothing panics, and its lease runs out.
+#[test]
+fn a_guard_may_outlive_its_runtime() {
+    let server = Server::start();
+    let lock = client(&server).lock("l");
+    let runtime = || tokio::runtime::Runtime::new().expect("there are threads");
+    let first = runtime();
+    let guard = first.block_on(lock.acquire().lease(SHORT).into_future()).expect("it is free");
+    drop(first);
+    drop(guard);
+    let next = runtime().block_on(lock.acquire().within(LONG).into_future());
+    drop(next.expect("the lease ran out"));
+}
+
 /// A lease can be handed on by its path: to another program, for instance.
 #[tokio::test]
 async fn leases_are_known_by_their_paths() {
