@@ -163,9 +163,8 @@ impl Client {
             };
             cuts = Trying::new();
             if repeat.may_follow(&problem) {
-                // Whoever may wait that long for the condition may wait for the server.
-                let longer = until.left().unwrap_or(Duration::MAX);
-                let limit = self.shared.retry_for.max(longer);
+                // Whoever may wait for the condition may as well wait for the server.
+                let limit = if until.goes_on() { Duration::MAX } else { self.shared.retry_for };
                 refusals.again(limit, problem.retry_after, || problem.into()).await?;
             } else if problem.code.is_not_yet() && until.goes_on() {
                 refusals = Trying::new();

@@ -54,13 +54,17 @@ impl Exit {
     const fn meaning(self) -> &'static str {
         match self {
             Self::Done => "done; of `serve`: it was told to end, and did so in order",
-            Self::Failed => "refused or failed, and to ask again would not help",
+            Self::Failed => {
+                "failed, or refused for good; of `serve`: it could not start, or a second signal ended it at once"
+            }
             Self::Usage => "an option or an argument is wrong",
             Self::Damaged => {
                 "what is in the data directory, or in the backup, is damaged or of a later version"
             }
             Self::Unavailable => "no server answers, or it cannot at the moment",
-            Self::Io => "a disk failed, or what is said cannot be written",
+            Self::Io => {
+                "a disk failed: look at it before you start again; or a file cannot be read or written"
+            }
             Self::NotYet => {
                 "not obtained, or not yet: full, empty, locked, not set, not drained; ask again"
             }

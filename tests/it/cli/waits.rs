@@ -3,10 +3,11 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use awaitd_tests::{Server, until};
+use awaitd_tests::{End, Server, until};
 use tokio::process::{Child, Command};
 
 use super::{NOT_YET, awaitd, command, ended, json};
+use crate::client::restarts::Lasting;
 
 /// What does not wait, or not for long, says that it is not yet so.
 #[tokio::test]
@@ -56,6 +57,19 @@ async fn commands_wait() {
     assert_eq!(ended(get).await.well().out, "job");
     client.put("/v1/events/e", "value").await.expect(200);
     assert_eq!(ended(wait).await.well().out, "value");
+}
+
+/// A restart of the server is a pause.
+#[tokio::test]
+async fn waits_go_on_over_a_restart() {
+    let lasting = Lasting::new();
+    let server = lasting.start();
+    let get = command(&server, &["get", "q"]).spawn().expect("the binary runs");
+    server.until_waiting("queue", "q", "get", 1).await;
+    End::Kill.of(server).await;
+    let server = lasting.start();
+    awaitd(&server, &["put", "q", "x"]).await.well();
+    assert_eq!(ended(get).await.well().out, "x");
 }
 
 /// A signal ends a wait, and nobody is left standing in a line.

@@ -6,7 +6,7 @@ mod hand_off;
 mod leases;
 mod peer;
 mod permits;
-mod restarts;
+pub(crate) mod restarts;
 
 use std::time::Duration;
 

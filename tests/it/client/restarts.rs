@@ -7,20 +7,20 @@ use awaitd_client::{Client, Error};
 use awaitd_tests::{Data, End, Server, until};
 
 /// A server that comes back at the same address.
-struct Lasting {
+pub(crate) struct Lasting {
     data: Data,
     listen: String,
 }
 
 impl Lasting {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         // Held by nobody else, since nobody else asks for it by its number.
         let free = TcpListener::bind("127.0.0.1:0").expect("some port is free");
         let listen = free.local_addr().expect("it is bound").to_string();
         Self { data: Data::new(), listen }
     }
 
-    fn start(&self) -> Server {
+    pub(crate) fn start(&self) -> Server {
         let dir = self.data.dir().display().to_string();
         let args = ["serve", "--listen", &self.listen, "--data-dir", &dir];
         Server::run(&args, &[]).unwrap_or_else(|failed| panic!("no server: {failed:?}"))
