@@ -13,6 +13,7 @@ use crate::journal::Look;
 use crate::logs;
 use crate::pages::{Completions, Man};
 use crate::restore::Restore;
+use crate::run::Running;
 use crate::values::{Length, Size};
 
 /// Queues, events and locks to await over HTTP.
@@ -36,6 +37,8 @@ pub(crate) enum Command {
     Journal(Look),
     #[command(flatten)]
     Plain(Plain),
+    #[command(flatten)]
+    Running(Running),
     Completions(Completions),
     Man(Man),
 }

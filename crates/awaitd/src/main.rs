@@ -9,6 +9,7 @@ mod logs;
 mod pages;
 mod progress;
 mod restore;
+mod run;
 mod values;
 
 use std::future::Future;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => return restore.run(),
         Command::Journal(look) => return look.run(),
         Command::Plain(plain) => return plain.run(),
+        Command::Running(running) => return running.run(),
         Command::Completions(shell) => return shell.run(),
         Command::Man(man) => return man.run(),
     };

@@ -31,7 +31,7 @@ use crate::values::Length;
 const RETRY: Duration = Duration::from_secs(10);
 
 /// At the end, what goes back in the background has so much time; then it goes back when its lease ends.
-const FAREWELL: Duration = Duration::from_secs(2);
+pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
 /// Commands that ask a server.
 #[derive(Debug, Subcommand)]
@@ -55,7 +55,7 @@ pub(crate) enum Plain {
 pub(crate) struct Server {
     /// Where the server is.
     #[arg(long, env = URL_VARIABLE, default_value = DEFAULT_URL, value_name = "URL")]
-    url: String,
+    pub(crate) url: String,
 
     /// How long to try a server that does not answer; a call that is repeated is done once all the same [default: 10s; of `health`: do not]
     #[arg(long, env = "AWAITD_RETRY", value_name = "DURATION")]
@@ -63,7 +63,7 @@ pub(crate) struct Server {
 
     /// Answer in JSON.
     #[arg(long)]
-    json: bool,
+    pub(crate) json: bool,
 }
 
 /// How long to wait.
@@ -92,7 +92,7 @@ struct Body {
 
 /// Why it did not come to what was asked for.
 #[derive(Debug)]
-enum Failure {
+pub(crate) enum Failure {
     /// The server did not give it.
     Server(Error),
     /// It was lost, whatever the server calls it.
@@ -189,9 +189,17 @@ fn write(file: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
 
 /// Asks the server, until it is done or a signal ends it: then what was asked is taken back.
 fn perform(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> ExitCode {
+    conclude(server, asking(server, work))
+}
+
+/// Does it, and says with which code to end, and what went wrong if something did.
+pub(crate) fn conclude(
+    server: &Server,
+    work: impl Future<Output = Result<Ended, Failure>>,
+) -> ExitCode {
     let done = match Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
-            let done = runtime.block_on(asking(server, work));
+            let done = runtime.block_on(work);
             // Nobody needs any more what a thread may still read.
             runtime.shutdown_background();
             done
@@ -201,6 +209,7 @@ fn perform(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> ExitCode 
     match done {
         Ok(Ended::With(exit)) => exit.into(),
         Ok(Ended::By(signal)) => ExitCode::from(128 + signal),
+        Ok(Ended::As(code)) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("awaitd: {failure}");
             if server.json {
@@ -213,9 +222,13 @@ fn perform(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> ExitCode 
 }
 
 /// How a command came to its end.
-enum Ended {
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ended {
     With(Exit),
+    /// By a signal.
     By(u8),
+    /// As another program did, or as the user said.
+    As(u8),
 }
 
 async fn asking(server: &Server, work: impl AsyncFnOnce(Client) -> Done) -> Result<Ended, Failure> {

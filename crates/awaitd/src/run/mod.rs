@@ -1,0 +1,70 @@
+//! Commands that run another program while they hold something: a lock, permits, a job.
+//!
+//! ```text
+//! awaitd lock ──socket── guard ── the command, and all that it starts
+//! ```
+//!
+//! The wrapper talks to the server. Between it and the command stands a guard, this binary once more,
+//! that ends the command before the lease ends, whatever becomes of server, network and wrapper.
+
+mod attend;
+mod barrier;
+mod child;
+mod clock;
+mod family;
+mod guard;
+mod hold;
+mod signals;
+mod stub;
+mod tail;
+mod terminal;
+mod words;
+mod worker;
+
+use std::process::ExitCode;
+
+use awaitd_client::Client;
+use clap::Subcommand;
+use tokio::select;
+use tokio::time::sleep;
+
+use crate::client::FAREWELL;
+use signals::Signals;
+
+/// Commands that run another program, or wait to be let on.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Running {
+    Lock(hold::Lock),
+    Semaphore(hold::Semaphore),
+    Barrier(barrier::Barrier),
+    Worker(worker::Worker),
+    /// For awaitd's own use: between a wrapper and its command.
+    #[command(name = "__guard", hide = true)]
+    Guard(guard::Guard),
+    /// For awaitd's own use: a command before it is one.
+    #[command(name = "__stub", hide = true)]
+    Stub(stub::Stub),
+}
+
+impl Running {
+    /// Does it, and says with which exit code to end.
+    pub(crate) fn run(self) -> ExitCode {
+        match self {
+            Self::Lock(lock) => lock.run(),
+            Self::Semaphore(semaphore) => semaphore.run(),
+            Self::Barrier(barrier) => barrier.run(),
+            Self::Worker(worker) => worker.run(),
+            Self::Guard(guard) => guard.run(),
+            Self::Stub(stub) => stub.run(),
+        }
+    }
+}
+
+/// Waits until all has gone back that was dropped, unless that takes long or a signal comes.
+async fn farewell(client: &Client, signals: &mut Signals) {
+    select! {
+        () = client.settled() => {}
+        () = sleep(FAREWELL) => {}
+        _ = signals.next_to_end() => {}
+    }
+}
