@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod readme;
+mod run;
 mod schemathesis;
 mod stories;
 mod tidy;
