@@ -94,7 +94,8 @@ async fn the_network_is_cut() {
     }
     let script = r#"
         ip link set lo up
-        awaitd=$0 witness=$1 export AWAITD_URL=http://127.0.0.1:29248
+        awaitd=$0 witness=$1
+        export AWAITD_URL=http://127.0.0.1:29248
         "$awaitd" serve --memory --log error & server=$!
         trap 'kill $server' EXIT
         until curl -fsS "$AWAITD_URL/readyz" > /dev/null 2>&1; do sleep 0.02; done

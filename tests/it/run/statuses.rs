@@ -1,8 +1,9 @@
 //! What the command is given, and what its caller gets.
 
+use std::fs;
 use std::process::Command;
 
-use awaitd_tests::{Process, Server, binary, until};
+use awaitd_tests::{Folder, Process, Server, binary, until};
 use serde_json::Value;
 
 use super::{LOST, NOT_OBTAINED, lock, lock_script};
@@ -18,8 +19,11 @@ async fn the_status_is_the_commands() {
     }
     let missing = lock(&server, &[], &["no-such-program".into()]).end().await.with(127);
     assert!(missing.complaints.contains("no-such-program"), "{missing:?}");
-    let closed = lock(&server, &[], &["/etc/hostname".into()]).end().await.with(126);
-    assert!(closed.complaints.contains("/etc/hostname"), "{closed:?}");
+    let folder = Folder::new();
+    let closed = folder.inside("closed");
+    fs::write(&closed, "#!/bin/sh\n").expect("the folder is ours");
+    let refused = lock(&server, &[], std::slice::from_ref(&closed)).end().await.with(126);
+    assert!(refused.complaints.contains(&closed), "{refused:?}");
     // After all that it is free.
     lock_script(&server, &["-n"], "true").end().await.with(0);
 }
