@@ -6,6 +6,7 @@
 //! machine than about the program. Nothing here passes or fails on time.
 
 mod client;
+mod commands;
 mod folder;
 mod growth;
 mod load;
@@ -78,6 +79,8 @@ enum Part {
     Disk,
     /// How long puts take while the journal is compacted
     Compaction,
+    /// How long `awaitd lock NAME -- true` takes beside `flock FILE true`
+    Cli,
 }
 
 /// Measures and prints.
@@ -140,6 +143,9 @@ async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
     }
     if wanted(Part::Compaction) {
         tables.extend(peers::compaction(plan, &peers).await?);
+    }
+    if wanted(Part::Cli) {
+        tables.push(commands::measure(plan).await?);
     }
     if wanted(Part::Parked) {
         parked::measure(plan, &mut memory).await?;

@@ -13,8 +13,9 @@ use super::signals::Signals;
 use crate::client::{Ended, Failure, Server, Waiting, conclude};
 use crate::exit::Exit;
 
-/// Waits until all parties of a barrier are there, and prints in which place this one came, the first
-/// with 0.
+/// Wait until all parties of a barrier are there, and print in which place this one came.
+///
+/// The first has 0. A barrier has to be configured first: `curl -X PUT $AWAITD_URL/v1/barriers/NAME -d '{"parties": 3}'`
 #[derive(Debug, Args)]
 pub(crate) struct Barrier {
     /// The barrier.

@@ -24,7 +24,17 @@ use crate::client::{Ended, FAREWELL, Failure, Server, Waiting, conclude};
 use crate::exit::Exit;
 use crate::values::Length;
 
-/// Runs a command while holding a lock.
+/// Run a command while holding a lock.
+///
+/// No shell reads the command. It runs in a process group of its own, with the input and output of this one; signals
+/// go to it, and its exit status is this one's.
+///
+/// The lock is renewed as long as the command runs. If that fails, the command gets SIGTERM a third of the lease
+/// before its end, 10 s at most, and whatever is left of it and of all that it started gets SIGKILL 200 ms before:
+/// by this machine's clock, whatever becomes of server, network and this process, and before anybody else can have
+/// the lock.
+///
+/// The command finds what it holds in AWAITD_LOCK, AWAITD_FENCE and AWAITD_LEASE, and the server in AWAITD_URL.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
     /// The lock.
@@ -38,7 +48,10 @@ pub(crate) struct Lock {
     hold: Hold,
 }
 
-/// Runs a command while holding permits of a semaphore.
+/// Run a command while holding permits of a semaphore.
+///
+/// As `lock` does. The command finds what it holds in AWAITD_SEMAPHORE, AWAITD_FENCE and AWAITD_LEASE. A semaphore has
+/// to be configured first: `curl -X PUT $AWAITD_URL/v1/semaphores/NAME -d '{"permits": 3}'`
 #[derive(Debug, Args)]
 pub(crate) struct Semaphore {
     /// The semaphore.

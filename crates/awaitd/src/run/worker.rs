@@ -40,8 +40,17 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Signals that commands may have to catch up with.
 const SIGNALS: usize = 64;
 
-/// Runs a command for each job of a queue: the job is its input, exit status 0 says that it is done, and
-/// any other that it is to be tried again.
+/// Run a command for each job of a queue.
+///
+/// The job is its input. Exit status 0 says that it is done, any other that it is to be tried again, with the last that
+/// the command said to its stderr as the reason. The job is renewed as long as the command runs; if it is lost, the
+/// command is ended as `lock` does, before the job is handed out again.
+///
+/// At SIGTERM or SIGINT no more jobs are taken and what runs is finished. A second signal is passed on to the commands;
+/// what fails then goes back as if it had not been tried.
+///
+/// The command finds out about its job in AWAITD_QUEUE, AWAITD_JOB, AWAITD_ATTEMPT, AWAITD_FENCE, AWAITD_LEASE,
+/// AWAITD_ENQUEUED_AT and AWAITD_CONTENT_TYPE, and about the server in AWAITD_URL.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Worker {
     /// The queue.
