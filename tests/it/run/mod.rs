@@ -2,6 +2,7 @@
 
 mod endings;
 mod losing;
+mod permits;
 mod statuses;
 mod terminal;
 mod worker;
