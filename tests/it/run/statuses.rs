@@ -44,6 +44,8 @@ async fn what_is_held_is_not_had() {
         assert_eq!(refused.out, "", "{flags:?}");
         assert!(refused.complaints.contains("held by somebody"), "{refused:?}");
     }
+    let told = lock_script(&server, &["-n", "--json"], "true").end().await.with(NOT_OBTAINED).out;
+    assert!(told.contains(r#""code":"locked""#), "{told}");
     holder.signal("TERM");
     holder.end().await.with(143);
     lock_script(&server, &["-w", "50"], "true").end().await.with(0);

@@ -147,6 +147,14 @@ impl Server {
         let retry = self.retry.map_or(RETRY, |retry| retry.0);
         Client::builder(&self.url).retry_for(retry).build()
     }
+
+    /// Says in JSON what went wrong, if JSON was asked for.
+    pub(crate) fn document(&self, failure: &Failure) {
+        if self.json {
+            // If nobody can read it, the exit code says enough.
+            _ = writeln!(io::stdout(), "{}", failure.document());
+        }
+    }
 }
 
 impl Waiting {
@@ -212,10 +220,7 @@ pub(crate) fn conclude(
         Ok(Ended::As(code)) => ExitCode::from(code),
         Err(failure) => {
             eprintln!("awaitd: {failure}");
-            if server.json {
-                // If nobody can read it, the exit code says enough.
-                _ = writeln!(io::stdout(), "{}", failure.document());
-            }
+            server.document(&failure);
             failure.exit().into()
         }
     }

@@ -34,7 +34,7 @@ use crate::values::Length;
 /// by this machine's clock, whatever becomes of server, network and this process, and before anybody else can have
 /// the lock.
 ///
-/// The command finds what it holds in AWAITD_LOCK, AWAITD_FENCE and AWAITD_LEASE, and the server in AWAITD_URL.
+/// The command finds what it holds in `AWAITD_LOCK`, `AWAITD_FENCE` and `AWAITD_LEASE`, and the server in `AWAITD_URL`.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
     /// The lock.
@@ -50,7 +50,7 @@ pub(crate) struct Lock {
 
 /// Run a command while holding permits of a semaphore.
 ///
-/// As `lock` does. The command finds what it holds in AWAITD_SEMAPHORE, AWAITD_FENCE and AWAITD_LEASE. A semaphore has
+/// As `lock` does. The command finds what it holds in `AWAITD_SEMAPHORE`, `AWAITD_FENCE` and `AWAITD_LEASE`. A semaphore has
 /// to be configured first: `curl -X PUT $AWAITD_URL/v1/semaphores/NAME -d '{"permits": 3}'`
 #[derive(Debug, Args)]
 pub(crate) struct Semaphore {
@@ -144,6 +144,7 @@ impl Hold {
             Ok(held) => held,
             Err(Error::Refused(problem)) if problem.code == Code::Locked => {
                 eprintln!("awaitd: {wanted} is held{}", holder(&problem));
+                self.server.document(&Failure::from(Error::Refused(problem)));
                 return Ok(Ended::As(self.conflict_exit_code));
             }
             Err(error) => return Err(error.into()),

@@ -49,8 +49,8 @@ const SIGNALS: usize = 64;
 /// At SIGTERM or SIGINT no more jobs are taken and what runs is finished. A second signal is passed on to the commands;
 /// what fails then goes back as if it had not been tried.
 ///
-/// The command finds out about its job in AWAITD_QUEUE, AWAITD_JOB, AWAITD_ATTEMPT, AWAITD_FENCE, AWAITD_LEASE,
-/// AWAITD_ENQUEUED_AT and AWAITD_CONTENT_TYPE, and about the server in AWAITD_URL.
+/// The command finds out about its job in `AWAITD_QUEUE`, `AWAITD_JOB`, `AWAITD_ATTEMPT`, `AWAITD_FENCE`, `AWAITD_LEASE`,
+/// `AWAITD_ENQUEUED_AT` and `AWAITD_CONTENT_TYPE`, and about the server in `AWAITD_URL`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Worker {
     /// The queue.
