@@ -62,7 +62,12 @@ impl Oracle {
     fn ask(&mut self, ticket: Ticket, ask: &Ask) {
         self.asked.insert(ticket, ask.clone());
         match &ask.command {
-            Command::Configure { .. } | Command::SetEvent { .. } | Command::ClearEvent { .. } => {
+            Command::Configure { .. }
+            | Command::SetEvent { .. }
+            | Command::ClearEvent { .. }
+            | Command::Release { .. }
+            | Command::ResetBarrier { .. }
+            | Command::AbortBarrier { .. } => {
                 self.newest.extend(ask.command.thing().map(|thing| (thing, ticket)));
             }
             Command::Delete { thing: Thing::Queue(queue), .. }
@@ -72,10 +77,9 @@ impl Oracle {
                 self.jobs.values_mut().filter(of).for_each(|job| job.must = false);
                 self.held.retain(|_, held| held.thing() != Thing::Queue(queue.clone()));
             }
-            Command::Delete { thing: lock @ Thing::Lock(_), .. } => {
-                self.held.retain(|_, held| held.thing() != *lock);
-                self.newest.insert(lock.clone(), ticket);
-            }
+            Command::Delete { thing, .. } => self.take_away(thing, ticket),
+            Command::Break { lock } => self.take_away(&Thing::Lock(lock.clone()), ticket),
+            Command::WaitCondition { held, .. } => _ = self.held.remove(&held.id),
             Command::Get { queue, mode, settle } => {
                 if let Some(lease) = settle {
                     self.end(lease.id);
@@ -88,6 +92,12 @@ impl Oracle {
             Command::Nack { lease, .. } => _ = self.held.remove(&lease.id),
             _ => {}
         }
+    }
+
+    /// Nobody has it any more, from here on.
+    fn take_away(&mut self, thing: &Thing, ticket: Ticket) {
+        self.held.retain(|_, held| held.thing() != *thing);
+        self.newest.insert(thing.clone(), ticket);
     }
 
     /// Somebody asked to end it for good.
@@ -129,9 +139,18 @@ impl Oracle {
                     self.grant(ticket, got.lease, held);
                 }
             }
-            (Command::Acquire { thing: Thing::Lock(lock), .. }, Answer::Acquired(grant)) => {
+            (Command::Acquire { thing, share, .. }, Answer::Acquired(grant)) => {
+                let (thing, lock, owner) = (thing.clone(), thing.name().clone(), None);
+                let held = match *share {
+                    Share::Whole => Held::Lock { lock, owner },
+                    Share::Permits(permits) => Held::Part { thing, permits, owner },
+                };
+                self.grant(ticket, grant.lease, held);
+            }
+            (Command::WaitCondition { lock, .. }, Answer::Woken { grant, .. }) => {
                 self.grant(ticket, grant.lease, Held::Lock { lock: lock.clone(), owner: None });
             }
+            (_, Answer::Tripped { generation, .. }) => self.last.2 = self.last.2.max(*generation),
             (Command::Done { lease }, Answer::Settled) => self.finished(lease.id),
             (Command::Nack { lease, defer: false, .. }, Answer::Settled) => {
                 if let Some(Held::Job { job, .. }) = self.granted.get(&lease.id)
@@ -144,7 +163,9 @@ impl Oracle {
                 command @ (Command::Configure { .. }
                 | Command::Delete { thing: Thing::Queue(_), .. }
                 | Command::SetEvent { .. }
-                | Command::ClearEvent { .. }),
+                | Command::ClearEvent { .. }
+                | Command::ResetBarrier { .. }
+                | Command::AbortBarrier { .. }),
                 answer,
             ) => {
                 if let Answer::Set { generation } = answer {
@@ -197,10 +218,17 @@ impl Oracle {
                 let thing = ask.command.thing();
                 let wiped = thing.and_then(|thing| self.newest.get(&thing));
                 let kept = match answer {
-                    Answer::Acquired(grant) => self.held.contains_key(&grant.lease),
+                    Answer::Acquired(grant) | Answer::Woken { grant, .. } => {
+                        self.held.contains_key(&grant.lease)
+                    }
                     Answer::Got(got) => self.held.contains_key(&got.lease),
                     Answer::Placed { .. } => true,
-                    _ => return matches!(answer, Answer::Set { .. } | Answer::Settled),
+                    Answer::Set { .. }
+                    | Answer::Settled
+                    | Answer::Broken(_)
+                    | Answer::Tripped { .. }
+                    | Answer::Notified { .. } => return true,
+                    _ => return false,
                 };
                 kept && wiped.is_none_or(|wiped| wiped < ticket)
             })

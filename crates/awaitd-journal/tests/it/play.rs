@@ -216,7 +216,7 @@ impl Play {
                         self.held.push(LeaseRef { id: got.lease, thing });
                     }
                 }
-                Ok(Answer::Acquired(grant)) => {
+                Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
                     self.engine.handed(grant.lease, true, &mut self.step);
                     let thing = Some(grant.thing.clone());
                     self.held.push(LeaseRef { id: grant.lease, thing });

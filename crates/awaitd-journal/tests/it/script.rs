@@ -67,6 +67,9 @@ fn beginning() -> Vec<(Ask, Duration)> {
             only_new: false,
         })
     };
+    let told = |configuration| plain(Command::Configure { configuration, only_new: false });
+    let semaphore = SemaphoreConfig { permits: 6, bounded: false };
+    let ranked = QueueConfig { order: Order::Priority, ..config(0) };
     // A job that is never finished, beneath all that come and go.
     let old = Command::Put {
         queue: name("old"),
@@ -74,7 +77,14 @@ fn beginning() -> Vec<(Ask, Duration)> {
         delay: Duration::ZERO,
         rank: None,
     };
-    vec![configure("q0", 0), configure("q1", 7), plain(old)]
+    vec![
+        configure("q0", 0),
+        configure("q1", 7),
+        plain(old),
+        told(Configuration::Queue(name("ranked"), ranked)),
+        told(Configuration::Semaphore(name("s"), semaphore)),
+        told(Configuration::Barrier(name("b"), 2)),
+    ]
 }
 
 /// What comes in one turn.
@@ -82,6 +92,9 @@ fn some(random: &mut fastrand::Rng, play: &mut Play) -> Vec<(Ask, Duration)> {
     let mut asks = Vec::new();
     for _ in 0..random.usize(1..4) {
         asks.push(one(random, play));
+    }
+    if random.bool() {
+        asks.push(another(random, play));
     }
     asks
 }
@@ -130,7 +143,8 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
         },
         30..33 => {
             let (thing, owner) = (Thing::Lock(lock), Some("me".into()));
-            Command::Acquire { thing, share: Share::Whole, lease: Some(LEASE), owner }
+            let share = if random.bool() { Share::Whole } else { Share::Permits(1) };
+            Command::Acquire { thing, share, lease: Some(LEASE), owner }
         }
         33..36 => Command::SetEvent { event, value: payload(b"value"), only_unset: false },
         36 => Command::ClearEvent { event },
@@ -154,9 +168,73 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             | Command::Done { .. }
             | Command::Get { settle: None, .. }
     );
-    let key = (keyed && random.u8(0..3) == 0).then(|| Key {
+    let key = if keyed { key(random) } else { None };
+    (Ask { command, key }, wait)
+}
+
+/// Now and then a key.
+fn key(random: &mut fastrand::Rng) -> Option<Key> {
+    (random.u8(0..3) == 0).then(|| Key {
         text: format!("k{}", random.u32(..)).into(),
         fingerprint: u128::from(random.u64(..)),
-    });
+    })
+}
+
+/// Of what several may have, of conditions and of ranks.
+fn another(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
+    let (lock, condition) = (name(["l0", "l1"][random.usize(0..2)]), name("c"));
+    let thing = Thing::Lock(lock.clone());
+    let held = play.held.iter().position(|it| it.thing.as_ref() == Some(&thing));
+    let command = match (random.u8(0..18), held) {
+        (0..5, _) => shared(random),
+        (5..8, _) => {
+            let (queue, rank) = (name("ranked"), Some(Rank::from(random.i64(-2..3))));
+            Command::Put { queue, payload: payload(b"ranked"), delay: Duration::ZERO, rank }
+        }
+        (8, _) => {
+            let mode = GetMode::Leased(Some(LEASE));
+            Command::Get { queue: name("ranked"), mode, settle: None }
+        }
+        (9..11, _) => Command::WaitBarrier { barrier: name("b") },
+        (_, None) => {
+            Command::Acquire { thing, share: Share::Whole, lease: Some(LEASE), owner: None }
+        }
+        (11..14, Some(at)) => {
+            let (held, lease) = (play.held.swap_remove(at), Some(LEASE));
+            let (owner, patience, notified) = (None, Duration::from_millis(50), None);
+            Command::WaitCondition { lock, condition, held, lease, owner, patience, notified }
+        }
+        (14..16, Some(at)) => {
+            Command::Notify { lock, condition, held: play.held[at].clone(), most: None }
+        }
+        (_, Some(at)) => Command::Done { lease: play.held.swap_remove(at) },
+    };
+    let keyless = matches!(command, Command::Get { .. } | Command::Configure { .. });
+    let key = if keyless { None } else { key(random) };
+    let wait = Duration::from_millis(if random.bool() { 50 } else { 0 });
     (Ask { command, key }, wait)
+}
+
+/// Of what several may have at one time.
+fn shared(random: &mut fastrand::Rng) -> Command {
+    let barrier = name("b");
+    match random.u8(0..20) {
+        0..12 => {
+            let (thing, share) = (Thing::Semaphore(name("s")), Share::Permits(random.u64(1..4)));
+            Command::Acquire { thing, share, lease: Some(LEASE), owner: Some("me".into()) }
+        }
+        12..15 => Command::Release { semaphore: name("s"), permits: random.u64(1..3) },
+        15 => {
+            let config = SemaphoreConfig { permits: random.u64(3..9), bounded: random.bool() };
+            let configuration = Configuration::Semaphore(name("s"), config);
+            Command::Configure { configuration, only_new: false }
+        }
+        16 => Command::Break { lock: name(["l0", "l1"][random.usize(0..2)]) },
+        17 => Command::AbortBarrier { barrier },
+        18 => Command::ResetBarrier { barrier },
+        _ => {
+            let configuration = Configuration::Barrier(barrier, random.u64(1..4));
+            Command::Configure { configuration, only_new: false }
+        }
+    }
 }

@@ -76,7 +76,10 @@ fn told_again(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
             (Ok(Answer::Got(again)), Answer::Got(first)) => {
                 (again.job, again.lease) == (first.job, first.lease)
             }
-            (Ok(Answer::Acquired(again)), Answer::Acquired(first)) => again.lease == first.lease,
+            (Ok(Answer::Acquired(again)), Answer::Acquired(first))
+            | (Ok(Answer::Woken { grant: again, .. }), Answer::Woken { grant: first, .. }) => {
+                again.lease == first.lease
+            }
             (Ok(again), first) => again == first,
             (Err(_), _) => false,
         };
@@ -87,7 +90,7 @@ fn told_again(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
     Ok(())
 }
 
-/// Events are as they were set, queues as they were configured.
+/// Events are as they were set, queues, semaphores and barriers as they were told to be.
 fn stands(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
     for (command, answer) in oracle.stands() {
         let wrong = match (command, answer) {
@@ -100,11 +103,26 @@ fn stands(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
                 let now = play.ask(Command::WaitEvent { event: event.clone(), after: None }, None);
                 (!matches!(now, Err(Refusal::NotSet { .. }))).then_some(now)
             }
-            (Command::Configure { configuration: Configuration::Queue(queue, config), .. }, _) => {
-                let now = play.ask(Command::Read { thing: Thing::Queue(queue.clone()) }, None);
-                let right = matches!(&now, Ok(Answer::State(view))
-                    if matches!(&**view, View::Queue(view) if view.config == *config));
-                (!right).then_some(now)
+            (Command::Configure { configuration, .. }, _) => {
+                let now = play.ask(Command::Read { thing: configuration.thing() }, None);
+                let right = |view: &View| match (configuration, view) {
+                    (Configuration::Queue(_, config), View::Queue(view)) => view.config == *config,
+                    (Configuration::Semaphore(_, config), View::Semaphore(view)) => {
+                        view.config == *config
+                    }
+                    (Configuration::Barrier(_, parties), View::Barrier(view)) => {
+                        view.parties == *parties
+                    }
+                    _ => false,
+                };
+                (!shows(&now, right)).then_some(now)
+            }
+            (Command::ResetBarrier { barrier } | Command::AbortBarrier { barrier }, _) => {
+                let broken = matches!(command, Command::AbortBarrier { .. });
+                let now = play.ask(Command::Read { thing: Thing::Barrier(barrier.clone()) }, None);
+                let right =
+                    |view: &View| matches!(view, View::Barrier(view) if view.broken == broken);
+                (!shows(&now, right)).then_some(now)
             }
             _ => None,
         };
@@ -115,6 +133,11 @@ fn stands(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether a state was told, and it is right.
+fn shows(told: &Result<Answer, Refusal>, right: impl FnOnce(&View) -> bool) -> bool {
+    matches!(told, Ok(Answer::State(view)) if right(view))
+}
+
 /// Whoever holds something holds it, and what is settled is settled.
 fn leases(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
     for (id, held) in oracle.held() {
@@ -123,12 +146,23 @@ fn leases(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
         if !matches!(&now, Ok(Answer::Held(grant)) if grant.thing == held.thing()) {
             return Err(format!("{id:?} of {held:?} is not held: {now:?}"));
         }
-        if let Held::Lock { lock, .. } = held {
-            let now = play.ask(Command::Read { thing: Thing::Lock(lock.clone()) }, None);
-            let right = matches!(&now, Ok(Answer::State(view))
-                if matches!(&**view, View::Lock(view) if view.holders.iter().any(|it| it.lease == id)));
-            same("the holder of a lock", &right, &true)?;
-        }
+        let (thing, share) = match held {
+            Held::Job { .. } => continue,
+            Held::Lock { lock, .. } => (Thing::Lock(lock.clone()), Share::Whole),
+            Held::Part { thing, permits, .. } => (thing.clone(), Share::Permits(*permits)),
+        };
+        let now = play.ask(Command::Read { thing }, None);
+        let right = |view: &View| {
+            let (View::Lock(LockView { holders, .. })
+            | View::Semaphore(SemaphoreView { holders, .. })) = view
+            else {
+                return false;
+            };
+            let held = |it: &&Holder| (it.lease, it.share) == (id, share);
+            let alone = share == Share::Whole;
+            holders.iter().any(|it| held(&it)) && (!alone || holders.len() == 1)
+        };
+        same("the holder of a lock", &shows(&now, right), &true)?;
     }
     for id in oracle.done() {
         let now = play.ask(Command::Done { lease: LeaseRef { id, thing: None } }, None);

@@ -184,24 +184,52 @@ fn sharing_what(rng: &mut Rng, mood: Mood) -> What {
     })
 }
 
-/// Some wait for a condition, and another one notifies them: a turn each.
+/// Some wait for a condition, another one notifies them, and who is woken may leave; or they crowd at a
+/// semaphore. Nobody else asks meanwhile.
 pub(crate) fn conversation(rng: &mut Rng) -> Vec<Act> {
     let ask = |rng: &mut Rng, what| {
         let key = (rng.u32(0..4) == 0).then(|| KEYS[rng.usize(0..KEYS.len())]);
-        Act::Ask { what, key, wait: wait(rng), late: 100 }
+        let wait = if rng.u32(0..3) == 0 { wait(rng) } else { Duration::from_secs(50) };
+        Act::Ask { what, key, wait, late: 100 }
     };
-    let mut acts = Vec::new();
-    for _ in 0..rng.usize(1..4) {
-        let lease = lease(rng);
-        let (condition, patience) = (name("c"), Duration::from_secs([0, 3, 50][rng.usize(0..3)]));
-        acts.push(What::Plain(acquire(rng, Share::Whole)));
-        acts.push(What::WaitCondition { condition, back: 0, lease, patience });
+    if rng.u32(0..3) == 0 {
+        return crowd(rng).into_iter().map(|what| ask(rng, what)).collect();
     }
-    acts.push(What::Plain(acquire(rng, Share::Whole)));
-    let most = [None, Some(1), Some(2)][rng.usize(0..3)];
-    acts.push(What::Notify { condition: name("c"), back: 0, most });
-    acts.extend([What::Done(0), What::Done(0)]);
-    acts.into_iter().map(|what| ask(rng, what)).collect()
+    let mut whats = Vec::new();
+    let acquire = |rng: &mut Rng| {
+        let thing = Thing::Lock(name("l"));
+        What::Plain(Command::Acquire { thing, share: Share::Whole, lease: lease(rng), owner: None })
+    };
+    for _ in 0..rng.usize(1..4) {
+        let (condition, lease) = (name("c"), lease(rng));
+        let patience = Duration::from_secs([0, 3, 50, 50][rng.usize(0..4)]);
+        whats.push(acquire(rng));
+        whats.push(What::WaitCondition { condition, back: 0, lease, patience });
+    }
+    whats.push(acquire(rng));
+    let most = [None, Some(1), Some(1), Some(2)][rng.usize(0..4)];
+    whats.push(What::Notify { condition: name("c"), back: 0, most });
+    let mut acts: Vec<_> = whats.into_iter().map(|what| ask(rng, what)).collect();
+    match rng.u32(0..4) {
+        0 => {}
+        1 => acts.push(ask(rng, What::Plain(Command::Break { lock: name("l") }))),
+        _ => acts.push(Act::HangUp { back: rng.usize(1..4) * 2 }),
+    }
+    acts.extend((0..2).map(|_| ask(rng, What::Done(0))));
+    acts
+}
+
+/// Some want more of a semaphore than others, who come after them.
+fn crowd(rng: &mut Rng) -> Vec<What> {
+    let config = SemaphoreConfig { permits: 3, bounded: rng.bool() };
+    let configuration = Configuration::Semaphore(name("s"), config);
+    let first = What::Plain(Command::Configure { configuration, only_new: false });
+    let acquires = [rng.u64(1..3), 3, 1, rng.u64(1..4)].map(|permits| {
+        let (thing, share) = (Thing::Semaphore(name("s")), Share::Permits(permits));
+        What::Plain(Command::Acquire { thing, share, lease: lease(rng), owner: None })
+    });
+    let ends = [What::Done(0), What::Done(rng.usize(0..2))];
+    [first].into_iter().chain(acquires).chain(ends).collect()
 }
 
 /// One of the things of a kind that there may be.

@@ -157,11 +157,13 @@ pub(crate) fn script(seed: u64) -> Script {
         }
     }
     for _ in 0..mood.sharing / 25 {
-        let mut at = rng.usize(1..turns.len());
-        for act in conversation(&mut rng) {
-            at = (at + rng.usize(0..2)).min(turns.len() - 1);
-            turns[at].acts.push(act);
-        }
+        let at = rng.usize(1..turns.len());
+        let acts = conversation(&mut rng);
+        let talk: Vec<_> = acts
+            .into_iter()
+            .map(|act| Turn { acts: vec![act], ..turn(&mut rng, mood, 1, 1) })
+            .collect();
+        turns.splice(at..at, talk);
     }
     let old = seed % 40 == 7;
     if old {
