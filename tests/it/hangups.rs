@@ -259,7 +259,7 @@ enum Holding {
 async fn round_of_holding(at: SocketAddr, client: Client, plan: Plan, what: Holding) -> Ended {
     let round = plan.round;
     // What it waits for is handed over in several steps, so some have to stay for longer to hear of it.
-    let longer = Duration::from_millis(if round % 2 == 0 { 0 } else { 100 });
+    let longer = Duration::from_millis(if round.is_multiple_of(2) { 0 } else { 100 });
     let plan = Plan { hang_up_after: plan.hang_up_after + longer, ..plan };
     let lock = format!("/v1/locks/{what:?}-{round}");
     let (thing, path) = match what {

@@ -340,17 +340,17 @@ impl Jobs {
         Some((place, job))
     }
 
+    /// Takes one out that waits.
     fn take(&mut self, id: JobId) -> Option<(Place, Job)> {
-        let (place, job) = match self.fresh.remove(&id) {
-            Some(job) => (job.first_place(id), job),
-            None => {
-                let place = Place { ready_at: self.places.remove(&id)?, job: id };
-                let Some(job) = self.moved.remove(&place) else {
-                    return self.delayed.remove(&place).map(|job| (place, job));
-                };
-                self.moved_since.remove(&(job.since(place), id));
-                (place, job)
-            }
+        let (place, job) = if let Some(job) = self.fresh.remove(&id) {
+            (job.first_place(id), job)
+        } else {
+            let place = Place { ready_at: self.places.remove(&id)?, job: id };
+            let Some(job) = self.moved.remove(&place) else {
+                return self.delayed.remove(&place).map(|job| (place, job));
+            };
+            self.moved_since.remove(&(job.since(place), id));
+            (place, job)
         };
         if let Some(ranks) = &mut self.ranks {
             ranks.leave(place);
