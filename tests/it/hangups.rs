@@ -242,8 +242,7 @@ async fn acquires_that_hang_up_hold_no_lock() {
     assert_eq!(scrape.count("awaitd_waiters", &[]), 0);
 }
 
-/// Who waits for something that can be held, what it takes to have it, and what those have to ask who
-/// come behind.
+/// What somebody waits for who hangs up.
 #[derive(Clone, Copy, Debug)]
 enum Holding {
     /// One permit of a semaphore that has one.
@@ -258,30 +257,42 @@ enum Holding {
 /// The one behind has it in any case.
 async fn round_of_holding(at: SocketAddr, client: Client, plan: Plan, what: Holding) -> Ended {
     let round = plan.round;
-    // What it waits for is handed over in several steps, so some have to stay for longer to hear of it.
-    let longer = Duration::from_millis(if round.is_multiple_of(2) { 0 } else { 100 });
-    let plan = Plan { hang_up_after: plan.hang_up_after + longer, ..plan };
     let lock = format!("/v1/locks/{what:?}-{round}");
-    let (thing, path) = match what {
+    let acquire = |thing: &str| client.post(&format!("{thing}/acquire?lease=1h&wait=20s"), "");
+    let mut raw = Raw::connect(at).await.expect("the server listens");
+    let (thing, path, held) = match what {
         Holding::Permit => {
             let semaphore = format!("/v1/semaphores/{what:?}-{round}");
             client.put(&semaphore, r#"{"permits": 1}"#).await.expect(201);
-            (semaphore.clone(), format!("{semaphore}/acquire?wait=20s&lease=1s"))
+            let held = acquire(&semaphore).await.expect(201);
+            let path = format!("{semaphore}/acquire?wait=20s&lease=1s");
+            raw.ask("POST", &path, "").await.expect("the server reads");
+            (semaphore, path, held)
         }
-        Holding::Share => (lock.clone(), format!("{lock}/acquire?mode=shared&wait=20s&lease=1s")),
+        Holding::Share => {
+            let held = acquire(&lock).await.expect(201);
+            let path = format!("{lock}/acquire?mode=shared&wait=20s&lease=1s");
+            raw.ask("POST", &path, "").await.expect("the server reads");
+            (lock.clone(), path, held)
+        }
         Holding::Woken => {
-            // Not for long: a request that is cut before it is read lets nothing go.
-            let held = client.post(&format!("{lock}/acquire?lease=10s"), "").await;
-            let held = held.expect(201).location();
-            let held = held.replace('/', "%2F");
+            let held = acquire(&lock).await.expect(201).location().replace('/', "%2F");
             let path = format!("{lock}/conditions/c/wait?held={held}&wait=20s&lease=1s");
-            (lock.clone(), path)
+            raw.ask("POST", &path, "").await.expect("the server reads");
+            // Whoever waits for a condition has let the lock go as it began to.
+            (lock.clone(), path, acquire(&lock).await.expect(201))
         }
     };
-    let acquire = format!("{thing}/acquire?lease=1h&wait=20s");
+    let leave = async {
+        // Some stay until they have heard, however slow the machine is.
+        if round.is_multiple_of(8) {
+            raw.answer("POST", &path).await.expect(201);
+            return Ended::Read;
+        }
+        tokio::time::sleep(plan.hang_up_after).await;
+        if raw.hang_up(plan.how).await.is_some() { Ended::Read } else { Ended::Unread }
+    };
     let hand_off = async {
-        // Whoever waits for a condition has let the lock go as it began to.
-        let held = client.post(&acquire, "").await.expect(201);
         tokio::time::sleep(plan.hand_off_after).await;
         if matches!(what, Holding::Woken) {
             let token = held.location().replace('/', "%2F");
@@ -289,11 +300,11 @@ async fn round_of_holding(at: SocketAddr, client: Client, plan: Plan, what: Hold
             client.post(&notify, "").await.expect(200);
         }
         client.delete(&held.location()).await.expect(204);
-        let behind = client.post(&acquire, "").await.expect(201);
+        let behind = acquire(&thing).await.expect(201);
         assert!(behind.number("awaitd-fence") > held.number("awaitd-fence"));
         client.delete(&behind.location()).await.expect(204);
     };
-    let (ended, ()) = tokio::join!(plan.hang_up(at, &path), hand_off);
+    let (ended, ()) = tokio::join!(leave, hand_off);
     ended
 }
 
@@ -308,7 +319,7 @@ async fn who_hangs_up_holds_no_permit_no_share_and_no_lock_after_a_condition() {
         let ended = rounds(HOLDINGS, &mut rng, round).await;
         let read = ended.iter().filter(|ended| **ended == Ended::Read).count();
         println!("{HOLDINGS} of {what:?}: {read} read");
-        assert!(read > 0, "both kinds happened");
+        assert!((read as u64) < HOLDINGS, "somebody hung up before");
     }
     let nobody = async || {
         let lists = [client.get("/v1/locks?limit=1000"), client.get("/v1/semaphores?limit=1000")];

@@ -138,12 +138,19 @@ async fn only_so_many_names_have_series_of_their_own() {
         client.post(&format!("/v1/queues/q{number}/jobs"), "x").await.expect(201);
         client.put(&format!("/v1/events/e{number}"), "").await.expect(200);
         client.post(&format!("/v1/locks/l{number}/acquire"), "").await.expect(201);
+        let semaphore = format!("/v1/semaphores/s{number}");
+        client.put(&semaphore, r#"{"permits": 2}"#).await.expect(201);
+        client.post(&format!("{semaphore}/acquire"), "").await.expect(201);
+        client.put(&format!("/v1/barriers/b{number}"), r#"{"parties": 1}"#).await.expect(201);
+        client.post(&format!("/v1/barriers/b{number}/wait"), "").await.expect(200);
     }
     let scrape = server.scrape().await;
     for (label, metrics) in [
         ("queue", vec!["awaitd_queue_depth", "awaitd_jobs_total", "awaitd_queue_maxsize"]),
         ("event", vec!["awaitd_event_set", "awaitd_event_wait_seconds_count"]),
         ("lock", vec!["awaitd_lock_wait_seconds_count", "awaitd_lock_held_seconds_count"]),
+        ("semaphore", vec!["awaitd_semaphore_available", "awaitd_semaphore_wait_seconds_count"]),
+        ("barrier", vec!["awaitd_barrier_wait_seconds_count"]),
     ] {
         for metric in metrics {
             let mut names = scrape.values(metric, label);
@@ -155,6 +162,9 @@ async fn only_so_many_names_have_series_of_their_own() {
     assert_eq!(names + other, 12, "a job each");
     assert_eq!(scrape.count("awaitd_jobs_total", &[("event", "put")]), 12);
     assert_eq!(scrape.count("awaitd_event_set", &[]), 12);
+    assert_eq!(scrape.count("awaitd_semaphore_available", &[]), 12, "a permit each");
+    assert_eq!(scrape.count("awaitd_semaphore_wait_seconds_count", &[]), 12);
+    assert_eq!(scrape.count("awaitd_barrier_wait_seconds_count", &[]), 12);
 }
 
 /// Names that somebody configured come before names that sprang into being.
@@ -213,6 +223,11 @@ async fn promtool_has_nothing_to_say() {
     let client = server.client();
     client.get("/v1/events/e?wait=1ms").await.expect(408);
     client.post("/v1/locks/l/acquire", "").await.expect(201);
+    client.put("/v1/semaphores/s", r#"{"permits": 2}"#).await.expect(201);
+    let permit = client.post("/v1/semaphores/s/acquire", "").await.expect(201);
+    client.delete(&permit.location()).await.expect(204);
+    client.put("/v1/barriers/b", r#"{"parties": 1}"#).await.expect(201);
+    client.post("/v1/barriers/b/wait", "").await.expect(200);
     let waits = client.get("/v1/queues/work/join?wait=30s").spawn();
     server.until_waiting("queue", "work", "join", 1).await;
     for text in [empty, server.scrape().await.text] {

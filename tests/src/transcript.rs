@@ -12,6 +12,8 @@
 //! - Whoever waits has a name, and asks for nothing else meanwhile. A line without `->` waits.
 //! - Below a line stands, indented, who was answered by it, in the order in which they began to wait.
 //! - Job ids, leases and generations are numbered as they appear, since only their order is promised.
+//! - What a verb is about stands behind it where that has to be said: `acquire semaphore pool`,
+//!   `release semaphore pool` (adds a permit), `wait barrier start`, `wait condition db changed held=1`.
 //! - `+30s` moves time. `alice hangs up` cuts her connection. `close` tells the server to go.
 //! - `undelivered` after a get or acquire: its answer is never taken. `slowly`: it is on its way until
 //!   `alice takes it` or `alice hangs up`. `journal stalls`, `journal goes on`: nobody is told anything

@@ -76,6 +76,7 @@ async fn a_holder_that_dies_keeps_its_permits_until_its_lease_is_over() {
     let next = client.post("/v1/semaphores/s/acquire?wait=30s", "").await.expect(201);
     assert!(next.number("awaitd-fence") > held.number("awaitd-fence"));
     client.delete(&held.location()).await.refused(410, "lease_lost");
+    client.patch(&held.location()).await.refused(410, "lease_lost");
     let expired = [("semaphore", "s")];
     let scrape = server.scrape().await;
     assert_eq!(scrape.count("awaitd_semaphore_expired_total", &expired), 1);

@@ -136,31 +136,34 @@ pub(super) async fn permits(plan: &Plan) -> io::Result<Table> {
     const COLUMNS: &[Column] = &[
         Column { heading: "waiting", key: "waiting", decimals: 0 },
         Column { heading: "grants/s", key: "grants_per_second", decimals: 0 },
+        Column { heading: "µs 3 echoes", key: "echoes_cpu_us", decimals: 1 },
         Column { heading: "µs a grant", key: "grant_cpu_us", decimals: 1 },
         Column { heading: "ratio", key: "ratio", decimals: 2 },
     ];
-    let title = "Permits of a semaphore of 10, acquired and released; µs are the server's CPU, the ratio \
-                 is to the first row";
+    let title = "Permits of a semaphore of 10, acquired and released, against three echoes; µs are the \
+                 server's CPU";
     let mut table = Table::new(title, COLUMNS);
     let server = Server::start(&plan.binary, Some(1)).await?;
     load::permit(&server, PERMITS).await?;
     load::warm_up(&server, plan.slice).await?;
-    let mut measured: Vec<Vec<Cost>> = plan.waiting.iter().map(|_| Vec::new()).collect();
+    let mut measured: Vec<Vec<(Cost, Cost)>> = plan.waiting.iter().map(|_| Vec::new()).collect();
     for round in 1..=plan.rounds {
         for (waiting, costs) in plan.waiting.iter().zip(&mut measured) {
             progress(&format!("permits: round {round} of {}, {waiting} wait", plan.rounds));
             let mut connections = load::open(&server, PERMITS + waiting).await?;
-            costs.push(load::run(&server, Load::Permit, &mut connections, plan.slice).await?);
+            let echoes = load::run(&server, Load::Echoes, &mut connections, plan.slice).await?;
+            let grants = load::run(&server, Load::Permit, &mut connections, plan.slice).await?;
+            costs.push((echoes, grants));
         }
     }
-    let cpu = |costs: &[Cost]| median(costs.iter().map(Cost::cpu_each).collect());
-    let first = cpu(&measured[0]);
     for (waiting, costs) in plan.waiting.iter().zip(&measured) {
+        let middle = |of: &dyn Fn(&(Cost, Cost)) -> f64| median(costs.iter().map(of).collect());
         table.push(vec![
             json!(waiting),
-            json!(median(costs.iter().map(Cost::per_second).collect())),
-            json!(cpu(costs)),
-            json!(cpu(costs) / first),
+            json!(middle(&|(_, grants)| grants.per_second())),
+            json!(middle(&|(echoes, _)| echoes.cpu_each())),
+            json!(middle(&|(_, grants)| grants.cpu_each())),
+            json!(middle(&|(echoes, grants)| grants.cpu_each() / echoes.cpu_each())),
         ]);
     }
     Ok(table)

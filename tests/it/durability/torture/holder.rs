@@ -1,4 +1,4 @@
-//! Who takes a lock, and holds it into the next life if it comes to that.
+//! Who takes a lock, or the one permit of a semaphore, and holds it into the next life if it comes to that.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,10 @@ use fastrand::Rng;
 use super::ground::{Ground, ms};
 use super::held::{Held, Outcome};
 
-/// The lock that all want.
-const LOCK: &str = "door";
+/// What all want: a lock, and a semaphore that is one by its one permit.
+const THINGS: [&str; 2] = ["/v1/locks/door", TURNSTILE];
+
+const TURNSTILE: &str = "/v1/semaphores/turnstile";
 
 pub(super) struct Holder {
     name: String,
@@ -23,6 +25,7 @@ pub(super) struct Holder {
 }
 
 struct Acquire {
+    thing: &'static str,
     path: String,
     key: Option<String>,
     length: Duration,
@@ -45,7 +48,7 @@ impl Holder {
             if let Some(released) = self.released.take().filter(|_| self.rng.bool()) {
                 released.end_again(ground).await?;
             }
-            let acquire = self.draw(ground);
+            let acquire = self.draw(ground).await?;
             return self.acquire(ground, acquire).await;
         };
         match self.rng.u8(..10) {
@@ -75,15 +78,20 @@ impl Holder {
         Some(())
     }
 
-    fn draw(&mut self, ground: &Ground) -> Acquire {
+    async fn draw(&mut self, ground: &Ground) -> Option<Acquire> {
+        let thing = self.rng.choice(THINGS).expect("there are two");
+        if thing == TURNSTILE {
+            // Whoever has its permit keeps it.
+            ground.client().put(thing, r#"{"permits": 1}"#).attempt().await?;
+        }
         self.acquires += 1;
         let name = &self.name;
         let length = Duration::from_millis(self.rng.u64(200..2_000));
         let wait = Duration::from_millis(self.rng.u64(..200));
         let key = self.rng.bool().then(|| format!("{name}-{}", self.acquires));
         let knobs = format!("wait={}&lease={}&owner={name}", ms(wait), ms(length));
-        let path = format!("/v1/locks/{LOCK}/acquire?{knobs}");
-        Acquire { path, key, length, asked: ground.ask(), repeated: false }
+        let path = format!("{thing}/acquire?{knobs}");
+        Some(Acquire { thing, path, key, length, asked: ground.ask(), repeated: false })
     }
 
     async fn acquire(&mut self, ground: &Ground, mut acquire: Acquire) -> Option<()> {
@@ -97,11 +105,11 @@ impl Holder {
             self.pending = Some(acquire).filter(|acquire| acquire.key.is_some());
             return None;
         };
-        let Acquire { path, length, asked, repeated, .. } = &acquire;
+        let Acquire { thing, path, length, asked, repeated, .. } = &acquire;
         match heard.status {
             201 => {
                 let fence = heard.number("awaitd-fence");
-                ground.oracle().acquired(asked, LOCK, fence, *length, Instant::now());
+                ground.oracle().acquired(asked, thing, fence, *length, Instant::now());
                 self.held = Some(Held::lock(&heard, *length));
                 Some(())
             }

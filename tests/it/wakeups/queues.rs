@@ -1,11 +1,10 @@
-//! Each cause of a wake-up, and each kind of waiter: who is answered with what, and who goes on
-//! waiting. A cause that wakes too few leaves somebody waiting for what is there; one that wakes too
-//! many answers with what is not so.
+//! Queues, events and locks, and waiting itself.
 
-use awaitd_tests::transcript::Script;
+use super::{Scene, check};
 
 use self::Kind::{Acquire, Event, Get, Join, Put, WatchJob, WatchLock};
-use crate::transcripts::play_on_core;
+
+type Cause = super::Cause<Kind>;
 
 /// What somebody waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,49 +18,29 @@ enum Kind {
     WatchLock,
 }
 
-const KINDS: [Kind; 7] = [Put, Get, Join, Event, Acquire, WatchJob, WatchLock];
-
 /// Everybody can wait here: a queue that is full and has no job to be had now, with a job at work and
 /// one that is delayed; an event that is not set; a lock that is held.
-const SCENE: [&str; 5] = [
-    "configure q maxsize=1",
-    r#"put q "a""#,
-    "get q lease=10m",
-    r#"put q "b" delay=20m"#,
-    "acquire l lease=10m",
-];
+const SCENE: Scene<Kind> = Scene {
+    lines: &[
+        "configure q maxsize=1",
+        r#"put q "a""#,
+        "get q lease=10m",
+        r#"put q "b" delay=20m"#,
+        "acquire l lease=10m",
+    ],
+    kinds: &[
+        (Put, r#"put q "new""#),
+        (Get, "get q"),
+        (Join, "join q"),
+        (Event, "wait e"),
+        (Acquire, "acquire l"),
+        (WatchJob, "held lease 1"),
+        (WatchLock, "held lease 2"),
+    ],
+};
 
 /// The job that was delayed is ready, and both leases last.
 const DUE: [&str; 3] = ["extend lease 1 lease=1h", "extend lease 2 lease=1h", "+20m"];
-
-impl Kind {
-    fn line(self) -> &'static str {
-        match self {
-            Put => r#"put q "new""#,
-            Get => "get q",
-            Join => "join q",
-            Event => "wait e",
-            Acquire => "acquire l",
-            WatchJob => "held lease 1",
-            WatchLock => "held lease 2",
-        }
-    }
-}
-
-/// What happens.
-struct Cause {
-    name: &'static str,
-    /// After the scene and before anybody waits.
-    before: &'static [&'static [&'static str]],
-    /// How whoever waits does so.
-    how: &'static str,
-    /// The line that may wake.
-    act: &'static str,
-    /// Who is answered, and how.
-    answered: &'static [(Kind, &'static str)],
-    /// Who could not wait here: there would be nothing to wait for.
-    cannot: &'static [Kind],
-}
 
 const WAITING: Cause =
     Cause { name: "", before: &[], how: "wait=24h", act: "", answered: &[], cannot: &[] };
@@ -339,35 +318,8 @@ const WAITS: &[Cause] = &[
     },
 ];
 
-/// Plays one pair: what the one who waits was told by the cause, if anything.
-fn told(cause: &Cause, kind: Kind) -> Option<String> {
-    let name = format!("{} and {kind:?}", cause.name);
-    let waits = format!("eve: {} {}", kind.line(), cause.how);
-    let mut lines = vec!["# One cause, one waiter."];
-    lines.extend(SCENE);
-    lines.extend(cause.before.iter().copied().flatten());
-    lines.extend([&*waits, cause.act]);
-    let script = Script::parse(name.clone(), lines.join("\n") + "\n");
-    let played = play_on_core(&script).text;
-    let (_, after) = played.split_once(&waits).expect("she asked");
-    assert!(after.starts_with('\n'), "{name}: there was nothing to wait for:\n{played}");
-    let own = after.lines().find(|line| line.starts_with("  eve "));
-    own.map(|line| line.split_once(" -> ").expect("a row has an answer").1.to_owned())
-}
-
 /// Every cause and every kind of waiter.
 #[test]
 fn who_is_woken_by_what() {
-    let mut wrong = Vec::new();
-    for cause in [QUEUES, EVENTS_AND_LOCKS, WAITS].into_iter().flatten() {
-        for kind in KINDS.into_iter().filter(|kind| !cause.cannot.contains(kind)) {
-            let wanted = cause.answered.iter().find(|(answered, _)| *answered == kind);
-            let wanted = wanted.map(|(_, answer)| (*answer).to_owned());
-            let told = told(cause, kind);
-            if told != wanted {
-                wrong.push(format!("{} and {kind:?}: {wanted:?}, but {told:?}", cause.name));
-            }
-        }
-    }
-    assert!(wrong.is_empty(), "wanted, but told:\n{}", wrong.join("\n"));
+    check(&SCENE, &[QUEUES, EVENTS_AND_LOCKS, WAITS]);
 }
