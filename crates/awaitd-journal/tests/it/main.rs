@@ -4,6 +4,7 @@
 mod crashes;
 mod damage;
 mod golden;
+mod golden_shared;
 mod oracle;
 mod play;
 mod script;
