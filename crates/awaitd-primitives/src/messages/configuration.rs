@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits;
 use crate::messages::name::{Name, Thing};
@@ -21,8 +21,20 @@ pub enum Order {
 }
 
 /// Where a job stands in a queue whose order is [`Order::Priority`]: compared as bytes, lower first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Rank(pub Arc<[u8]>);
+
+/// As bytes; for people in hexadecimal digits, as `priority-key` has them.
+impl Serialize for Rank {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer
+                .collect_str(&self.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
 
 impl From<i64> for Rank {
     /// The rank of a priority: its eight bytes, big endian, the sign turned over, so that negative
