@@ -1,0 +1,276 @@
+"""The one thread on which a process makes all its requests, with an event loop of its own.
+
+So the plain methods of the drop-in work from everywhere, inside a running loop or without any, leases
+are renewed while the program computes, and calls keep the order in which they were made: each thing has
+a `Lane`, in which the next call begins when the one before has its answer, or its place in line.
+"""
+
+import asyncio
+import atexit
+import logging
+import os
+import selectors
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, Generic, TypeVar
+from uuid import uuid4
+
+from awaitd._lease import Keeper, Lease
+from awaitd._wire import Wire
+
+T = TypeVar("T")
+
+VERDICT_WITHIN = 5.0
+"""Seconds for which a cancelled call is held up to learn whether it was granted something."""
+
+GOODBYE_WITHIN = 5.0
+"""Seconds that the end of the program may take to give back what it holds."""
+
+log = logging.getLogger("awaitd")
+
+
+class Io:
+    """The thread, and what the process has to do with its servers."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+        self.selector = selectors.DefaultSelector()
+        self.loop = asyncio.SelectorEventLoop(self.selector)
+        self.keeper = Keeper(self.loop)
+        self.calls: set[Call[Any]] = set()
+        self.private: dict[str, Wire] = {}
+        """What nobody but this process knows of: paths to delete."""
+        self._wires: dict[str, Wire] = {}
+        self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
+        self._lock = threading.Lock()
+        threading.Thread(target=self._run, name="awaitd", daemon=True).start()
+        atexit.register(self.close)
+
+    def lane(self, url: str, path: str) -> "Lane":
+        """What the process shares about this thing."""
+        with self._lock:
+            lane = self._lanes.get((url, path))
+            if lane is None:
+                if url not in self._wires:
+                    self._wires[url] = Wire(url)
+                lane = self._lanes[url, path] = Lane(self, self._wires[url], path)
+            return lane
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Does something that nobody awaits."""
+        self.loop.call_soon_threadsafe(self._spawn, work)
+
+    def close(self) -> None:
+        """The program ends: what it holds is given back, and what was only its own is deleted."""
+        if self.pid != os.getpid() or self.loop.is_closed():
+            return
+        # Python sets one of these when it has printed the exception that ended the program.
+        failed = hasattr(sys, "last_exc") or hasattr(sys, "last_value")
+        goodbye = asyncio.run_coroutine_threadsafe(self._goodbye(clean=not failed), self.loop)
+        try:
+            goodbye.result(GOODBYE_WITHIN)
+        except Exception as error:
+            log.warning("what this program held will come back when its leases end: %r", error)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = self.loop.create_task(work)
+        _unawaited.add(task)
+        task.add_done_callback(_let_go)
+
+    async def _goodbye(self, clean: bool) -> None:
+        await _all(call.take_back() for call in self.calls)
+        # If that was not planned, its items are somebody else's to do.
+        end = Lease.end if clean else Lease.give_back
+        await _all(end(lease, GOODBYE_WITHIN / 5) for lease in self.keeper.leases)
+        await _all(wire.ask("DELETE", path, within=GOODBYE_WITHIN / 5) for path, wire in self.private.items())
+        for wire in self._wires.values():
+            await wire.close()
+
+
+class Lane:
+    """One thing, as this process uses it. `turn` is held by whichever call asks first of all."""
+
+    def __init__(self, io: Io, wire: Wire, path: str) -> None:
+        self.io, self.wire, self.path = io, wire, path
+        self.turn = asyncio.Lock()
+        self.held: list[Held] = []
+        self.settled = 0
+        """How many gotten items were done by a later get: their `task_done()` may still be called."""
+
+
+class Held:
+    """An item that this process got, and who in it did."""
+
+    def __init__(self, lease: Lease, owner: Callable[[], object]) -> None:
+        self.lease, self.owner = lease, owner
+
+
+class Call(Generic[T]):
+    """Something that is asked of the server: from any thread, and done on the I/O thread."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        work: "Callable[[Call[T]], Coroutine[Any, Any, T]]",
+        undo: Callable[[T], Coroutine[Any, Any, Any]] | None = None,
+    ) -> None:
+        self.lane, self.key = lane, uuid4().hex
+        self.stands: str | None = None
+        """For what it stands in line, from the moment on at which it has its place."""
+        self.keyed = False
+        """Whether the server may know its key: then only the server can say what becomes of it."""
+        self._work, self._undo = work, undo
+        self._task: asyncio.Task[T]
+        self._then: Callable[[], object]
+
+    async def awaited(self) -> T:
+        """The result, awaited on the caller's loop. Cancelled, it is taken back before that is raised."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._start(lambda: loop.call_soon_threadsafe(_settle, done))
+        try:
+            await done
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except BaseException:  # The coroutine is thrown away.
+            self.lane.io.spawn(self.take_back())
+            raise
+        else:
+            return self._task.result()
+        back = loop.create_future()
+        self.lane.io.spawn(self.take_back(lambda: loop.call_soon_threadsafe(_settle, back)))
+        while not back.done():
+            try:
+                await asyncio.wait([back])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        try:
+            raise cancelled
+        finally:
+            del cancelled, self
+
+    async def finished(self) -> T:
+        """The result; cancelled, it is finished all the same before that is raised."""
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._start(lambda: loop.call_soon_threadsafe(_settle, done))
+        cancelled: asyncio.CancelledError | None = None
+        while not done.done():
+            try:
+                await asyncio.wait([done])
+            except asyncio.CancelledError as error:
+                cancelled = error
+        result = self._task.result()
+        if cancelled is not None:
+            raise cancelled
+        return result
+
+    def blocking(self) -> T:
+        """The result, for which the thread waits."""
+        done = threading.Lock()
+        done.acquire()
+        self._start(done.release)
+        try:
+            done.acquire()
+        except BaseException:  # Ctrl-C.
+            self.lane.io.spawn(self.take_back())
+            raise
+        return self._task.result()
+
+    def _start(self, then: Callable[[], object]) -> None:
+        self._then = then
+        self.lane.io.loop.call_soon_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        self.lane.io.calls.add(self)
+        self._task = self.lane.io.loop.create_task(self._work(self))
+        self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[T]) -> None:
+        self.lane.io.calls.discard(self)
+        try:
+            self._then()
+        except RuntimeError:  # The caller's loop is closed, and nobody there.
+            self.lane.io.spawn(self.take_back())
+
+    async def take_back(self, then: Callable[[], object] = lambda: None) -> None:
+        """Makes it as if it had never been asked, as far as that can be."""
+        try:
+            if self.keyed and not self._task.done():
+                await self._withdraw()
+            elif not self._task.done():
+                self._task.cancel()
+            await asyncio.wait([self._task])
+            if self._undo and not self._task.cancelled() and not self._task.exception():
+                await self._undo(self._task.result())
+        except Exception as error:
+            log.warning("%s was cancelled, and what it was granted was not given back: %r", self.lane.path, error)
+        finally:
+            try:
+                then()
+            except RuntimeError:
+                pass  # Nobody is there any more.
+
+    async def _withdraw(self) -> None:
+        """Then the open request is answered: 410 `withdrawn`, or with what it was granted before."""
+        async with self.lane.turn:
+            try:
+                await self.lane.wire.ask(
+                    "DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN
+                )
+            except Exception:
+                self._task.cancel()
+                raise
+
+
+def io() -> Io:
+    """The I/O thread of this process."""
+    global _io
+    if _io is None:
+        with _starting:
+            _io = _io or Io()
+    return _io
+
+
+_io: Io | None = None
+_starting = threading.Lock()
+_unawaited: set[asyncio.Task[Any]] = set()
+_forked: list[Io] = []
+
+
+async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
+    await asyncio.gather(*list(work), return_exceptions=True)
+
+
+def _let_go(task: asyncio.Task[Any]) -> None:
+    _unawaited.discard(task)
+    if not task.cancelled() and (error := task.exception()):
+        log.warning("%r", error)
+
+
+def _settle(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
+
+
+def _after_fork() -> None:
+    """A child has no I/O thread, and no part in what its parent holds."""
+    global _io, _starting
+    _starting = threading.Lock()
+    if _io is not None:
+        # The list of sockets is the kernel's, and the parent's as well: the child lets go of it before
+        # anything that is cleaned up here could take a socket off it.
+        _io.selector.close()
+        _forked.append(_io)
+        _io = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,115 @@
+"""What this process holds, and how long it may be sure of that.
+
+A lease is renewed when a third of it has gone, on the I/O thread, whatever the program does meanwhile,
+and for as long as somebody holds the object through which it was got. It counts as lost when the
+server says so, or when its time is over by this machine's monotonic clock, counted from before the
+last renewal was asked for: then somebody else may have it already.
+"""
+
+import asyncio
+import logging
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from awaitd._wire import RETRY_FOR, UNHEARD, Reply, Wire
+
+log = logging.getLogger("awaitd")
+
+
+class Lease:
+    """A job, lock or permit that is held."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        granted: Reply,
+        holder: object,
+        length: float,
+        *,
+        waited: bool,
+        on_lost: "Callable[[Lease], object]" = lambda lease: None,
+    ) -> None:
+        self.wire = wire
+        self.path = granted.headers["Location"]
+        self.fence = int(granted.headers["Awaitd-Fence"])
+        self.length = length
+        left = float(granted.headers["Awaitd-Expires-In"])
+        # How long ago a wait was granted is not known: until the first renewal, which then follows at
+        # once, the time is counted from the answer.
+        self.until = (granted.heard if waited else granted.asked) + left
+        self.renew_at = granted.heard if waited else granted.asked + length / 3
+        self.lost = False
+        self.on_lost = on_lost
+        self.timer: asyncio.TimerHandle | None = None
+        self.holder: Callable[[], Any] = weakref.ref(holder)
+
+    async def end(self, within: float = RETRY_FOR) -> Reply:
+        """`task_done()` or `release()`."""
+        return await self.wire.ask("DELETE", self.path, within=within)
+
+    async def give_back(self, within: float = RETRY_FOR) -> Reply:
+        """As if it had never been granted."""
+        if self.path.startswith("/v1/queues/"):
+            return await self.wire.ask("POST", f"{self.path}/nack?defer=true&delay=0", within=within)
+        return await self.end(within)
+
+
+class Keeper:
+    """All leases of the process; lives on the I/O thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.leases: set[Lease] = set()
+        self._renewals: set[asyncio.Task[None]] = set()
+
+    def keep(self, lease: Lease) -> None:
+        self.leases.add(lease)
+        self._watch(lease)
+
+    def drop(self, lease: Lease) -> None:
+        """It is over, or about to be: from now on it is neither renewed nor lost."""
+        self.leases.discard(lease)
+        if lease.timer is not None:
+            lease.timer.cancel()
+
+    def _watch(self, lease: Lease) -> None:
+        delay = min(lease.renew_at, lease.until) - time.monotonic()
+        lease.timer = self.loop.call_later(delay, self._due, lease)
+
+    def _due(self, lease: Lease) -> None:
+        if lease.holder() is None:
+            # Nobody can end it any more: it goes back when its time is over.
+            self.drop(lease)
+        elif time.monotonic() >= lease.until:
+            self._lose(lease, "it was not renewed in time")
+        else:
+            task = self.loop.create_task(self._renew(lease))
+            self._renewals.add(task)
+            task.add_done_callback(self._renewals.discard)
+
+    async def _renew(self, lease: Lease) -> None:
+        asked = time.monotonic()
+        within = min(lease.until - asked, max(lease.length / 3, 1.0))
+        try:
+            reply = await lease.wire.once("PATCH", lease.path, b"", {}, round(within, 1) or 0.1)
+        except UNHEARD:
+            reply = None
+        if lease not in self.leases:
+            return
+        now = time.monotonic()
+        if reply is not None and reply.status == 200:
+            lease.until = asked + float(reply.headers["Awaitd-Expires-In"])
+            lease.renew_at = asked + lease.length / 3
+        elif reply is not None and reply.status in (404, 410):
+            return self._lose(lease, reply.problem.detail)
+        else:
+            lease.renew_at = now + lease.length / 12
+        self._watch(lease)
+
+    def _lose(self, lease: Lease, why: str) -> None:
+        self.drop(lease)
+        lease.lost = True
+        log.warning("lost %s: %s", lease.path, why)
+        lease.on_lost(lease)

@@ -1,0 +1,174 @@
+"""What locks and semaphores have in common: something is held, by leases, until it is released.
+
+A lease that is lost inside `async with` cancels the task in there, which must not go on as if it held
+what somebody else may hold by now, and the block raises LockLost.
+"""
+
+import asyncio
+import os
+import socket
+from types import TracebackType
+from typing import Any, Literal
+
+from awaitd._io import Call
+from awaitd._lease import Lease
+from awaitd._thing import Thing
+from awaitd._wire import Reply
+from awaitd.errors import AwaitdError, LockLost
+
+
+class Hold:
+    """One grant: its lease, the task that got it, and whether that one is inside `async with`."""
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.task = _current_task()
+        self.loop = asyncio.get_running_loop()
+        self.cancelling: int | None = None
+        """How many cancellations of the task were under way when it went in; None outside."""
+        self.interrupted = False
+
+    def enter(self) -> None:
+        assert self.task is not None
+        self.cancelling = self.task.cancelling()
+        if self.lease.lost:
+            self.interrupt()
+
+    def lost(self, lease: Lease) -> None:
+        """From the I/O thread."""
+        try:
+            self.loop.call_soon_threadsafe(self.interrupt)
+        except RuntimeError:
+            pass  # The loop is closed, and the task with it.
+
+    def interrupt(self) -> None:
+        if self.cancelling is not None and not self.interrupted and self.task is not None:
+            self.interrupted = True
+            self.task.cancel(f"lost {self.lease.path}")
+
+
+class Permits(Thing):
+    """A thing of which each holder has a lease."""
+
+    _force = "?force=true"
+    _not_acquired = "Lock is not acquired."
+
+    def __init__(self, name: str | None, url: str | None, lease: float) -> None:
+        super().__init__(name, url)
+        self._lease = lease
+        self._holds: list[Hold] = []
+
+    async def acquire(self) -> Literal[True]:
+        """Acquire it, and wait for it if it is held; who asked first gets it first."""
+        await self._acquire()
+        return True
+
+    def release(self) -> None:
+        """Release what the current task acquired, else what any task here did."""
+        hold = self._pick()
+        if hold is None:
+            return self._release_unheld()
+        self._released(hold, self._call(lambda call: self._end(call, hold)).blocking())
+
+    async def __aenter__(self) -> None:
+        (await self._acquire()).enter()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        hold = self._pick(inside=True)
+        if hold is None:
+            raise RuntimeError(self._not_acquired)
+        cancelling, hold.cancelling = hold.cancelling or 0, None
+        cancelled: BaseException | None = error
+        failure: AwaitdError | None = None
+        try:
+            self._released(hold, await self._call(lambda call: self._end(call, hold)).finished())
+        except asyncio.CancelledError as late:
+            cancelled = error or late
+        except AwaitdError as failed:
+            failure = failed
+        if hold.interrupted and hold.task is not None and hold.task.uncancel() <= cancelling:
+            if isinstance(cancelled, asyncio.CancelledError):
+                # By this lock alone: that is no cancellation for those outside.
+                raise LockLost(self._lost(hold)) from cancelled
+        if failure is not None and cancelled is None:
+            raise failure
+        if failure is not None and cancelled is not None:
+            cancelled.add_note(str(failure))
+        if cancelled is not error and cancelled is not None:
+            raise cancelled
+
+    async def _acquire(self) -> Hold:
+        async def work(call: Call[Lease]) -> Lease:
+            knobs = {"lease": self._lease, "owner": _me()}
+            reply, waited = await self._stand(call, "acquire", "/acquire", knobs)
+            lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited)
+            call.lane.io.keeper.keep(lease)
+            return lease
+
+        return self._hold(await self._call(work, self._undo).awaited())
+
+    def _hold(self, lease: Lease) -> Hold:
+        hold = Hold(lease)
+        lease.on_lost = hold.lost
+        self._holds.append(hold)
+        return hold
+
+    async def _undo(self, lease: Lease) -> None:
+        lane = self._lane
+        lane.io.keeper.drop(lease)
+        async with lane.turn:
+            await lease.end()
+
+    async def _end(self, call: Call[Any], hold: Hold) -> Reply | None:
+        # Not renewed any more, whatever comes of this; but its path is kept until the server has spoken.
+        call.lane.io.keeper.drop(hold.lease)
+        if hold.lease.lost:
+            # In case that the server, which goes by a later clock, still has it.
+            call.lane.io.spawn(hold.lease.end())
+            return None
+        async with self._turn(call):
+            return await hold.lease.end()
+
+    def _released(self, hold: Hold, reply: Reply | None) -> None:
+        if hold in self._holds:
+            self._holds.remove(hold)
+        if reply is None or reply.status in (404, 410):
+            hold.lease.lost = True
+            raise LockLost(self._lost(hold))
+        reply.good()
+
+    def _pick(self, inside: bool = False) -> Hold | None:
+        holds = list(self._holds)
+        task = _current_task()
+        own = [hold for hold in holds if hold.task is task and (hold.cancelling is not None) >= inside]
+        if own:
+            return own[-1]
+        return holds[0] if holds and not inside else None
+
+    def _release_unheld(self) -> None:
+        raise RuntimeError(self._not_acquired)
+
+    def _state(self) -> dict[str, Any]:
+        reply = self._ask("GET")
+        state: dict[str, Any] = {} if reply.status == 404 else reply.good().json()
+        return state
+
+    def _lost(self, hold: Hold) -> str:
+        return (
+            f"the lease of {self._kind} {self._name} (fence {hold.lease.fence}) ended while it was held: "
+            "somebody else may have had it since"
+        )
+
+
+def _current_task() -> "asyncio.Task[Any] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _me() -> str:
+    """What others are shown of the holder."""
+    return f"{socket.gethostname()}:{os.getpid()}"

@@ -1,0 +1,167 @@
+"""What queues, events, locks, semaphores and barriers have in common: a name on a server."""
+
+import asyncio
+import json
+import os
+import re
+import weakref
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
+
+from awaitd._io import Call, Io, Lane, io
+from awaitd._wire import DEFAULT_URL, Reply, base, query
+from awaitd.errors import Mismatch
+
+T = TypeVar("T")
+
+MOMENT = 0.001
+"""Seconds of a first wait: none to speak of, but it gives a place in line that is kept for a repeat."""
+
+SLICE = 25.0
+"""Seconds of each further wait: below the minute at which proxies cut."""
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+
+
+class Thing:
+    """A thing on the server, as one object of this process knows it.
+
+    Nothing is asked before it is first used, so it can be made anywhere, without a loop or a server.
+    """
+
+    _kind: ClassVar[str]
+    _force: ClassVar[str] = ""
+    """What it takes to delete it in every state."""
+
+    def __init__(self, name: str | None, url: str | None) -> None:
+        if name is not None and not NAME.fullmatch(name):
+            raise ValueError(
+                f"{name!r} is no name: 1 to 128 of A-Z a-z 0-9 . _ : -, the first one a letter or digit"
+            )
+        self._url = base(url or os.environ.get("AWAITD_URL") or DEFAULT_URL)
+        self._private = name is None
+        self._name = name or f"private-{uuid4().hex}"
+        self._path = f"/v1/{self._kind}/{self._name}"
+        self._ready = False
+        self._known_lane: Lane | None = None
+
+    @property
+    def name(self) -> str:
+        """Under which other programs find it."""
+        return self._name
+
+    def __repr__(self) -> str:
+        kind = type(self)
+        return f"<{kind.__module__}.{kind.__qualname__} object at {id(self):#x} [{self._name}]>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A copy of it elsewhere is another handle of the same thing, and what is private stays its maker's.
+        return _again, (type(self), self._settings() | {"name": self._name, "url": self._url})
+
+    def _settings(self) -> dict[str, Any]:
+        """With what it was made, besides its name."""
+        return {}
+
+    def _configuration(self) -> dict[str, Any] | None:
+        """What the server has to know before it is used; None where that is nothing."""
+        return None
+
+    @property
+    def _lane(self) -> Lane:
+        current = io()
+        if self._known_lane is None or self._known_lane.io is not current:
+            self._known_lane = current.lane(self._url, self._path)
+        return self._known_lane
+
+    def _call(
+        self,
+        work: Callable[[Call[T]], Coroutine[Any, Any, T]],
+        undo: Callable[[T], Coroutine[Any, Any, Any]] | None = None,
+    ) -> Call[T]:
+        return Call(self._lane, work, undo)
+
+    def _ask(self, method: str, what: str = "", **more: Any) -> Reply:
+        """The answer to a question that does not wait; the calling thread does."""
+
+        async def work(call: Call[Reply]) -> Reply:
+            async with self._turn(call):
+                key = None if method == "GET" else call.key
+                return await call.lane.wire.ask(method, self._path + what, key=key, **more)
+
+        return self._call(work).blocking()
+
+    async def _stand(
+        self,
+        call: Call[Any],
+        op: str,
+        what: str,
+        knobs: Mapping[str, Any],
+        body: bytes = b"",
+        kind: str | None = None,
+    ) -> tuple[Reply, bool]:
+        """Stands in line until it is this call's turn; says whether it had to wait.
+
+        The first request hardly waits, but it takes a place in line. So the calls of this process have
+        their places in the order in which they were made, whichever connection is faster.
+        """
+
+        async def ask(wait: float) -> Reply:
+            path = f"{self._path}{what}{query(wait=wait, **knobs)}"
+            headers = {"Content-Type": kind} if kind else {}
+            return await call.lane.wire.ask("POST", path, body=body, headers=headers, key=call.key, wait=wait)
+
+        async with self._turn(call):
+            call.keyed = True
+            reply = await ask(MOMENT)
+        waited = False
+        while reply.status in (408, 429):
+            if reply.status == 429 and reply.problem.code != "queue_full":
+                await asyncio.sleep(float(reply.headers.get("Retry-After", 1)))
+            waited, call.stands = True, op
+            reply = await ask(SLICE)
+        return reply, waited
+
+    @asynccontextmanager
+    async def _turn(self, call: Call[Any]) -> AsyncIterator[None]:
+        """The calls of this process to one thing begin one after another."""
+        async with call.lane.turn:
+            if not self._ready:
+                await self._make(call.lane)
+            yield
+
+    async def _make(self, lane: Lane) -> None:
+        wanted = self._configuration()
+        if wanted is not None:
+            headers = {"If-None-Match": "*", "Content-Type": "application/json"}
+            reply = await lane.wire.ask(
+                "PUT", self._path, body=json.dumps(wanted).encode(), headers=headers
+            )
+            if reply.status == 412:
+                self._compare(wanted, reply.problem.said.get("configuration", {}))
+            else:
+                reply.good()
+        self._ready = True
+        if self._private:
+            lane.io.private[self._path + self._force] = lane.wire
+            weakref.finalize(self, _forget, lane.io, self._path + self._force).atexit = False
+
+    def _compare(self, wanted: dict[str, Any], there: dict[str, Any]) -> None:
+        for field, value in wanted.items():
+            if there.get(field) != value:
+                raise Mismatch(
+                    f"{self._kind} {self._name}: this program wants {field} {value!r}, but it exists with "
+                    f"{there.get(field)!r}. Ask for that, take another name, or delete it first"
+                )
+
+
+def _again(kind: type[Any], settings: dict[str, Any]) -> Any:
+    return kind(**settings)
+
+
+def _forget(io: Io, path: str) -> None:
+    """A private thing that nobody has any more."""
+    wire = io.private.pop(path, None)
+    if wire is not None and io.pid == os.getpid():
+        io.spawn(wire.ask("DELETE", path))

@@ -1,0 +1,154 @@
+"""Requests and replies: the only module that knows the HTTP library.
+
+A request is tried again where that is safe, after a cut connection and after 503. All that must not be
+done twice has an `Idempotency-Key`, by which the server knows a repeat.
+"""
+
+import asyncio
+import functools
+import json
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+from yarl import URL
+
+from awaitd.errors import Problem, Unreachable
+
+DEFAULT_URL = "http://127.0.0.1:29248"
+
+RETRY_FOR = 30.0
+"""Seconds for which a request without an answer is tried again. A restart of the server takes less."""
+
+ANSWER_WITHIN = 10.0
+"""Seconds, beyond its `wait`, after which a request is taken for lost. A stalled disk may need some."""
+
+CONNECT_WITHIN = 5.0
+PAUSE, PAUSE_MAX = 0.05, 1.0
+
+UNHEARD = (aiohttp.ClientError, TimeoutError, OSError)
+"""What is raised when there was no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of the server, and when it was asked and heard by this machine's monotonic clock."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    asked: float = field(repr=False)
+    heard: float = field(repr=False)
+
+    @property
+    def problem(self) -> Problem:
+        return Problem(self.status, self.body)
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def good(self) -> "Reply":
+        """Itself, unless it is a refusal: that is raised."""
+        if self.status >= 400:
+            raise self.problem
+        return self
+
+_jitter = random.Random()
+"""Not the one that programs may have seeded."""
+
+
+class Wire:
+    """Connections to one server, for the event loop on which it is made."""
+
+    def __init__(self, url: str) -> None:
+        self.url = base(url)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        headers: dict[str, str] | None = None,
+        key: str | None = None,
+        wait: float = 0.0,
+        within: float = RETRY_FOR,
+    ) -> Reply:
+        """The answer, whatever it is. `within`: for how long it may stay away."""
+        headers = headers or {}
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        failing_since: float | None = None
+        pause = PAUSE
+        while True:
+            try:
+                reply = await self.once(method, path, body, headers, wait + ANSWER_WITHIN)
+                if reply.status != 503:
+                    return reply
+                pause = max(pause, float(reply.headers.get("Retry-After", 0)))
+                failure: Exception = reply.problem
+            except UNHEARD as error:
+                failure = error
+            now = time.monotonic()
+            failing_since = failing_since or now
+            if now + pause - failing_since > within:
+                if isinstance(failure, Problem):
+                    raise failure
+                raise Unreachable(f"no answer from {self.url}: {failure!r}") from failure
+            await asyncio.sleep(pause * _jitter.uniform(0.5, 1.0))
+            pause = min(pause * 2, PAUSE_MAX)
+
+    async def once(
+        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float
+    ) -> Reply:
+        """One try."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                # Who waits keeps a connection: there is no sensible bound.
+                connector=aiohttp.TCPConnector(limit=0),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+            )
+        asked = time.monotonic()
+        response = await self._session.request(
+            method,
+            URL(self.url + path, encoded=True),
+            data=body or None,
+            headers=headers,
+            timeout=_timeout(timeout),
+            allow_redirects=False,
+        )
+        said = await response.read()
+        return Reply(response.status, response.headers, said, asked, time.monotonic())
+
+    async def close(self) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+
+def base(url: str) -> str:
+    """A server's address as it stands before every path."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
+        raise ValueError(f"{url!r} is no address of a server; right would be for example {DEFAULT_URL}")
+    return url.rstrip("/")
+
+
+def query(**knobs: Any) -> str:
+    """Parameters as they follow a path. What is None or false is left out; `_` in a name is `-`."""
+    parts = [
+        f"{name.rstrip('_').replace('_', '-')}={'true' if value is True else quote(str(value), '/:')}"
+        for name, value in knobs.items()
+        if value is not None and value is not False
+    ]
+    return "?" + "&".join(parts) if parts else ""
+
+
+@functools.cache
+def _timeout(total: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total, sock_connect=CONNECT_WITHIN)

@@ -1,0 +1,51 @@
+"""asyncio, except that what tasks meet at lives on a server, for all programs that name it.
+
+    from awaitd import asyncio
+
+    queue = asyncio.Queue(maxsize=100, name="emails")
+
+All else is asyncio's own. Without a `name=` a thing is this program's alone, and goes when it ends.
+The server is that of `AWAITD_URL`, or the local one.
+"""
+
+import asyncio as _asyncio
+import sys
+from asyncio.base_events import *
+from asyncio.coroutines import *
+from asyncio.events import *
+from asyncio.exceptions import *
+from asyncio.futures import *
+from asyncio.protocols import *
+from asyncio.runners import *
+from asyncio.streams import *
+from asyncio.subprocess import *
+from asyncio.taskgroups import *
+from asyncio.tasks import *
+from asyncio.threads import *
+from asyncio.timeouts import *
+from asyncio.transports import *
+from typing import TYPE_CHECKING, Any
+
+from awaitd.events import Event as Event
+from awaitd.locks import Lock as Lock
+from awaitd.queues import LifoQueue as LifoQueue
+from awaitd.queues import PriorityQueue as PriorityQueue
+from awaitd.queues import Queue as Queue
+from awaitd.queues import QueueEmpty as QueueEmpty
+from awaitd.queues import QueueFull as QueueFull
+from awaitd.queues import QueueShutDown as QueueShutDown
+
+if sys.platform == "win32":
+    from asyncio.windows_events import *
+else:
+    from asyncio.unix_events import *
+
+if not TYPE_CHECKING:
+    __all__ = sorted({*_asyncio.__all__, "QueueShutDown"})
+
+    def __getattr__(name: str) -> Any:
+        """Whatever else asyncio has, its modules too."""
+        return getattr(_asyncio, name)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *dir(_asyncio)})

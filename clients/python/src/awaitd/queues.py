@@ -1,0 +1,325 @@
+"""`Queue`, `PriorityQueue` and `LifoQueue`, with asyncio's methods, on the server.
+
+A gotten item is held by a lease, in the name of the process, and comes back if the process dies. It is
+done with `task_done()`, or with the next `get()` of the same task (since many programs never call
+`task_done()`), or when the program ends. With `ack="task_done"` only the first of these counts. Ended by
+an exception, a program gives its items back instead.
+"""
+
+import asyncio
+import math
+import threading
+import weakref
+from asyncio import QueueEmpty, QueueFull
+from collections.abc import Callable
+from types import GenericAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+
+from awaitd._codec import Codec, plain
+from awaitd._io import Call, Held, log
+from awaitd._lease import Lease
+from awaitd._order import key_of
+from awaitd._thing import SLICE, Thing
+from awaitd._wire import Reply, query
+
+if TYPE_CHECKING:
+    from asyncio import QueueShutDown
+elif hasattr(asyncio, "QueueShutDown"):
+    QueueShutDown = asyncio.QueueShutDown
+else:
+
+    class QueueShutDown(Exception):
+        """Raised when putting on to or getting from a shut-down Queue."""
+
+
+__all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "QueueShutDown"]
+
+T = TypeVar("T")
+
+_picking = threading.Lock()
+
+
+class Queue(Thing, Generic[T]):
+    """asyncio.Queue, for all programs that name it."""
+
+    _kind = "queues"
+    _order: ClassVar[str] = "fifo"
+
+    def __init__(
+        self,
+        maxsize: float = 0,
+        *,
+        name: str | None = None,
+        codec: Codec = plain,
+        ack: Literal["auto", "task_done"] = "auto",
+        lease: float = 30.0,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(name, url)
+        if ack not in ("auto", "task_done"):
+            raise ValueError(f'ack is {ack!r}, but must be "auto" or "task_done"')
+        self._maxsize = maxsize
+        self._codec, self._ack, self._lease = codec, ack, lease
+
+    if not TYPE_CHECKING:
+        __class_getitem__ = classmethod(GenericAlias)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {self._format()}>"
+
+    def __str__(self) -> str:
+        return f"<{type(self).__name__} {self._format()}>"
+
+    @property
+    def maxsize(self) -> float:
+        """Number of items allowed in the queue."""
+        return self._maxsize
+
+    def qsize(self) -> int:
+        """Number of items in the queue: when the server looked, and not any more when this returns."""
+        return int(self._state()["ready"])
+
+    def empty(self) -> bool:
+        """True if the queue is empty."""
+        return self.qsize() == 0
+
+    def full(self) -> bool:
+        """True if there are maxsize items in the queue."""
+        state = self._state()
+        return bool(0 < self._maxsize <= state["ready"] + state["delayed"])
+
+    async def put(self, item: T) -> None:
+        """Put an item into the queue, and wait for a free slot if it is full."""
+        await self._put(item, wait=True).awaited()
+
+    def put_nowait(self, item: T) -> None:
+        """Put an item into the queue, or raise QueueFull."""
+        self._put(item, wait=False).blocking()
+
+    async def get(self) -> T:
+        """Remove and return an item, and wait until there is one.
+
+        Cancelled, it gives back what it may have got already, to the head of the queue.
+        """
+        call = self._get(wait=True)
+        return self._opened(call, await call.awaited())
+
+    def get_nowait(self) -> T:
+        """Remove and return an item, or raise QueueEmpty."""
+        call = self._get(wait=False)
+        return self._opened(call, call.blocking())
+
+    def task_done(self) -> None:
+        """Of the items that this process got and has not finished: the last one of the current task,
+        else the first of all, is done."""
+        lane, owner = self._lane, _owner()()
+        with _picking:
+            own = [held for held in lane.held if held.owner() is owner]
+            if not own and lane.settled > 0:
+                # A later get of whoever got it has said so already.
+                lane.settled -= 1
+                return
+            if not lane.held:
+                raise ValueError("task_done() called too many times")
+            held = own[-1] if own else lane.held[0]
+            lane.held.remove(held)
+
+        async def work(call: Call[Reply]) -> Reply:
+            async with self._turn(call):
+                return await self._end(held)
+
+        try:
+            reply = self._call(work).blocking()
+        except BaseException:
+            with _picking:
+                lane.held.append(held)
+            raise
+        if reply.status == 410:
+            log.warning("%s: an item was done too late, and comes to somebody else again", self._name)
+        else:
+            reply.good()
+
+    async def join(self) -> None:
+        """Block until all items in the queue, whoever put them, have been gotten and processed."""
+
+        async def work(call: Call[None]) -> None:
+            async with self._turn(call):
+                reply = await call.lane.wire.ask("GET", f"{self._path}/join")
+            while reply.status == 408:
+                call.stands = "join"
+                # No moment of emptiness between two requests is missed.
+                after = int(reply.headers["Awaitd-Generation"])
+                path = f"{self._path}/join{query(after=after, wait=SLICE)}"
+                reply = await call.lane.wire.ask("GET", path, wait=SLICE)
+            reply.good()
+
+        await self._call(work).awaited()
+
+    def shutdown(self, immediate: bool = False) -> None:
+        """Shut-down the queue: puts raise QueueShutDown, and gets once it is empty, or immediately."""
+        self._ask("POST", f"/shutdown{query(immediate=immediate)}").good()
+
+    def _put(self, item: T, wait: bool) -> Call[None]:
+        knobs = self._knobs(item)
+        body, kind = self._codec.encode(item)
+
+        async def work(call: Call[None]) -> None:
+            if wait:
+                reply, _ = await self._stand(call, "put", "/jobs", knobs, body, kind)
+            else:
+                async with self._turn(call):
+                    reply = await call.lane.wire.ask(
+                        "POST",
+                        f"{self._path}/jobs{query(**knobs)}",
+                        body=body,
+                        headers={"Content-Type": kind},
+                        key=call.key,
+                    )
+            _refused(reply)
+
+        return self._call(work)
+
+    def _get(self, wait: bool) -> Call[tuple[Held, Reply]]:
+        owner = _owner()
+        before = self._unfinished(owner())
+
+        async def ask(call: Call[Any], settle: str | None) -> tuple[Reply, bool]:
+            knobs = {"settle": settle, "lease": self._lease, "empty": 408}
+            if wait:
+                return await self._stand(call, "get", "/get", knobs)
+            async with self._turn(call):
+                path = f"{self._path}/get{query(**knobs)}"
+                return await call.lane.wire.ask("POST", path, key=call.key), False
+
+        async def work(call: Call[tuple[Held, Reply]]) -> tuple[Held, Reply]:
+            try:
+                reply, waited = await ask(call, before.lease.path if before else None)
+            except BaseException:
+                if before and not call.keyed:
+                    call.lane.held.append(before)
+                raise
+            if before:
+                call.lane.io.keeper.drop(before.lease)
+                call.lane.settled += 1
+                if reply.status == 410 and reply.problem.code == "lease_lost":
+                    log.warning("%s: an item was done too late, and comes to somebody else again", self._name)
+                    reply, waited = await ask(call, None)
+            _refused(reply)
+            return self._held(call, reply, waited, owner), reply
+
+        return self._call(work, lambda got: self._give_back(got[0]))
+
+    def _held(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
+        lease = Lease(call.lane.wire, reply, self, self._lease, waited=waited)
+        held = Held(lease, owner)
+        call.lane.held.append(held)
+        call.lane.io.keeper.keep(lease)
+        return held
+
+    def _unfinished(self, owner: object) -> Held | None:
+        """What the current task got last and is done with, since it wants the next one."""
+        if self._ack == "task_done":
+            return None
+        with _picking:
+            lane = self._lane
+            for held in lane.held:
+                if held.owner() is owner:
+                    lane.held.remove(held)
+                    return held
+        return None
+
+    def _opened(self, call: Call[Any], got: tuple[Held, Reply]) -> T:
+        held, reply = got
+        try:
+            item: T = self._codec.decode(reply.body, reply.headers.get("Content-Type", ""))
+            return item
+        except Exception:
+            # Somebody else may know how to read it.
+            call.lane.io.spawn(self._give_back(held))
+            raise
+
+    async def _end(self, held: Held) -> Reply:
+        reply = await held.lease.end()
+        self._lane.io.keeper.drop(held.lease)
+        return reply
+
+    async def _give_back(self, held: Held) -> None:
+        lane = self._lane
+        if held in lane.held:
+            lane.held.remove(held)
+        lane.io.keeper.drop(held.lease)
+        async with lane.turn:
+            await held.lease.give_back()
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._ask("GET").good().json()
+        return state
+
+    def _configuration(self) -> dict[str, Any]:
+        return {"maxsize": max(0, math.ceil(self._maxsize)), "order": self._order}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"maxsize": self._maxsize, "codec": self._codec, "ack": self._ack, "lease": self._lease}
+
+    def _format(self) -> str:
+        return f"name={self._name!r} maxsize={self._maxsize!r}"
+
+    def _knobs(self, item: T) -> dict[str, Any]:
+        """What a put says about the item's place."""
+        return {}
+
+
+class PriorityQueue(Queue[T]):
+    """A Queue that retrieves entries in priority order, lowest first, as Python compares them.
+
+    Items are numbers, strings, and tuples of them, typically `(priority, data)`: what has no order ends
+    the priority and goes along. Of two that are equal, the first put comes first. For all else `key=`
+    gives the priority of an item. An item that cannot be compared with the one that was put before
+    raises TypeError.
+    """
+
+    _order = "priority"
+
+    def __init__(self, maxsize: float = 0, *, key: Callable[[T], Any] | None = None, **more: Any) -> None:
+        super().__init__(maxsize, **more)
+        self._key = key
+        self._last: Any = None
+
+    def _settings(self) -> dict[str, Any]:
+        return super()._settings() | {"key": self._key}
+
+    def _knobs(self, item: T) -> dict[str, Any]:
+        priority, compared = key_of(self._key(item) if self._key else item)
+        if self._last is not None:
+            _ = compared < self._last  # The TypeError is Python's own.
+        self._last = compared
+        return {"priority_key": priority.hex()}
+
+
+class LifoQueue(Queue[T]):
+    """A Queue that retrieves most recently added entries first."""
+
+    _order = "lifo"
+
+
+def _owner() -> Callable[[], object]:
+    """Who is running: a task, or a thread."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return weakref.ref(task or threading.current_thread())
+
+
+def _refused(reply: Reply) -> None:
+    """Raises what asyncio raises."""
+    if reply.status < 400:
+        return
+    problem = reply.problem
+    if problem.code == "queue_full":
+        raise QueueFull
+    if problem.code == "empty":
+        raise QueueEmpty
+    if problem.code == "queue_shut_down":
+        raise QueueShutDown
+    raise problem

@@ -1,0 +1,14 @@
+"""The tests ask a real server: that of AWAITD_BIN, or what `cargo build -p awaitd` makes."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("AWAITD_BIN", str(Path(__file__).parents[3] / "target/debug/awaitd"))
+
+
+@pytest.fixture
+def name(request: pytest.FixtureRequest) -> str:
+    """A name that no other test uses."""
+    return "".join(each if each.isalnum() else "-" for each in request.node.name)[:100]

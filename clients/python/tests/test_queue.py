@@ -1,0 +1,339 @@
+"""Queues of asyncio's shape on a real server: nothing is lost, nothing comes twice, order is kept."""
+
+import pickle
+import time
+
+import pytest
+from programs import Program
+
+import awaitd as package
+from awaitd import asyncio
+from awaitd.testing import Server
+
+pytestmark = pytest.mark.usefixtures("awaitd")
+
+
+def test_works_without_a_loop(name: str) -> None:
+    queue = asyncio.Queue[int](2, name=name)
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    assert (queue.qsize(), queue.empty(), queue.full(), queue.maxsize) == (2, False, True, 2)
+    with pytest.raises(asyncio.QueueFull):
+        queue.put_nowait(3)
+    assert [queue.get_nowait(), queue.get_nowait()] == [1, 2]
+    with pytest.raises(asyncio.QueueEmpty):
+        queue.get_nowait()
+
+
+def test_another_maxsize_is_told_at_first_use(name: str) -> None:
+    asyncio.Queue[int](2, name=name).put_nowait(1)
+    other = asyncio.Queue[int](3, name=name)
+    with pytest.raises(package.Mismatch, match="maxsize"):
+        other.qsize()
+
+
+def test_order_of_issue_is_kept(name: str) -> None:
+    async def main() -> list[int]:
+        queue = asyncio.Queue[int](name=name)
+        await asyncio.gather(*[queue.put(n) for n in range(30)])
+        gets = [asyncio.create_task(queue.get()) for _ in range(30)]
+        return await asyncio.gather(*gets)
+
+    assert asyncio.run(main()) == list(range(30))
+
+
+def test_waiters_have_the_order_in_which_they_came(name: str) -> None:
+    async def main() -> None:
+        full = asyncio.Queue[int](1, name=name)
+        full.put_nowait(0)
+        puts = [asyncio.create_task(full.put(n)) for n in range(1, 6)]
+        assert [await full.get() for _ in range(6)] == [0, 1, 2, 3, 4, 5]
+        await asyncio.gather(*puts)
+
+        gets = [asyncio.create_task(full.get()) for _ in range(6)]
+        for n in range(6):
+            await full.put(n)
+        assert await asyncio.gather(*gets) == [0, 1, 2, 3, 4, 5]
+
+    asyncio.run(main())
+
+
+def test_a_timeout_loses_no_item(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        got: list[int] = []
+
+        async def consume() -> None:
+            while len(got) < 100:
+                # Times out now before, now after the item was handed over.
+                try:
+                    got.append(await asyncio.wait_for(queue.get(), 0.003))
+                except TimeoutError:
+                    pass
+
+        async def produce() -> None:
+            for n in range(100):
+                await queue.put(n)
+                await asyncio.sleep(0.002)
+
+        await asyncio.gather(produce(), consume())
+        assert sorted(got) == list(range(100))
+
+    asyncio.run(main())
+
+
+def test_what_a_cancelled_get_was_given_goes_back_to_the_head(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        reader = asyncio.create_task(queue.get())
+        while queue._state()["waiters"]["get"] == 0:
+            await asyncio.sleep(0)
+        queue.put_nowait(1)
+        queue.put_nowait(2)
+        reader.cancel("enough")
+        with pytest.raises(asyncio.CancelledError, match="enough"):
+            await reader
+        assert [await queue.get(), await queue.get()] == [1, 2]
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_put_was_never_put(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](1, name=name)
+        queue.put_nowait(1)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.put(2), 0.05)
+        assert (queue.get_nowait(), queue.qsize()) == (1, 0)
+
+    asyncio.run(main())
+
+
+def test_task_done_and_join(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        done: list[int] = []
+        for n in range(20):
+            queue.put_nowait(n)
+
+        async def work() -> None:
+            while True:
+                item = await queue.get()
+                await asyncio.sleep(0)
+                done.append(item)
+                queue.task_done()
+
+        workers = [asyncio.create_task(work()) for _ in range(3)]
+        await queue.join()
+        assert sorted(done) == list(range(20))
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
+        with pytest.raises(ValueError, match="too many times"):
+            queue.task_done()
+
+    asyncio.run(main())
+
+
+def test_the_next_get_of_a_task_is_a_task_done(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        for n in range(3):
+            queue.put_nowait(n)
+        for _ in range(3):
+            await queue.get()
+        assert queue._state()["unfinished"] == 1
+        for _ in range(3):
+            queue.task_done()
+        with pytest.raises(ValueError):
+            queue.task_done()
+        await queue.join()
+
+    asyncio.run(main())
+
+
+def test_unless_only_task_done_counts(name: str) -> None:
+    queue = asyncio.Queue[int](name=name, ack="task_done")
+    for n in range(3):
+        queue.put_nowait(n)
+    for _ in range(3):
+        queue.get_nowait()
+    assert queue._state()["leased"] == 3
+    for left in (2, 1, 0):
+        queue.task_done()
+        assert queue._state()["unfinished"] == left
+
+
+def test_task_done_is_about_what_its_own_task_got(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[str](name=name)
+        queue.put_nowait("first")
+        queue.put_nowait("second")
+        may = {"first": asyncio.Event(), "second": asyncio.Event()}
+        got: list[str] = []
+
+        async def work() -> str:
+            item = await queue.get()
+            got.append(item)
+            await may[item].wait()
+            queue.task_done()
+            return item
+
+        tasks = [asyncio.create_task(work()) for _ in range(2)]
+        while len(got) < 2:
+            await asyncio.sleep(0.001)
+        may["second"].set()
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        assert [task.result() for task in done] == ["second"]
+        may["first"].set()
+        await asyncio.wait(tasks)
+        await queue.join()
+
+    asyncio.run(main())
+
+
+def test_shutdown_is_asyncios(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](1, name=name)
+        queue.put_nowait(1)
+        putter = asyncio.create_task(queue.put(2))
+        while queue._state()["waiters"]["put"] == 0:
+            await asyncio.sleep(0)
+        queue.shutdown()
+        with pytest.raises(asyncio.QueueShutDown):
+            await putter
+        with pytest.raises(asyncio.QueueShutDown):
+            queue.put_nowait(3)
+        assert await queue.get() == 1
+        with pytest.raises(asyncio.QueueShutDown):
+            await queue.get()
+
+    asyncio.run(main())
+
+
+def test_a_float_is_rounded_up(name: str) -> None:
+    queue = asyncio.Queue[int](1.3, name=name)
+    queue.put_nowait(1)
+    queue.put_nowait(2)
+    assert queue.full()
+    with pytest.raises(asyncio.QueueFull):
+        queue.put_nowait(3)
+
+
+def test_an_item_that_cannot_be_carried_is_not_put(name: str) -> None:
+    queue = asyncio.Queue[object](name=name)
+    with pytest.raises(TypeError, match="codec=awaitd.pickle"):
+        queue.put_nowait({1, 2})
+    assert queue.empty()
+    pickled = asyncio.Queue[object](name=name, codec=package.pickle)
+    pickled.put_nowait({1, 2})
+    with pytest.raises(TypeError, match="codec=awaitd.pickle"):
+        queue.get_nowait()
+    assert pickled.get_nowait() == {1, 2}
+
+
+def test_a_pickled_queue_is_the_same_queue(name: str) -> None:
+    queue = asyncio.Queue[int](5, name=name)
+    queue.put_nowait(1)
+    copy = pickle.loads(pickle.dumps(queue))
+    assert (copy.name, copy.maxsize, copy.get_nowait()) == (name, 5, 1)
+
+
+def test_making_and_showing_one_asks_nothing() -> None:
+    queue = asyncio.Queue[int](3, name="nowhere", url="http://127.0.0.1:9")
+    assert "nowhere" in repr(queue) and "maxsize=3" in str(queue)
+    with pytest.raises(ValueError, match="no name"):
+        asyncio.Queue[int](name="no name")
+    with pytest.raises(ValueError, match="no address"):
+        asyncio.Queue[int](url="localhost")
+
+
+def test_items_of_a_killed_process_come_back(name: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("precious")
+    code = f"""
+        from awaitd import asyncio
+        queue = asyncio.Queue(name={name!r}, lease=1)
+        print(queue.get_nowait(), flush=True)
+        input()
+    """
+    with Program(code) as program:
+        assert program.says() == "precious"
+        time.sleep(2)
+        # Renewed all the while, though the program's main thread stands still.
+        assert (queue.qsize(), queue._state()["leased"]) == (0, 1)
+        program.kill()
+    assert asyncio.run(asyncio.wait_for(queue.get(), 30)) == "precious"
+
+
+def test_items_of_a_process_that_ends_are_done(name: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("work")
+    with Program(f"from awaitd import asyncio; print(asyncio.Queue(name={name!r}).get_nowait())") as program:
+        assert program.says() == "work"
+        assert program.ends() == 0
+    assert queue._state()["unfinished"] == 0
+
+
+def test_items_of_a_program_that_fails_are_given_back(name: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("work")
+    with Program(f"from awaitd import asyncio; asyncio.Queue(name={name!r}).get_nowait(); 1 / 0") as program:
+        assert program.ends() == 1
+    assert queue.get_nowait() == "work"
+
+
+def test_a_private_queue_goes_with_its_program(awaitd_server: Server) -> None:
+    code = """
+        from awaitd import asyncio
+        queue = asyncio.Queue()
+        queue.put_nowait(1)
+        print(queue.name)
+    """
+    with Program(code) as program:
+        private = program.says()
+        assert program.ends() == 0
+    seen = asyncio.Queue[int](name=private)
+    assert seen.empty()
+
+
+def test_a_child_has_a_life_of_its_own(name: str) -> None:
+    """After a fork the parent's leases, connections and private things stay the parent's."""
+    code = f"""
+        import os
+        from awaitd import asyncio
+        queue, private = asyncio.Queue(name={name!r}), asyncio.Queue()
+        queue.put_nowait("parent's"); queue.put_nowait("child's"); private.put_nowait(1)
+        print(queue.get_nowait(), flush=True)
+        if os.fork() == 0:
+            print(queue.get_nowait(), flush=True)
+            raise SystemExit
+        os.wait()
+        print(private.qsize(), queue._state()["leased"], flush=True)
+        queue.task_done()
+    """
+    with Program(code) as program:
+        assert [program.says() for _ in range(3)] == ["parent's", "child's", "1 1"]
+        assert program.ends() == 0
+    assert asyncio.Queue[str](name=name)._state()["unfinished"] == 0
+
+
+def test_a_restart_of_the_server_is_waited_for(name: str) -> None:
+    with Server(memory=False) as server:
+        queue = asyncio.Queue[int](name=name, url=server.url)
+        queue.put_nowait(1)
+
+        async def main() -> None:
+            assert await queue.get() == 1
+            waiting = asyncio.create_task(queue.get())
+            while queue._state()["waiters"]["get"] == 0:
+                await asyncio.sleep(0)
+            server.kill()
+            server.start()
+            await queue.put(2)
+            assert await waiting == 2
+            queue.task_done()
+            queue.task_done()
+            await queue.join()
+
+        asyncio.run(main())
