@@ -184,6 +184,12 @@ class Call(Generic[T]):
             raise
         return self._task.result()
 
+    def outcome(self) -> T | None:
+        """The result, if it has come to one."""
+        task = getattr(self, "_task", None)
+        ended = task is not None and task.done() and not task.cancelled() and not task.exception()
+        return self._task.result() if ended else None
+
     def _start(self, then: Callable[[], object]) -> None:
         self._then = then
         self.lane.io.loop.call_soon_threadsafe(self._begin)

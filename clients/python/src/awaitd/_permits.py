@@ -21,12 +21,18 @@ class Hold:
     """One grant: its lease, the task that got it, and whether that one is inside `async with`."""
 
     def __init__(self, lease: Lease) -> None:
-        self.lease = lease
         self.task = _current_task()
         self.loop = asyncio.get_running_loop()
         self.cancelling: int | None = None
         """How many cancellations of the task were under way when it went in; None outside."""
         self.interrupted = False
+        self.take(lease)
+
+    def take(self, lease: Lease) -> None:
+        self.lease = lease
+        lease.on_lost = self.lost
+        if lease.lost:
+            self.interrupt()
 
     def enter(self) -> None:
         assert self.task is not None
@@ -78,7 +84,9 @@ class Permits(Thing):
     ) -> None:
         hold = self._pick(inside=True)
         if hold is None:
-            raise RuntimeError(self._not_acquired)
+            if error is None:
+                raise RuntimeError(self._not_acquired)
+            return
         cancelling, hold.cancelling = hold.cancelling or 0, None
         cancelled: BaseException | None = error
         failure: AwaitdError | None = None
@@ -100,20 +108,16 @@ class Permits(Thing):
             raise cancelled
 
     async def _acquire(self) -> Hold:
-        async def work(call: Call[Lease]) -> Lease:
-            knobs = {"lease": self._lease, "owner": _me()}
-            reply, waited = await self._stand(call, "acquire", "/acquire", knobs)
-            lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited)
-            call.lane.io.keeper.keep(lease)
-            return lease
-
-        return self._hold(await self._call(work, self._undo).awaited())
-
-    def _hold(self, lease: Lease) -> Hold:
-        hold = Hold(lease)
-        lease.on_lost = hold.lost
+        hold = Hold(await self._call(self._granted, self._undo).awaited())
         self._holds.append(hold)
         return hold
+
+    async def _granted(self, call: Call[Any]) -> Lease:
+        knobs = {"lease": self._lease, "owner": me()}
+        reply, waited = await self._stand(call, "acquire", "/acquire", knobs)
+        lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited)
+        call.lane.io.keeper.keep(lease)
+        return lease
 
     async def _undo(self, lease: Lease) -> None:
         lane = self._lane
@@ -169,6 +173,6 @@ def _current_task() -> "asyncio.Task[Any] | None":
         return None
 
 
-def _me() -> str:
+def me() -> str:
     """What others are shown of the holder."""
     return f"{socket.gethostname()}:{os.getpid()}"

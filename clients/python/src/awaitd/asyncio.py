@@ -26,7 +26,10 @@ from asyncio.timeouts import *
 from asyncio.transports import *
 from typing import TYPE_CHECKING, Any
 
+from awaitd.barriers import Barrier as Barrier
+from awaitd.barriers import BrokenBarrierError as BrokenBarrierError
 from awaitd.events import Event as Event
+from awaitd.locks import Condition as Condition
 from awaitd.locks import Lock as Lock
 from awaitd.queues import LifoQueue as LifoQueue
 from awaitd.queues import PriorityQueue as PriorityQueue
@@ -34,6 +37,8 @@ from awaitd.queues import Queue as Queue
 from awaitd.queues import QueueEmpty as QueueEmpty
 from awaitd.queues import QueueFull as QueueFull
 from awaitd.queues import QueueShutDown as QueueShutDown
+from awaitd.semaphores import BoundedSemaphore as BoundedSemaphore
+from awaitd.semaphores import Semaphore as Semaphore
 
 if sys.platform == "win32":
     from asyncio.windows_events import *

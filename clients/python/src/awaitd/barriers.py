@@ -1,0 +1,100 @@
+"""`Barrier`, with asyncio's methods, on the server."""
+
+import asyncio
+from asyncio import BrokenBarrierError
+from typing import Any
+
+from awaitd._io import Call
+from awaitd._thing import SLICE, Thing
+from awaitd._wire import Reply, query
+
+__all__ = ["Barrier", "BrokenBarrierError"]
+
+
+class Barrier(Thing):
+    """asyncio.Barrier, for all programs that name it.
+
+    It trips in one step: when the last party has come, all have passed, and whoever comes then is of
+    the next round. So `reset()` and `abort()` never reach those who are on their way out.
+    """
+
+    _kind = "barriers"
+
+    def __init__(self, parties: int, *, name: str | None = None, url: str | None = None) -> None:
+        if parties < 1:
+            raise ValueError("parties must be > 0")
+        super().__init__(name, url)
+        self._parties = parties
+
+    @property
+    def parties(self) -> int:
+        """How many it takes."""
+        return self._parties
+
+    @property
+    def n_waiting(self) -> int:
+        """How many wait, here and elsewhere."""
+        return int(self._state()["waiting"])
+
+    @property
+    def broken(self) -> bool:
+        """True if it is broken, until it is reset."""
+        return bool(self._state()["broken"])
+
+    async def wait(self) -> int:
+        """Wait for the barrier; 0 to `parties - 1`, in the order in which they came."""
+
+        async def work(call: Call[int]) -> int:
+            async with self._turn(call):
+                before = await self._look(call)
+                call.keyed = True
+                arrival = asyncio.ensure_future(self._arrive(call))
+                # Who resets it after this one has come, resets it for this one as well.
+                while not arrival.done() and await self._look(call) == before:
+                    pass
+            call.stands = "wait"
+            reply = await arrival
+            while reply.status == 408:
+                reply = await self._arrive(call)
+            if reply.status == 409 and reply.problem.code == "broken":
+                raise BrokenBarrierError("Abort or reset of barrier")
+            return int(reply.good().json()["index"])
+
+        return await self._call(work).awaited()
+
+    async def reset(self) -> None:
+        """Those who wait get BrokenBarrierError, and it can be used again."""
+        await self._tell("reset")
+
+    async def abort(self) -> None:
+        """Those who wait get BrokenBarrierError, and so do all who come, until it is reset."""
+        await self._tell("abort")
+
+    async def __aenter__(self) -> int:
+        return await self.wait()
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    async def _look(self, call: Call[Any]) -> bytes:
+        return (await call.lane.wire.ask("GET", self._path)).body
+
+    async def _arrive(self, call: Call[int]) -> Reply:
+        return await call.lane.wire.ask("POST", f"{self._path}/wait{query(wait=SLICE)}", key=call.key, wait=SLICE)
+
+    async def _tell(self, what: str) -> None:
+        async def work(call: Call[None]) -> None:
+            async with self._turn(call):
+                (await call.lane.wire.ask("POST", f"{self._path}/{what}", key=call.key)).good()
+
+        await self._call(work).awaited()
+
+    def _state(self) -> dict[str, Any]:
+        state: dict[str, Any] = self._ask("GET").good().json()
+        return state
+
+    def _configuration(self) -> dict[str, Any]:
+        return {"parties": self._parties}
+
+    def _settings(self) -> dict[str, Any]:
+        return {"parties": self._parties}
