@@ -5,11 +5,18 @@
 """
 
 from awaitd._codec import Codec, pickle, plain
+from awaitd.blocking import Client
+from awaitd.client import AsyncClient, Grant, Happened, Job
 from awaitd.errors import AwaitdError, LockLost, Mismatch, Problem, Unreachable
 
 __all__ = [
+    "AsyncClient",
     "AwaitdError",
+    "Client",
     "Codec",
+    "Grant",
+    "Happened",
+    "Job",
     "LockLost",
     "Mismatch",
     "Problem",

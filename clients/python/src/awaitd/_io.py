@@ -85,7 +85,7 @@ class Io:
         task.add_done_callback(_let_go)
 
     async def _goodbye(self, clean: bool) -> None:
-        await _all(call.take_back() for call in self.calls)
+        await _all(call.take_back() for call in list(self.calls))
         # If that was not planned, its items are somebody else's to do.
         end = Lease.end if clean else Lease.give_back
         await _all(end(lease, GOODBYE_WITHIN / 5) for lease in self.keeper.leases)
@@ -128,6 +128,7 @@ class Call(Generic[T]):
         """Whether the server may know its key: then only the server can say what becomes of it."""
         self._work, self._undo = work, undo
         self._task: asyncio.Task[T]
+        self._back: asyncio.Task[None] | None = None
         self._then: Callable[[], object]
 
     async def awaited(self) -> T:
@@ -140,12 +141,12 @@ class Call(Generic[T]):
         except asyncio.CancelledError as error:
             cancelled = error
         except BaseException:  # The coroutine is thrown away.
-            self.lane.io.spawn(self.take_back())
+            self._leave()
             raise
         else:
             return self._task.result()
         back = loop.create_future()
-        self.lane.io.spawn(self.take_back(lambda: loop.call_soon_threadsafe(_settle, back)))
+        self._leave(lambda: loop.call_soon_threadsafe(_settle, back))
         while not back.done():
             try:
                 await asyncio.wait([back])
@@ -180,7 +181,7 @@ class Call(Generic[T]):
         try:
             done.acquire()
         except BaseException:  # Ctrl-C.
-            self.lane.io.spawn(self.take_back())
+            self._leave()
             raise
         return self._task.result()
 
@@ -200,11 +201,22 @@ class Call(Generic[T]):
         self._task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[T]) -> None:
-        self.lane.io.calls.discard(self)
+        self.stands = None
+        if self._back is None:
+            self.lane.io.calls.discard(self)
         try:
             self._then()
         except RuntimeError:  # The caller's loop is closed, and nobody there.
-            self.lane.io.spawn(self.take_back())
+            self._leave()
+
+    def _leave(self, then: Callable[[], object] = lambda: None) -> None:
+        """The caller wants it no more."""
+        self.lane.io.loop.call_soon_threadsafe(self._begin_back, then)
+
+    def _begin_back(self, then: Callable[[], object]) -> None:
+        self.stands = None
+        self.lane.io.calls.add(self)
+        self._back = self.lane.io.loop.create_task(self.take_back(then))
 
     async def take_back(self, then: Callable[[], object] = lambda: None) -> None:
         """Makes it as if it had never been asked, as far as that can be."""
@@ -214,11 +226,13 @@ class Call(Generic[T]):
             elif not self._task.done():
                 self._task.cancel()
             await asyncio.wait([self._task])
-            if self._undo and not self._task.cancelled() and not self._task.exception():
+            failed = self._task.cancelled() or self._task.exception() is not None
+            if self._undo and not failed:
                 await self._undo(self._task.result())
         except Exception as error:
             log.warning("%s was cancelled, and what it was granted was not given back: %r", self.lane.path, error)
         finally:
+            self.lane.io.calls.discard(self)
             try:
                 then()
             except RuntimeError:
@@ -243,6 +257,16 @@ def io() -> Io:
         with _starting:
             _io = _io or Io()
     return _io
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """The result of something that is done on the I/O thread, for which this one waits."""
+    future = asyncio.run_coroutine_threadsafe(work, io().loop)
+    try:
+        return future.result()
+    except BaseException:
+        future.cancel()
+        raise
 
 
 _io: Io | None = None

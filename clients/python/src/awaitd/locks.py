@@ -178,7 +178,7 @@ class Condition:
             before.until = reply.asked + float(reply.headers["Awaitd-Expires-In"])
             call.lane.io.keeper.keep(before)
             return before
-        call.key, call.stands = uuid4().hex, "acquire"
+        call.key, call.stands = uuid4().hex, None
         return await lock._granted(call)
 
     async def _pass_on(self, call: Call[None], held: Lease) -> None:

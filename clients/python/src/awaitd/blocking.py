@@ -1,0 +1,80 @@
+"""`AsyncClient` for programs without a loop."""
+
+from collections.abc import Callable, Coroutine
+from types import TracebackType
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
+
+from awaitd._io import run
+from awaitd.client import AsyncClient
+
+__all__ = ["Client"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _blocking(
+    method: Callable[Concatenate[AsyncClient, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate["Client", P], T]:
+    """The same, awaited on the I/O thread."""
+
+    def wait(self: "Client", /, *args: P.args, **more: P.kwargs) -> T:
+        return run(method(self._client, *args, **more))
+
+    wait.__name__, wait.__doc__ = method.__name__, method.__doc__
+    return wait
+
+
+class Client:
+    """`AsyncClient` for programs without a loop: the same methods, which block their thread."""
+
+    def __init__(self, url: str | None = None) -> None:
+        self._client = AsyncClient(url)
+
+    @property
+    def url(self) -> str:
+        return self._client.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    close = _blocking(AsyncClient.close)
+
+    configure_queue = _blocking(AsyncClient.configure_queue)
+    put = _blocking(AsyncClient.put)
+    get = _blocking(AsyncClient.get)
+    join = _blocking(AsyncClient.join)
+    shutdown = _blocking(AsyncClient.shutdown)
+
+    done = _blocking(AsyncClient.done)
+    nack = _blocking(AsyncClient.nack)
+    extend = _blocking(AsyncClient.extend)
+    held = _blocking(AsyncClient.held)
+
+    set_event = _blocking(AsyncClient.set_event)
+    clear_event = _blocking(AsyncClient.clear_event)
+    wait_event = _blocking(AsyncClient.wait_event)
+
+    acquire_lock = _blocking(AsyncClient.acquire_lock)
+    break_lock = _blocking(AsyncClient.break_lock)
+    wait_condition = _blocking(AsyncClient.wait_condition)
+    notify_condition = _blocking(AsyncClient.notify_condition)
+    configure_semaphore = _blocking(AsyncClient.configure_semaphore)
+    acquire_semaphore = _blocking(AsyncClient.acquire_semaphore)
+    release_semaphore = _blocking(AsyncClient.release_semaphore)
+
+    configure_barrier = _blocking(AsyncClient.configure_barrier)
+    wait_barrier = _blocking(AsyncClient.wait_barrier)
+    reset_barrier = _blocking(AsyncClient.reset_barrier)
+    abort_barrier = _blocking(AsyncClient.abort_barrier)
+
+    state = _blocking(AsyncClient.state)
+    items = _blocking(AsyncClient.items)
+    delete = _blocking(AsyncClient.delete)
+    withdraw = _blocking(AsyncClient.withdraw)
+    ready = _blocking(AsyncClient.ready)
