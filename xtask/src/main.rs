@@ -2,6 +2,7 @@
 
 mod bench;
 mod mutants;
+mod python;
 mod sharpness;
 mod test;
 mod tools;

@@ -40,6 +40,8 @@ enum Step {
     Tests,
     /// The random histories notice when a rule is taken out of the core
     Sharpness,
+    /// The Python client: its types, its tests, and Python's own for what it stands in for
+    Python,
     /// Every status that the tests saw is declared in openapi.yaml, and every declared one was seen
     Seen,
 }
@@ -116,6 +118,10 @@ impl Run {
             Step::Tests => self.tests(),
             Step::Sharpness => {
                 crate::sharpness::run(SHARPNESS_HISTORIES, None).map(|()| Outcome::Passed)
+            }
+            Step::Python => {
+                let left_out = crate::python::run(root(), &target(), &self.binary)?;
+                Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
             }
             Step::Seen => self.seen(),
         }
