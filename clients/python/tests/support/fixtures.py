@@ -1,7 +1,6 @@
-"""A server for each test, whose log is shown if the test fails."""
+"""A server for each test, and no program that outlives it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -10,10 +9,9 @@ from support.server import Server
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path)
-    yield server
-    server.stop()
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)
