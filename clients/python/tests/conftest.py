@@ -5,6 +5,11 @@ from pathlib import Path
 
 import pytest
 
+# From where it lies: pytest finds the plugin by itself once the package is installed.
+from awaitd.pytest_plugin import awaitd, awaitd_server
+
+__all__ = ["awaitd", "awaitd_server", "name"]
+
 os.environ.setdefault("AWAITD_BIN", str(Path(__file__).parents[3] / "target/debug/awaitd"))
 
 
