@@ -32,7 +32,8 @@ async def main():
             running += 1 if line.startswith("begin") else -1
             most = max(most, running)
         assert most <= 3, journal.read_text()
-        print("ten ran, and", running, "are running")
+        print("never more than three ran")
+        print(running, "are running")
 
 
 if __name__ == "__main__":

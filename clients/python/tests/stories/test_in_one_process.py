@@ -9,7 +9,7 @@ from support.child import Child
 from support.server import Server
 
 HERE = Path(__file__).parent
-STORIES = sorted(path for path in HERE.glob("*.py") if not path.name.startswith(("test_", "conftest")))
+STORIES = sorted(path for path in HERE.glob("*.py") if not path.name.startswith(("test_", "conftest", "__")))
 IN_ORDER = {"errands"}
 """Where it is the order that is told. In the others tasks run side by side."""
 
