@@ -118,15 +118,16 @@ WAITS = {
     "Condition.wait": Wait(
         make='it = asyncio.Condition(asyncio.Lock(name="it", lease=LEASE), name="changed")',
         hold='await it.acquire(); it.release()',
-        wait='await it.acquire(); await it.wait(); it.release()',
-        free='await it.acquire(); it.notify(); it.release()',
+        # It may wake up for no reason, as when the server was away.
+        wait='await it.acquire(); await it.wait_for(Path("go").exists); it.release()',
+        free='await it.acquire(); Path("go").touch(); it.notify(); it.release()',
         waiting=_state("/v1/locks/it/conditions/changed", "waiters"),
     ),
     "Barrier.wait": Wait(
-        make='it = asyncio.Barrier(2, name="it")',
+        make='it = asyncio.Barrier(3, name="it")',
         hold='it.n_waiting',
         wait='await it.wait()',
-        free='await it.wait()',
+        free='await asyncio.gather(it.wait(), it.wait())',
         waiting=_state("/v1/barriers/it", "waiting"),
     ),
 }

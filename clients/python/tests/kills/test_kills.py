@@ -22,6 +22,12 @@ def program(wait: Wait, lease: float, *steps: str) -> str:
     return f"{PREAMBLE}async def main():\n{body}\nasyncio.run(main())\n"
 
 
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All the programs of a test."""
+    monkeypatch.chdir(tmp_path)
+
+
 def holder(server: Server, wait: Wait, lease: float) -> Child:
     steps = (wait.hold, 'say("holds it")', "await told()", wait.free, 'say("let it go")', "await told()")
     child = Child(program(wait, lease, *steps), server.url)
@@ -130,9 +136,9 @@ def never_two(journal: Path) -> list[str]:
 
 
 def test_who_is_inside_stays_there_alone_though_the_server_is_killed(server: Server, tmp_path: Path) -> None:
-    first = Child(PREAMBLE + INSIDE, server.url, "first", "30", "2", folder=tmp_path)
+    first = Child(PREAMBLE + INSIDE, server.url, "first", "30", "2")
     first.says("begins", "inside")
-    second = Child(PREAMBLE + INSIDE, server.url, "second", "30", "2", folder=tmp_path)
+    second = Child(PREAMBLE + INSIDE, server.url, "second", "30", "2")
     second.says("begins")
     server.until_waiting("lock", "it", "acquire", 1)
     for inside, waits in [(first, second), (second, first)]:
@@ -153,12 +159,12 @@ def test_who_is_inside_stays_there_alone_though_the_server_is_killed(server: Ser
 
 def test_a_server_that_stays_away_ends_the_lock_by_the_holders_own_clock(server: Server, tmp_path: Path) -> None:
     """Its holder is told before anybody else can have it, since nobody can renew it."""
-    first = Child(PREAMBLE + INSIDE, server.url, "first", str(LEASE), "1", folder=tmp_path)
+    first = Child(PREAMBLE + INSIDE, server.url, "first", str(LEASE), "1")
     first.says("begins", "inside")
     server.kill()
     first.says("lost it")
     server.start()
-    second = Child(PREAMBLE + INSIDE, server.url, "second", str(LEASE), "1", folder=tmp_path)
+    second = Child(PREAMBLE + INSIDE, server.url, "second", str(LEASE), "1")
     second.says("begins", "inside")
     second.tell()
     assert first.ends() == []
@@ -167,9 +173,9 @@ def test_a_server_that_stays_away_ends_the_lock_by_the_holders_own_clock(server:
 
 
 def test_a_holder_that_is_killed_is_followed_and_not_joined(server: Server, tmp_path: Path) -> None:
-    first = Child(PREAMBLE + INSIDE, server.url, "first", str(LEASE), "1", folder=tmp_path)
+    first = Child(PREAMBLE + INSIDE, server.url, "first", str(LEASE), "1")
     first.says("begins", "inside")
-    second = Child(PREAMBLE + INSIDE, server.url, "second", str(LEASE), "1", folder=tmp_path)
+    second = Child(PREAMBLE + INSIDE, server.url, "second", str(LEASE), "1")
     second.says("begins")
     server.until_waiting("lock", "it", "acquire", 1)
     # Its end is noted by this test, and before it comes: what follows too early is seen.

@@ -116,7 +116,6 @@ def test_crawl(part: Part, server: Server, tmp_path: Path) -> None:
     """A worker dies while it fetches a page: no page is lost, and join knows the end."""
     Path(tmp_path, "seen").mkdir()
     crawler = """
-from pathlib import Path
 class Seen:
     "Which pages were seen, as all the programs know it: a file for each."
     def __contains__(self, page):
@@ -183,7 +182,7 @@ def test_counter(part: Part, server: Server, tmp_path: Path) -> None:
     no number is lost, so nobody was in there together with another one."""
     number = Path(tmp_path, "number")
     number.write_text("0\n")
-    lock = 'from pathlib import Path\nlock = asyncio.Lock(name="number", lease=1.0)\n'
+    lock = 'lock = asyncio.Lock(name="number", lease=1.0)\n'
     victim = part(
         "counter",
         lock
@@ -217,7 +216,7 @@ for _ in range(5):
 def test_downloads(part: Part, server: Server, tmp_path: Path) -> None:
     """Who holds a permit dies: never more than three run, and in the end all three permits are there."""
     journal = Path(tmp_path, "journal")
-    slots = 'from pathlib import Path\nslots = asyncio.Semaphore(3, name="slots", lease=1.0)\n'
+    slots = 'slots = asyncio.Semaphore(3, name="slots", lease=1.0)\n'
     victim = part(
         "downloads",
         slots
@@ -277,7 +276,6 @@ def test_stock(part: Part, server: Server, tmp_path: Path) -> None:
     """A buyer dies while it waits under a condition: it takes nothing, and the others get what they want."""
     Path(tmp_path, "stock").write_text("0\n")
     condition = """
-from pathlib import Path
 changed = asyncio.Condition(asyncio.Lock(name="stock", lease=1.0), name="changed")
 """
     buying = condition + 'await stock.buy(changed, Path("stock"), int(sys.argv[1]))'

@@ -14,6 +14,8 @@ SOURCE = Path(__file__).parents[2] / "src"
 
 PREAMBLE = """\
 import sys
+from pathlib import Path
+
 from awaitd import asyncio
 
 def say(*words):
