@@ -5,6 +5,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sysconfig
 import tempfile
 import time
 import urllib.request
@@ -23,7 +24,7 @@ class Server:
     def __init__(
         self, *flags: str, memory: bool = True, data_dir: Path | None = None, binary: str | None = None
     ) -> None:
-        self._binary = binary or os.environ.get("AWAITD_BIN") or shutil.which("awaitd")
+        self._binary = binary or os.environ.get("AWAITD_BIN") or _installed()
         if self._binary is None:
             raise FileNotFoundError("no server to start: set AWAITD_BIN, or have `awaitd` on the path")
         self._flags = flags
@@ -99,3 +100,9 @@ class Server:
     def _signal(self, which: signal.Signals) -> None:
         if self._process is not None:
             self._process.send_signal(which)
+
+
+def _installed() -> str | None:
+    """The program that came with this package, or else one on the path."""
+    beside = Path(sysconfig.get_path("scripts"), "awaitd")
+    return str(beside) if beside.is_file() else shutil.which("awaitd")
