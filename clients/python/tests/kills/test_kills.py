@@ -147,8 +147,7 @@ def test_who_is_inside_stays_there_alone_though_the_server_is_killed(server: Ser
         server.until_waiting("lock", "it", "acquire", 1)
         inside.tell()
         waits.says("inside")
-    # It asked again, and waits; the other one is inside for the second time.
-    second.process.poll()
+    # Each has been inside once; the first one has asked again, and is.
     first.tell()
     second.says("inside")
     second.tell()
