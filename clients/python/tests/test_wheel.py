@@ -79,5 +79,5 @@ def test_a_source_distribution_has_all_that_it_takes() -> None:
         path.touch()  # All are of one old date in there, by which cargo would not see that one has changed.
     assert (source / "src/awaitd/py.typed").is_file()
     assert (source / "LICENSE-MIT").read_text().startswith("MIT License")
-    check = ["check", "--quiet", "--offline", "--package", "awaitd", "--manifest-path", source / "Cargo.toml"]
-    run("cargo", *check, CARGO_TARGET_DIR=str(TARGET))
+    check = ["check", "--quiet", "--offline", "--package", "awaitd"]
+    run("cargo", *check, "--manifest-path", source / "Cargo.toml", CARGO_TARGET_DIR=str(TARGET))

@@ -162,6 +162,7 @@ def test_a_server_that_stays_away_ends_the_lock_by_the_holders_own_clock(server:
     first.says("begins", "inside")
     server.kill()
     first.says("lost it")
+    first.tell()  # Or it would listen on.
     server.start()
     second = Child(PREAMBLE + INSIDE, server.url, "second", str(LEASE), "1")
     second.says("begins", "inside")

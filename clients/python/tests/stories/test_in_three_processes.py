@@ -100,7 +100,7 @@ say("all are done")
 """,
     )
     until("six orders", lambda: server.state("/v1/queues/orders").get("ready") == 6)
-    victim = part("shift", queue + 'import time\nawait shift.work(queue, lambda order: (say(order), time.sleep(3600)))')
+    victim = part("shift", queue + "import time\nawait shift.work(queue, lambda order: (say(order), time.sleep(3600)))")
     victim.says("order 0")
     foreman.tell()
     until("it is shut down", lambda: server.state("/v1/queues/orders")["shut_down"])
@@ -151,9 +151,20 @@ for worker in workers:
     others = [part("crawl", crawler + working), part("crawl", crawler + working)]
     until("all that can be had is seen", lambda: server.state("/v1/queues/pages")["unfinished"] == 1)
     victim.kill()
-    judge = part("crawl", crawler + 'await queue.join()\nsay(*sorted(p for p in crawl.SITE if p in Seen()))')
+    judge = part("crawl", crawler + "await queue.join()\nsay(*sorted(p for p in crawl.SITE if p in Seen()))")
     seen = judge.line().split()
-    assert seen == ["/", "/about", "/about/us", "/news", "/news/1", "/news/2", "/news/3", "/shop", "/shop/hats", "/shop/hats/red"]
+    assert seen == [
+        "/",
+        "/about",
+        "/about/us",
+        "/news",
+        "/news/1",
+        "/news/2",
+        "/news/3",
+        "/shop",
+        "/shop/hats",
+        "/shop/hats/red",
+    ]
     for other in others:
         other.tell()
         assert other.ends() == []
@@ -163,12 +174,15 @@ for worker in workers:
 def test_doors(part: Part, server: Server) -> None:
     """Some of those who wait die: the others go on at the moment of the set, and nobody is waited for."""
     event = 'event = asyncio.Event(name="doors")\n'
-    waiting = event + """
+    waiting = (
+        event
+        + """
 await asyncio.gather(*(doors.visit(event, f"visitor {number}") for number in range(5)))
 """
+    )
     victim, visitors = part("doors", waiting), part("doors", waiting)
     server.until_waiting("event", "doors", "wait", 10)
-    porter = part("doors", event + 'await told()\nawait doors.open_for_a_moment(event)\nsay(event.is_set())')
+    porter = part("doors", event + "await told()\nawait doors.open_for_a_moment(event)\nsay(event.is_set())")
     victim.kill()
     server.until_waiting("event", "doors", "wait", 5)
     porter.tell()
@@ -194,10 +208,13 @@ for _ in range(3):
     await counter.add_one(lock, Path("number"), think)
 """,
     )
-    adding = lock + """
+    adding = (
+        lock
+        + """
 for _ in range(5):
     await counter.add_one(lock, Path("number"))
 """
+    )
     victim.says("inside")
     others = [part("counter", adding), part("counter", adding)]
     server.until_waiting("lock", "number", "acquire", 2)
@@ -228,9 +245,12 @@ await downloads.download(slots, Path("journal"), "the dead one's", transfer)
 """,
     )
     victim.says("begun")
-    many = slots + """
+    many = (
+        slots
+        + """
 await asyncio.gather(*(downloads.download(slots, Path("journal"), f"{sys.argv[1]} {n}") for n in range(10)))
 """
+    )
     others = [part("downloads", many, "ann"), part("downloads", many, "bob")]
     until("some are through", lambda: journal.read_text().count("end ") >= 5)
     with journal.open("a") as file:

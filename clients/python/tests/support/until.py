@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-PATIENCE = 25.0
+PATIENCE = 90.0
 """Seconds after which something is said to hang: far more than a busy machine takes."""
 
 
