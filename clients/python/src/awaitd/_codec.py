@@ -28,9 +28,11 @@ class Codec(Protocol):
 
     def encode(self, item: Any, /) -> tuple[bytes, str]:
         """A body and its Content-Type; TypeError for what it cannot carry exactly."""
+        ...
 
     def decode(self, body: bytes, content_type: str, /) -> Any:
         """What was put."""
+        ...
 
 
 class Plain:

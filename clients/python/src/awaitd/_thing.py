@@ -5,7 +5,7 @@ import json
 import os
 import re
 import weakref
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
@@ -124,7 +124,7 @@ class Thing:
         return reply, waited
 
     @asynccontextmanager
-    async def _turn(self, call: Call[Any]) -> AsyncIterator[None]:
+    async def _turn(self, call: Call[Any]) -> AsyncGenerator[None]:
         """The calls of this process to one thing begin one after another."""
         async with call.lane.turn:
             if not self._ready:
