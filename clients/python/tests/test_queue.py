@@ -275,6 +275,16 @@ def test_items_of_a_process_that_ends_are_done(name: str) -> None:
     assert queue._state()["unfinished"] == 0
 
 
+def test_items_of_a_process_that_ends_are_not_done_where_only_task_done_counts(name: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("work")
+    code = f"from awaitd import asyncio; print(asyncio.Queue(name={name!r}, ack='task_done').get_nowait())"
+    with Program(code) as program:
+        assert program.says() == "work"
+        assert program.ends() == 0
+    assert queue.get_nowait() == "work"
+
+
 def test_items_of_a_program_that_fails_are_given_back(name: str) -> None:
     queue = asyncio.Queue[str](name=name)
     queue.put_nowait("work")

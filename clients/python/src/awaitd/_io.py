@@ -87,8 +87,9 @@ class Io:
     async def _goodbye(self, clean: bool) -> None:
         await _all(call.take_back() for call in list(self.calls))
         # If that was not planned, its items are somebody else's to do.
-        end = Lease.end if clean else Lease.give_back
-        await _all(end(lease, GOODBYE_WITHIN / 5) for lease in self.keeper.leases)
+        ended = {lease for lease in self.keeper.leases if clean and lease.done_with_the_program}
+        await _all(lease.end(GOODBYE_WITHIN / 5) for lease in ended)
+        await _all(lease.give_back(GOODBYE_WITHIN / 5) for lease in self.keeper.leases - ended)
         await _all(wire.ask("DELETE", path, within=GOODBYE_WITHIN / 5) for path, wire in self.private.items())
         for wire in self._wires.values():
             await wire.close()

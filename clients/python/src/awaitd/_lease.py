@@ -41,6 +41,8 @@ class Lease:
         self.until = (granted.heard if waited else granted.asked) + left
         self.renew_at = granted.heard if waited else granted.asked + length / 3
         self.lost = False
+        self.done_with_the_program = True
+        """Whether a clean end of the program ends it, too. Else it is given back."""
         self.on_lost = on_lost
         self.timer: asyncio.TimerHandle | None = None
         self.holder: Callable[[], Any] = weakref.ref(holder)

@@ -211,6 +211,7 @@ class Queue(Thing, Generic[T]):
 
     def _held(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
         lease = Lease(call.lane.wire, reply, self, self._lease, waited=waited)
+        lease.done_with_the_program = self._ack == "auto"
         held = Held(lease, owner)
         call.lane.held.append(held)
         call.lane.io.keeper.keep(lease)
