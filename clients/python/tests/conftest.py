@@ -10,6 +10,8 @@ from awaitd.pytest_plugin import awaitd, awaitd_server
 
 __all__ = ["awaitd", "awaitd_server", "name"]
 
+# The programs that tests start take the client from where it lies, as the tests do.
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1] / "src")
 os.environ.setdefault("AWAITD_BIN", str(Path(__file__).parents[3] / "target/debug/awaitd"))
 
 
