@@ -1,5 +1,6 @@
 //! What things are told to be.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,12 +25,18 @@ pub enum Order {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub struct Rank(pub Arc<[u8]>);
 
-/// As bytes; for people in hexadecimal digits, as `priority-key` has them.
+/// In hexadecimal digits, as `priority-key` has them.
+impl fmt::Display for Rank {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+/// As bytes, and for people as it is shown.
 impl Serialize for Rank {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            serializer
-                .collect_str(&self.0.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            serializer.collect_str(self)
         } else {
             self.0.serialize(serializer)
         }
