@@ -143,10 +143,7 @@ impl Lease {
 
     /// How long it is held for certain, unless it is renewed.
     pub fn left(&self) -> Duration {
-        match self.standing() {
-            Standing::Held(left) | Standing::Suspect(left, _) => left,
-            Standing::Lost => Duration::ZERO,
-        }
+        self.standing().left()
     }
 
     /// Whether it is lost.
@@ -198,6 +195,15 @@ impl Lease {
     }
 }
 
+impl Standing {
+    fn left(&self) -> Duration {
+        match self {
+            Self::Held(left) | Self::Suspect(left, _) => *left,
+            Self::Lost => Duration::ZERO,
+        }
+    }
+}
+
 impl State {
     fn standing(&self) -> Standing {
         let left = |until: Instant| until.saturating_duration_since(clock::now());
@@ -218,6 +224,11 @@ impl Changes {
             future::pending::<()>().await;
         }
         self.0.borrow_and_update().standing()
+    }
+
+    /// How long the lease is held for certain, unless it is renewed.
+    pub fn left(&self) -> Duration {
+        self.0.borrow().standing().left()
     }
 }
 
