@@ -77,8 +77,9 @@ impl Attended {
     /// Tells the guard how the lease stands, and the user what is new about it.
     async fn heard(&mut self, before: Heard, standing: Standing) -> Heard {
         match standing {
-            Standing::Held(left) => {
-                self.child.say(Word::Until(Moment::now() + left)).await;
+            Standing::Held(_) => {
+                let until = Moment::end(|| self.changes.left());
+                self.child.say(Word::Until(until)).await;
                 if before == Heard::NotRenewed {
                     self.say("was renewed after all");
                 }

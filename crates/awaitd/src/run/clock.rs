@@ -28,6 +28,13 @@ impl Moment {
         Self(Duration::new(seconds, nanos))
     }
 
+    /// When something ends of which so much is left. The clock is read first: whoever is stopped in between
+    /// comes to a moment that is too early, never to one that is too late.
+    pub(crate) fn end(left: impl FnOnce() -> Duration) -> Self {
+        let now = Self::now();
+        now + left()
+    }
+
     /// So long before, or as long as there was a machine.
     pub(crate) fn before(self, length: Duration) -> Self {
         Self(self.0.saturating_sub(length))

@@ -181,7 +181,7 @@ impl Hold {
         let lease = held.lease();
         let changes = lease.changes();
         let length = lease.left();
-        let terms = Terms::new(length, Moment::now() + length, self.on_lost);
+        let terms = Terms::new(length, Moment::end(|| lease.left()), self.on_lost);
         let (variable, name) = wanted.variable();
         let variables = vec![
             (variable, name.to_owned()),

@@ -225,7 +225,7 @@ impl Place {
         let changes = lease.changes();
         let length = lease.left();
         let on_lost = OnLost::Term;
-        let terms = Terms::new(length, Moment::now() + length, on_lost);
+        let terms = Terms::new(length, Moment::end(|| lease.left()), on_lost);
         let variables = vec![
             (URL_VARIABLE, self.worker.server.url.clone()),
             ("AWAITD_QUEUE", self.worker.queue.clone()),
