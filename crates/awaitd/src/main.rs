@@ -59,6 +59,9 @@ enum Failure {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = run::inside() {
+        return code;
+    }
     let serve = match flags::asked() {
         Command::Serve(serve) => serve,
         Command::Restore(restore) => return restore.run(),

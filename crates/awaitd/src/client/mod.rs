@@ -70,11 +70,11 @@ pub(crate) struct Server {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct Waiting {
     /// Wait no longer than so [default: as long as it takes].
-    #[arg(short, long, value_name = "DURATION")]
+    #[arg(short, long, alias = "timeout", value_name = "DURATION")]
     wait: Option<Length>,
 
     /// Do not wait.
-    #[arg(short, long, conflicts_with = "wait")]
+    #[arg(short, long, aliases = ["nonblock", "nb"], conflicts_with = "wait")]
     no_wait: bool,
 }
 

@@ -16,6 +16,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::process::{self, Command};
 use tokio::time::sleep;
 
+use super::GUARD;
 use super::words::{Fact, Terms, Word, send_file};
 
 /// A group that was killed is looked after so often.
@@ -44,7 +45,7 @@ impl Child {
     pub(crate) async fn start(plan: Plan<'_>) -> io::Result<Self> {
         let (ours, theirs) = Socket::pair()?;
         let mut guard = Command::new("/proc/self/exe");
-        guard.arg0("awaitd").arg("__guard").arg("--").args(plan.command).envs(plan.variables);
+        guard.arg0("awaitd").arg(GUARD).args(plan.command).envs(plan.variables);
         guard.stdin(OwnedFd::from(theirs)).process_group(0);
         if let Some(stderr) = plan.stderr {
             guard.stderr(Stdio::from(stderr));

@@ -14,7 +14,6 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
-use clap::Args;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, getpid, wait};
 use rustix::thread::set_name;
@@ -25,20 +24,17 @@ use tokio::runtime::Builder;
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::STUB;
 use super::clock::{Alarm, Moment};
 use super::family::{Family, Reached};
 use super::signals::Signals;
 use super::words::{Fact, OnLost, Terms, Word, receive_file};
 
 /// What is to be killed is killed again after so long: it may just have started something.
-const AGAIN: Duration = Duration::from_millis(10);
+const AGAIN: Duration = Duration::from_millis(20);
 
-/// Watches over a command.
-#[derive(Debug, Args)]
-pub(crate) struct Guard {
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true)]
-    command: Vec<OsString>,
-}
+/// What may not be killed is looked after more rarely.
+const FORBIDDEN: Duration = Duration::from_secs(1);
 
 /// How far it is.
 #[derive(Clone, Copy, Debug)]
@@ -62,24 +58,22 @@ struct Watch {
     wrapper: OwnedWriteHalf,
 }
 
-impl Guard {
-    /// Runs the command, and comes back when it is over.
-    pub(crate) fn run(&self) -> ExitCode {
-        // Else it would be called after `/proc/self/exe`.
-        _ = set_name(c"awaitd-guard");
-        let watched = io::stdin().as_fd().try_clone_to_owned().and_then(|socket| {
-            let socket = Socket::from(socket);
-            let stdin = receive_file(&socket)?;
-            socket.set_nonblocking(true)?;
-            let runtime = Builder::new_current_thread().enable_all().build()?;
-            runtime.block_on(watch(socket, stdin, &self.command))
-        });
-        match watched {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("awaitd: the guard of the command failed: {error}");
-                ExitCode::FAILURE
-            }
+/// Runs a command, and comes back when it is over.
+pub(super) fn run(command: &[OsString]) -> ExitCode {
+    // Else it would be called after `/proc/self/exe`.
+    _ = set_name(c"awaitd-guard");
+    let watched = io::stdin().as_fd().try_clone_to_owned().and_then(|socket| {
+        let socket = Socket::from(socket);
+        let stdin = receive_file(&socket)?;
+        socket.set_nonblocking(true)?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(watch(socket, stdin, command))
+    });
+    match watched {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("awaitd: the guard of the command failed: {error}");
+            ExitCode::FAILURE
         }
     }
 }
@@ -126,7 +120,7 @@ impl Watch {
     ) -> io::Result<Self> {
         let mut family = Family::adopting();
         let mut stub = Command::new("/proc/self/exe");
-        stub.arg0("awaitd").arg("__stub").arg(getpid().as_raw_pid().to_string()).arg("--");
+        stub.arg0("awaitd").arg(STUB).arg(getpid().as_raw_pid().to_string());
         let child = stub.args(command).stdin(stdin).process_group(0).spawn()?;
         family.leader = child.id().try_into().ok().and_then(Pid::from_raw);
         let (stage, status, given_up) = (Stage::Running, None, false);
@@ -181,7 +175,6 @@ impl Watch {
     }
 
     fn kill(&mut self) {
-        self.stage = Stage::Killing(Moment::now() + AGAIN);
         let Reached { count, forbidden } = self.family.signal(Signal::KILL);
         if count == 0 && !forbidden.is_empty() && !self.given_up {
             self.given_up = true;
@@ -192,6 +185,8 @@ impl Watch {
                 forbidden.join(", ")
             );
         }
+        let pause = if self.given_up { FORBIDDEN } else { AGAIN };
+        self.stage = Stage::Killing(Moment::now() + pause);
     }
 
     /// Buries the dead, and says how the command ended once nothing more is to be waited for: itself if

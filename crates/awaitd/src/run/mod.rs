@@ -21,6 +21,7 @@ mod terminal;
 mod words;
 mod worker;
 
+use std::env;
 use std::process::ExitCode;
 
 use awaitd_client::Client;
@@ -31,6 +32,12 @@ use tokio::time::sleep;
 use crate::client::FAREWELL;
 use signals::Signals;
 
+/// Followed by a command.
+const GUARD: &str = "__guard";
+
+/// Followed by the guard's process and a command.
+const STUB: &str = "__stub";
+
 /// Commands that run another program, or wait to be let on.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Running {
@@ -38,12 +45,6 @@ pub(crate) enum Running {
     Semaphore(hold::Semaphore),
     Barrier(barrier::Barrier),
     Worker(worker::Worker),
-    /// For awaitd's own use: between a wrapper and its command.
-    #[command(name = "__guard", hide = true)]
-    Guard(guard::Guard),
-    /// For awaitd's own use: a command before it is one.
-    #[command(name = "__stub", hide = true)]
-    Stub(stub::Stub),
 }
 
 impl Running {
@@ -54,9 +55,17 @@ impl Running {
             Self::Semaphore(semaphore) => semaphore.run(),
             Self::Barrier(barrier) => barrier.run(),
             Self::Worker(worker) => worker.run(),
-            Self::Guard(guard) => guard.run(),
-            Self::Stub(stub) => stub.run(),
         }
+    }
+}
+
+/// What this binary is started as by itself: not for people, so neither help nor completions know of it.
+pub(crate) fn inside() -> Option<ExitCode> {
+    let mut args = env::args_os().skip(1);
+    match args.next()?.to_str()? {
+        GUARD => Some(guard::run(&args.collect::<Vec<_>>())),
+        STUB => Some(stub::run(&args.collect::<Vec<_>>())),
+        _ => None,
     }
 }
 
