@@ -111,10 +111,14 @@ impl Attended {
     }
 
     /// The command was stopped: because it wants the terminal, or by Ctrl-Z. The latter is for all that
-    /// the shell calls a job, which this process belongs to and the command does not.
+    /// the shell calls a job, which this process belongs to and the command does not. Whoever stops a
+    /// process by SIGSTOP means that process, and lets it go on himself.
     async fn stopped(&mut self, by: i32) {
         let (Some(terminal), Some(group)) = (&self.terminal, self.child.group()) else { return };
-        let wants = [Signal::TTIN, Signal::TTOU].iter().any(|signal| signal.as_raw() == by);
+        let wants = by == Signal::TTIN.as_raw() || by == Signal::TTOU.as_raw();
+        if !wants && by != Signal::TSTP.as_raw() {
+            return;
+        }
         if !(wants && terminal.is_for(group)) {
             terminal.take_back(group, true);
             // Does nothing where no shell is there to let it go on; then the command must go on by itself.
