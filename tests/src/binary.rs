@@ -1,6 +1,7 @@
 //! Where the binary is that the tests run against.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -10,6 +11,14 @@ use std::sync::OnceLock;
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| env::var_os("AWAITD_BIN").map_or_else(build, PathBuf::from))
+}
+
+/// A program that ignores no signal, whatever whoever started the tests ignores: a shell lets what it runs in
+/// the background ignore Ctrl-C.
+pub fn attentive(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal").arg(program);
+    command
 }
 
 fn build() -> PathBuf {

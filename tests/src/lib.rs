@@ -25,7 +25,7 @@ mod tool;
 pub mod transcript;
 mod until;
 
-pub use binary::binary;
+pub use binary::{attentive, binary};
 pub use client::{Asked, Client};
 pub use curl::{Curled, Ran, bash, curl};
 pub use data::{Data, End};

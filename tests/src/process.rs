@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
-use crate::binary::binary;
+use crate::binary::{attentive, binary};
 use crate::server::Server;
 use crate::until::until;
 
@@ -38,14 +38,14 @@ struct Said {
 impl Process {
     /// `awaitd` with these arguments, against this server, without input.
     pub fn awaitd(server: &Server, args: &[&str]) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = attentive(binary());
         command.args(args).env("AWAITD_URL", server.base());
         Self::start(command)
     }
 
     /// The same with this input.
     pub fn awaitd_fed(server: &Server, args: &[&str], input: &[u8]) -> Self {
-        let mut command = Command::new(binary());
+        let mut command = attentive(binary());
         command.args(args).env("AWAITD_URL", server.base()).stdin(Stdio::piped());
         let mut process = Self::spawn(command);
         let mut stdin = process.child.stdin.take().expect("a pipe");

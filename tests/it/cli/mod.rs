@@ -8,7 +8,7 @@ mod waits;
 
 use std::process::Stdio;
 
-use awaitd_tests::{Ran, Server, binary};
+use awaitd_tests::{Ran, Server, attentive, binary};
 use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, Command};
@@ -21,7 +21,7 @@ const LOST: i32 = 76;
 
 /// `awaitd` with these arguments, for this server.
 fn command(server: &Server, args: &[&str]) -> Command {
-    let mut command = Command::new(binary());
+    let mut command = Command::from(attentive(binary()));
     command.args(args).env("AWAITD_URL", server.base()).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

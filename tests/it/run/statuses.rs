@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use awaitd_tests::{Folder, Process, Server, binary, until};
+use awaitd_tests::{Folder, Process, Server, attentive, binary, until};
 use serde_json::Value;
 
 use super::{LOST, NOT_OBTAINED, lock, lock_script};
@@ -149,7 +149,7 @@ async fn what_is_ignored_stays_ignored() {
     let server = Server::start();
     let script =
         r#"trap "" HUP; exec "$0" lock it -- sh -c 'echo in; kill -HUP $$; exec sleep 1000'"#;
-    let mut command = Command::new("sh");
+    let mut command = attentive("sh");
     command.args(["-c", script]).arg(binary()).env("AWAITD_URL", server.base());
     let holder = Process::start(command);
     holder.prints("in").await;

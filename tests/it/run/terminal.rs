@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use awaitd_tests::{Server, binary, until};
+use awaitd_tests::{Server, attentive, binary, until};
 use rustix::fs::OFlags;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -30,7 +30,7 @@ impl Terminal {
         let terminal = terminal.read(true).write(true).custom_flags(flags);
         let terminal = terminal.open(name.expect("in ASCII")).expect("it is ours");
         let copy = || terminal.try_clone().expect("a file can be open twice");
-        let mut command = Command::new("setsid");
+        let mut command = attentive("setsid");
         command.args(["--ctty", program]).args(args);
         command.env("AWAITD_URL", server.base()).env("AWAITD", binary()).env("PS1", "> ");
         let child = command.stdin(copy()).stdout(copy()).stderr(copy()).spawn();
