@@ -36,8 +36,8 @@ pub(crate) const SHARING: &[Mutant] = &[
         name: "permits are added and nobody is told",
         rule: "a freed thing is handed to the first in line in the same step",
         file: "engine/settle.rs",
-        text: "thing => self.stir(Line::Acquire(thing)),",
-        instead: "_ => {}",
+        text: "self.stir(Line::Acquire(Thing::Semaphore(semaphore.clone())));",
+        instead: "",
     },
     Mutant {
         name: "a copy has one permit of each holder",
@@ -92,8 +92,8 @@ pub(crate) const SHARING: &[Mutant] = &[
         name: "a repeat waits for a notification that may have come",
         rule: "a repeated wait only takes the lock again",
         file: "engine/conditions.rs",
-        text: "self.released(held.id) => over = true,",
-        instead: "self.released(held.id) => {}",
+        text: "self.let_go_before(lock, held) => over = true,",
+        instead: "self.let_go_before(lock, held) => {}",
     },
     Mutant {
         name: "a barrier forgets who met there",

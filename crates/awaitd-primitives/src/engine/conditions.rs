@@ -4,7 +4,7 @@
 use crate::engine::{Engine, Step};
 use crate::judge::{held_alone, live};
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, LeaseId, Ticket};
+use crate::messages::command::{Ask, Command, LeaseRef, Ticket};
 use crate::messages::name::{Name, Thing};
 use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
@@ -36,7 +36,7 @@ impl Engine {
                 let records = end(&self.state, held.id, lease, self.at.now, &Ending::Done);
                 self.commit(records, step);
             }
-            Err(_) if keyed && self.released(held.id) => over = true,
+            Err(_) if keyed && self.let_go_before(lock, held) => over = true,
             Err(refusal) => return Err(refusal),
         }
         if over {
@@ -46,8 +46,12 @@ impl Engine {
         Ok(())
     }
 
-    fn released(&self, lease: LeaseId) -> bool {
-        live(&self.state, lease).is_err() && self.state.leases.fate(lease) == Some(Fate::Done)
+    /// Whether it is a lease of this lock that was released.
+    fn let_go_before(&self, lock: &Name, held: &LeaseRef) -> bool {
+        let of_this = matches!(&held.thing, Some(Thing::Lock(name)) if name == lock);
+        let released = live(&self.state, held.id).is_err()
+            && self.state.leases.fate(held.id) == Some(Fate::Done);
+        of_this && released
     }
 
     /// The wait of one who was not notified is over: he stands in the lock's line now. `false`: he waits

@@ -73,7 +73,8 @@ impl Deliveries {
             self.heard_of(*lease);
         }
         if let Record::Settled { lease, outcome, .. } = record {
-            self.end(*lease, *outcome != Outcome::Undelivered);
+            // Who takes it from its holder tells him nothing.
+            self.end(*lease, !matches!(outcome, Outcome::Undelivered | Outcome::Broken));
         }
     }
 
@@ -259,21 +260,21 @@ impl Engine {
         };
         let mut records = end(&self.state, lease, known, self.at.now, &Ending::Undelivered);
         let key = self.deliveries.by_lease.get_mut(&lease).and_then(|delivery| delivery.key.take());
-        // After a long stall the key may have been forgotten, and used again for something else.
-        let own = |of: &KeyOf| {
-            let memory = self.state.remembered.get(of);
-            memory
-                .and_then(|memory| memory.what.lease())
-                .is_some_and(|(_, granted)| granted == lease)
-        };
-        if let Some(KeyOf { thing, text: key }) = key.filter(own) {
-            records.push(Record::Unremembered { thing, key });
-        }
+        records.extend(key.and_then(|key| self.forget(key, lease)));
         let delivery = self.deliveries.by_lease.get_mut(&lease);
         let woken = delivery.and_then(|delivery| delivery.woken.take());
         self.commit(records, step);
         if let Some((lock, condition)) = woken {
             self.notify(&lock, &condition, 1);
         }
+    }
+
+    /// The key of a grant of which nobody has heard is as good as new. After a long stall it may have been
+    /// forgotten, and used again for something else.
+    fn forget(&self, key: KeyOf, lease: LeaseId) -> Option<Record> {
+        let memory = self.state.remembered.get(&key);
+        let (_, granted) = memory?.what.lease()?;
+        let KeyOf { thing, text: key } = key;
+        (granted == lease).then_some(Record::Unremembered { thing, key })
     }
 }

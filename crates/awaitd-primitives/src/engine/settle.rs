@@ -2,11 +2,12 @@
 //! same [`judge()`], in the same step.
 
 use crate::engine::{Engine, Reply, Step};
-use crate::judge::{Verdict, judge};
+use crate::judge::{Verdict, judge, turned_away};
 use crate::limits::TURN_MAX;
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::Ticket;
-use crate::messages::name::Thing;
+use crate::messages::command::{Command, Share, Ticket};
+use crate::messages::configuration::{Configuration, SemaphoreConfig};
+use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Record};
 use crate::waiters::{Line, Parked};
 
@@ -45,11 +46,16 @@ impl Engine {
                 self.send_away(thing, step);
             }
             Record::Forgotten { thing } => self.rests.unwatch(thing),
-            Record::Configured { queue, .. } => self.stir(Line::Put(queue.clone())),
-            Record::Prepared(configuration) => match configuration.thing() {
-                Thing::Barrier(barrier) => self.gather(&barrier, step),
-                thing => self.stir(Line::Acquire(thing)),
-            },
+            Record::Configured { queue, .. } | Record::Prepared(Configuration::Queue(queue, _)) => {
+                self.stir(Line::Put(queue.clone()));
+            }
+            Record::Prepared(Configuration::Barrier(barrier, _)) => {
+                self.stir(Line::Barrier(barrier.clone()));
+            }
+            Record::Prepared(Configuration::Semaphore(semaphore, config)) => {
+                self.send_away_above(semaphore, *config, step);
+                self.stir(Line::Acquire(Thing::Semaphore(semaphore.clone())));
+            }
             Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
             Record::Leased { held: Held::Job { queue, .. }, .. }
             | Record::ShutDown { queue, .. }
@@ -97,6 +103,10 @@ impl Engine {
     /// each is. `false`: the turn was over before all were judged.
     pub(super) fn settle(&mut self, step: &mut Step) -> bool {
         while let Some((line, mut from)) = self.stirred.pop_front() {
+            if let Line::Barrier(barrier) = &line {
+                self.gather(barrier, step);
+                continue;
+            }
             while let Some((number, ticket)) = self.waiters.next_in(&line, from) {
                 if step.work >= TURN_MAX {
                     self.stirred.push_front((line, from));
@@ -134,10 +144,16 @@ impl Engine {
     pub(super) fn dismiss(
         &mut self,
         ticket: Ticket,
-        told: Result<Answer, Refusal>,
+        mut told: Result<Answer, Refusal>,
         step: &mut Step,
     ) {
         if let Some(parked) = self.leave(ticket) {
+            let command = &parked.ask.command;
+            // These say that nothing was done, but he has let his lock go.
+            let undone = matches!(told, Err(Refusal::ShuttingDown | Refusal::DiskFull));
+            if undone && matches!(command, Command::WaitCondition { .. }) {
+                told = turned_away(&self.state, command, true);
+            }
             self.tell(ticket, parked, told, step);
         }
     }
@@ -165,6 +181,23 @@ impl Engine {
         // The conditions first: who is woken by one that leaves stands in the lock's line.
         for line in self.waiters.lines_of(thing).iter().rev() {
             self.send_away_from(line, &Refusal::Deleted, step);
+        }
+    }
+
+    /// Those who wait for more permits than there are would wait in vain, wherever they stand.
+    fn send_away_above(&mut self, semaphore: &Name, config: SemaphoreConfig, step: &mut Step) {
+        let line = Line::Acquire(Thing::Semaphore(semaphore.clone()));
+        let (most, mut from) = (config.permits, 0);
+        while config.bounded
+            && let Some((number, ticket)) = self.waiters.next_in(&line, from)
+        {
+            from = number + 1;
+            let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
+            if let Command::Acquire { share: Share::Permits(permits), .. } = parked.ask.command
+                && permits > most
+            {
+                self.dismiss(ticket, Err(Refusal::OverBound { permits: most }), step);
+            }
         }
     }
 

@@ -90,6 +90,10 @@ pub(crate) fn judge_put(
     let mut records = Vec::with_capacity(2);
     let known = state.queues.get(queue);
     let order = known.map_or(Order::default(), |known| known.config.order);
+    let may_make = if known.is_none() { state.may_make(limits) } else { Ok(()) };
+    if let Err(refusal) = may_make {
+        return Verdict::Refuse(refusal);
+    }
     if rank.is_some() && order != Order::Priority {
         return Verdict::Refuse(Refusal::NoRanks);
     }
@@ -97,10 +101,7 @@ pub(crate) fn judge_put(
         Some(known) if known.gate != Gate::Open => return Verdict::Refuse(Refusal::QueueShutDown),
         Some(known) if known.is_full() => return Verdict::Wait,
         Some(_) => {}
-        None => match state.may_make(limits) {
-            Ok(()) => records.push(Record::Made { thing: Thing::Queue(queue.clone()) }),
-            Err(refusal) => return Verdict::Refuse(refusal),
-        },
+        None => records.push(Record::Made { thing: Thing::Queue(queue.clone()) }),
     }
     let (queue, job) = (queue.clone(), JobId(state.last_job + 1));
     let (ready_at, payload) = (at.now + delay, payload.clone());

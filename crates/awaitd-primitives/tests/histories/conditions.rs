@@ -25,11 +25,14 @@ impl Model {
             return Err(Refusal::ShuttingDown);
         }
         let mut over = waiter.until <= arrived;
+        let of_this = held.thing == Some(Thing::Lock(lock.clone()));
         let ended = self.leases.iter().find(|it| it.grant.lease == held.id);
         let ended = ended.and_then(|it| it.ended.as_ref());
         match self.alone(lock, held.id) {
             Ok(()) => self.end(held.id, Outcome::Done, Duration::ZERO, false),
-            Err(_) if keyed && ended.is_some_and(|it| it.0 == Outcome::Done) => over = true,
+            Err(_) if keyed && of_this && ended.is_some_and(|it| it.0 == Outcome::Done) => {
+                over = true;
+            }
             Err(refusal) => return Err(refusal),
         }
         if over {

@@ -61,9 +61,7 @@ impl Model {
         lease.ended = Some((why, Refusal::LeaseLost));
         let thing = lease.grant.thing.clone();
         if why == Outcome::Undelivered {
-            let other =
-                |it: &Option<Answer>| it.clone().and_then(|it| granted(&Ok(it))) != Some(id);
-            self.memory.retain(|(.., answer, _)| other(answer));
+            self.unremember(id);
         }
         let known = self.things.iter_mut().find(|it| it.thing == thing).expect("it is there");
         if !matches!(thing, Thing::Queue(_)) {
@@ -85,6 +83,12 @@ impl Model {
         if matches!(why, Outcome::Undelivered | Outcome::Broken) {
             self.pass_on_from(id);
         }
+    }
+
+    /// The key of a grant of which nobody has heard is as good as new.
+    pub(crate) fn unremember(&mut self, id: LeaseId) {
+        let other = |it: &Option<Answer>| it.clone().and_then(|it| granted(&Ok(it))) != Some(id);
+        self.memory.retain(|(.., answer, _)| other(answer));
     }
 
     /// Jobs go for good; with the last one of a queue, it is drained.

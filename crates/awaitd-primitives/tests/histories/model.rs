@@ -220,7 +220,15 @@ impl Model {
         let (gone, stay): (Vec<_>, _) = self.line.drain(..).partition(whom);
         self.line = stay;
         for waiter in gone.iter().filter(|waiter| waiter.there) {
-            self.tell(&waiter.request, Err(why.clone()));
+            // Who has let his lock go cannot be told that nothing was done.
+            let going = *why == Refusal::ShuttingDown;
+            let waits = matches!(waiter.request.ask.command, Command::WaitCondition { .. });
+            let told = if going && waits {
+                self.turned_away(&waiter.request, true)
+            } else {
+                Err(why.clone())
+            };
+            self.tell(&waiter.request, told);
             self.pass_on(waiter);
         }
     }
@@ -332,7 +340,9 @@ impl Model {
         }
         self.settle();
         Err(match ended {
-            Some((outcome, why)) if outcome != Outcome::Undelivered => Err(why),
+            Some((outcome, why)) if !matches!(outcome, Outcome::Undelivered | Outcome::Broken) => {
+                Err(why)
+            }
             _ if heard_of => Err(Refusal::LeaseLost),
             _ => self.turned_away(request, request.until > request.arrived),
         })

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, time::Duration};
 use awaitd_primitives::*;
 
 use crate::leases::FOR_EVER;
-use crate::model::{Model, Told};
+use crate::model::{Model, Told, Waiter};
 
 /// What an attempt gives: an answer, a refusal, or nothing yet.
 type Tried = Result<Option<Answer>, Refusal>;
@@ -140,6 +140,14 @@ impl Model {
             Configuration::Barrier(_, parties) => known.parties = *parties,
         }
         known.configured = true;
+        if let Configuration::Semaphore(_, SemaphoreConfig { permits, bounded: true }) = told {
+            let more = |it: &Waiter| {
+                let ask = &it.request.ask.command;
+                let share = matches!(ask, Command::Acquire { share: Share::Permits(more), .. } if more > permits);
+                share && it.there && ask.thing() == Some(told.thing())
+            };
+            self.dismiss(more, &Refusal::OverBound { permits: *permits });
+        }
         if matches!(told, Configuration::Barrier(..)) {
             self.gather(command);
         }

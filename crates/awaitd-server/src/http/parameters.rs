@@ -121,7 +121,11 @@ impl Call<'_> {
                  or the path that its acquire answered with",
             )
         };
-        self.lease_named("held")?.ok_or_else(needed)
+        let lock = self.thing()?;
+        let Some(text) = self.query.take("held")? else { return Err(needed()) };
+        // A token alone may be known as one of this very lock.
+        let held = self.tokens.in_path(&text, lock).or_else(|| self.tokens.anywhere(&text));
+        held.ok_or_else(|| Problem::not_found("this server gave out no lease such as `held` names"))
     }
 
     fn lease_named(&mut self, name: &'static str) -> Result<Option<LeaseRef>, Problem> {
@@ -239,6 +243,7 @@ impl Call<'_> {
     /// A parameter that is a name or the beginning of one.
     pub(super) fn part_of_name(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
         match self.query.take(name)? {
+            Some(text) if text.is_empty() => Ok(None),
             Some(text) if text.parse::<Name>().is_err() => {
                 Err(bad(name, &text, &format!("the beginning of names: {BadName}")))
             }

@@ -319,7 +319,9 @@ fn detail(refusal: &Refusal) -> Cow<'static, str> {
             "`held` must be a lease by which you hold this very lock, in mode=exclusive"
         }
         Refusal::Locked { waited: false, .. } => "somebody else has it: wait for it with wait=30s",
-        Refusal::Locked { waited: true, .. } => "somebody else had it all the while: ask again",
+        Refusal::Locked { waited: true, .. } => {
+            "it was not to be had in that time, and you hold nothing: acquire it anew, or wait longer"
+        }
         Refusal::Leased => {
             "cancel it when it has come back, or with force=true, which its holder learns by a 410"
         }
