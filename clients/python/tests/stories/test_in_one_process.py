@@ -30,14 +30,11 @@ def told(program: str, url: str, story: str) -> list[str]:
 def test_only_the_import_is_changed(story: Path, server: Server) -> None:
     over_the_wire = told(changed(story), server.url, story.stem)
     assert len(over_the_wire) > 1, over_the_wire
+    # What has no name has gone with its program; an event is cleared, and forgotten later.
+    for kind in ("queues", "locks", "semaphores", "barriers"):
+        assert server.state(f"/v1/{kind}")["items"] == []
+    assert not any(event["set"] for event in server.state("/v1/events")["items"])
     if story.stem == "shift" and sys.version_info < (3, 13):
         return  # asyncio's own queues cannot be shut down yet.
     # No server is there: this is asyncio itself.
     assert told(story.read_text(), "http://127.0.0.1:1", story.stem) == over_the_wire
-
-
-def test_nothing_stays_behind(server: Server) -> None:
-    """What has no name goes with its program: nothing of the stories is left on the server."""
-    Child(changed(HERE / "mails.py"), server.url).ends()
-    metrics = server.text("/metrics")
-    assert "private-" not in metrics, metrics
