@@ -27,7 +27,9 @@ def same(one: Any, other: Any) -> bool:
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict):
         return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
-    return bool(one == other) and (one != 0 or not isinstance(one, float) or math.copysign(1, one) == math.copysign(1, other))
+    return bool(one == other) and (
+        one != 0 or not isinstance(one, float) or math.copysign(1, one) == math.copysign(1, other)
+    )
 
 
 @given(st.binary() | texts | plain_json | st.lists(plain_json).map(tuple) | tuples)

@@ -3,11 +3,11 @@
 import time
 
 import pytest
-from programs import Program
 
 import awaitd as package
 from awaitd import asyncio
 from awaitd.testing import Server
+from programs import Program
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 

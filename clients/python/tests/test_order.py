@@ -11,7 +11,9 @@ from awaitd._order import MAX, key_of
 
 numbers = st.integers() | st.floats(allow_nan=False) | st.booleans() | st.integers(-(2**200), 2**200)
 strings = st.text(st.characters(exclude_categories=[]), max_size=50)
-close = st.sampled_from([0, -0.0, 1, 1.5, -1, 2**53, 2**53 + 1, float(2**53), 2**64, 5e-324, -5e-324, math.inf, -math.inf, 0.1, 1e300])
+close = st.sampled_from(
+    [0, -0.0, 1, 1.5, -1, 2**53, 2**53 + 1, float(2**53), 2**64, 5e-324, -5e-324, math.inf, -math.inf, 0.1, 1e300]
+)
 
 
 def agree(one: Any, other: Any) -> None:

@@ -4,11 +4,11 @@ import pickle
 import time
 
 import pytest
-from programs import Program
 
 import awaitd as package
 from awaitd import asyncio
 from awaitd.testing import Server
+from programs import Program
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 

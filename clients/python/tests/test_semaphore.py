@@ -1,10 +1,10 @@
 """Semaphores of asyncio's shape on a real server."""
 
 import pytest
-from programs import Program
 
 import awaitd as package
 from awaitd import asyncio
+from programs import Program
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 

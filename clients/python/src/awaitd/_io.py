@@ -247,9 +247,7 @@ class Call(Generic[T]):
         """Then the open request is answered: 410 `withdrawn`, or with what it was granted before."""
         async with self.lane.turn:
             try:
-                await self.lane.wire.ask(
-                    "DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN
-                )
+                await self.lane.wire.ask("DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN)
             except Exception:
                 self._task.cancel()
                 raise

@@ -30,9 +30,7 @@ def key_of(item: Any) -> tuple[bytes, Any]:
         raise TypeError(f"'<' not supported between instances of {_kind(item)!r} and {_kind(item)!r}")
     key, compared, _ = encoded
     if len(key) > MAX:
-        raise ValueError(
-            f"a priority takes {MAX} bytes at most, and this one {len(key)}: name a shorter one by key="
-        )
+        raise ValueError(f"a priority takes {MAX} bytes at most, and this one {len(key)}: name a shorter one by key=")
     return key, compared
 
 

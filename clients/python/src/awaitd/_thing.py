@@ -37,9 +37,7 @@ class Thing:
 
     def __init__(self, name: str | None, url: str | None) -> None:
         if name is not None and not NAME.fullmatch(name):
-            raise ValueError(
-                f"{name!r} is no name: 1 to 128 of A-Z a-z 0-9 . _ : -, the first one a letter or digit"
-            )
+            raise ValueError(f"{name!r} is no name: 1 to 128 of A-Z a-z 0-9 . _ : -, the first one a letter or digit")
         self._url = base(url or os.environ.get("AWAITD_URL") or DEFAULT_URL)
         self._private = name is None
         self._name = name or f"private-{uuid4().hex}"
@@ -135,9 +133,7 @@ class Thing:
         wanted = self._configuration()
         if wanted is not None:
             headers = {"If-None-Match": "*", "Content-Type": "application/json"}
-            reply = await lane.wire.ask(
-                "PUT", self._path, body=json.dumps(wanted).encode(), headers=headers
-            )
+            reply = await lane.wire.ask("PUT", self._path, body=json.dumps(wanted).encode(), headers=headers)
             if reply.status == 412:
                 self._compare(wanted, reply.problem.said.get("configuration", {}))
             else:

@@ -57,6 +57,7 @@ class Reply:
             raise self.problem
         return self
 
+
 _jitter = random.Random()
 """Not the one that programs may have seeded."""
 
@@ -103,9 +104,7 @@ class Wire:
             await asyncio.sleep(pause * _jitter.uniform(0.5, 1.0))
             pause = min(pause * 2, PAUSE_MAX)
 
-    async def once(
-        self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float
-    ) -> Reply:
+    async def once(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """One try."""
         if self._session is None:
             self._session = aiohttp.ClientSession(

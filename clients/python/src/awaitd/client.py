@@ -146,9 +146,7 @@ class AsyncClient:
         """`task_done()`, or `release()` of a lock or of permits."""
         await self._ask("DELETE", lease)
 
-    async def nack(
-        self, lease: str, *, delay: float | None = None, defer: bool = False, error: str = ""
-    ) -> None:
+    async def nack(self, lease: str, *, delay: float | None = None, defer: bool = False, error: str = "") -> None:
         """Gives a job back."""
         await self._ask("POST", f"{lease}/nack{query(delay=delay, defer=defer)}", body=error.encode())
 
@@ -220,9 +218,7 @@ class AsyncClient:
         path = f"/v1/locks/{lock}/conditions/{condition}/wait"
         return await self._grant(path, wait, key, held=held, lease=lease, owner=owner)
 
-    async def notify_condition(
-        self, lock: str, condition: str, *, held: str, n: int | Literal["all"] = 1
-    ) -> int:
+    async def notify_condition(self, lock: str, condition: str, *, held: str, n: int | Literal["all"] = 1) -> int:
         """How many were woken."""
         path = f"/v1/locks/{lock}/conditions/{condition}/notify{query(held=held, n=n)}"
         return int((await self._ask("POST", path, key=_key())).json()["woken"])
@@ -253,9 +249,7 @@ class AsyncClient:
 
     # Barriers
 
-    async def configure_barrier(
-        self, barrier: str, parties: int, *, only_new: bool = False
-    ) -> dict[str, Any]:
+    async def configure_barrier(self, barrier: str, parties: int, *, only_new: bool = False) -> dict[str, Any]:
         return await self._configure(f"/v1/barriers/{barrier}", {"parties": parties}, only_new)
 
     async def wait_barrier(self, barrier: str, *, wait: float, key: str | None = None) -> tuple[int, int]:

@@ -46,4 +46,3 @@ class Event(Thing):
 
         await self._call(work).awaited()
         return True
-

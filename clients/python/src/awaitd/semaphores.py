@@ -17,9 +17,7 @@ class Semaphore(Permits):
     _kind = "semaphores"
     _bounded: ClassVar[bool] = False
 
-    def __init__(
-        self, value: int = 1, *, name: str | None = None, lease: float = 30.0, url: str | None = None
-    ) -> None:
+    def __init__(self, value: int = 1, *, name: str | None = None, lease: float = 30.0, url: str | None = None) -> None:
         if value < 0:
             raise ValueError("Semaphore initial value must be >= 0")
         super().__init__(name, url, lease)
