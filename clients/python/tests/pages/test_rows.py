@@ -1,6 +1,5 @@
 """Rows of docs/asyncio.md that no other test tells of."""
 
-import pickle
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
@@ -27,13 +26,6 @@ def test_a_put_that_is_cancelled_while_it_waits_has_not_put(name: str) -> None:
         assert queue.empty()
 
     asyncio.run(main())
-
-
-def test_a_pickled_queue_is_the_same_queue(name: str) -> None:
-    here = asyncio.Queue[int](3, name=name)
-    there = pickle.loads(pickle.dumps(here))
-    there.put_nowait(7)
-    assert (here.get_nowait(), there.maxsize) == (7, 3)
 
 
 def test_priorities_are_compared_as_python_compares_them(name: str) -> None:
