@@ -60,6 +60,9 @@ class Plain:
             raise TypeError("this item is a pickle, which runs code when it is read: codec=awaitd.pickle reads it")
         return body.decode() if kind == "text/plain" else body
 
+    def __reduce__(self) -> str:
+        return "plain"  # A pickled queue has this very codec.
+
 
 class Pickle:
     """Whatever pickle can carry. Whoever can put into the queue can run code in whoever gets from it."""
@@ -69,6 +72,9 @@ class Pickle:
 
     def decode(self, body: bytes, content_type: str, /) -> Any:
         return _pickle.loads(body) if content_type == PICKLE else plain.decode(body, content_type)
+
+    def __reduce__(self) -> str:
+        return "pickle"
 
 
 plain: Codec = Plain()

@@ -105,6 +105,8 @@ class Lane:
     def __init__(self, io: Io, wire: Wire, path: str) -> None:
         self.io, self.wire, self.path = io, wire, path
         self.turn = asyncio.Lock()
+        self.asking: asyncio.Future[None] | None = None
+        """Done when the call that has the turn has asked."""
         self.held: list[Held] = []
         self.settled = 0
         """How many gotten items were done by a later get: their `task_done()` may still be called."""

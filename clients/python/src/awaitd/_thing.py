@@ -5,8 +5,7 @@ import json
 import os
 import re
 import weakref
-from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
@@ -21,6 +20,9 @@ MOMENT = 0.001
 
 SLICE = 25.0
 """Seconds of each further wait: below the minute at which proxies cut."""
+
+LET_PASS = 1.0
+"""Seconds for which a wait that is over lets another call go first."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 
@@ -119,15 +121,18 @@ class Thing:
                 await asyncio.sleep(float(reply.headers.get("Retry-After", 1)))
             waited, call.stands = True, op
             reply = await ask(SLICE)
+        if waited:
+            await self._let_pass(call)
         return reply, waited
 
-    @asynccontextmanager
-    async def _turn(self, call: Call[Any]) -> AsyncGenerator[None]:
+    def _turn(self, call: Call[Any]) -> "Turn":
         """The calls of this process to one thing begin one after another."""
-        async with call.lane.turn:
-            if not self._ready:
-                await self._make(call.lane)
-            yield
+        return Turn(self, call.lane)
+
+    async def _let_pass(self, call: Call[Any]) -> None:
+        """A wait is over. If a call of this process is what ended it, that one goes on first, as in asyncio."""
+        if call.lane.asking is not None and not call.lane.asking.done():
+            await asyncio.wait([call.lane.asking], timeout=LET_PASS)
 
     async def _make(self, lane: Lane) -> None:
         wanted = self._configuration()
@@ -150,6 +155,34 @@ class Thing:
                     f"{self._kind} {self._name}: this program wants {field} {value!r}, but it exists with "
                     f"{there.get(field)!r}. Ask for that, take another name, or delete it first"
                 )
+
+
+class Turn:
+    """What a call is in until it has its answer, or its place in line."""
+
+    __slots__ = ("_lane", "_thing")
+
+    def __init__(self, thing: Thing, lane: Lane) -> None:
+        self._thing, self._lane = thing, lane
+
+    async def __aenter__(self) -> None:
+        lane = self._lane
+        await lane.turn.acquire()
+        lane.asking = asyncio.get_running_loop().create_future()
+        if not self._thing._ready:
+            try:
+                await self._thing._make(lane)
+            except BaseException:
+                self._leave()
+                raise
+
+    async def __aexit__(self, *_: object) -> None:
+        self._leave()
+
+    def _leave(self) -> None:
+        if self._lane.asking is not None:
+            self._lane.asking.set_result(None)
+        self._lane.turn.release()
 
 
 def _again(kind: type[Any], settings: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ The server is that of `AWAITD_URL`, or the local one.
 
 import asyncio as _asyncio
 import sys
+from asyncio import subprocess as subprocess
 from asyncio.base_events import *
 from asyncio.coroutines import *
 from asyncio.events import *

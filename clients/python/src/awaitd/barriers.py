@@ -56,6 +56,7 @@ class Barrier(Thing):
             reply = await arrival
             while reply.status == 408:
                 reply = await self._arrive(call)
+            await self._let_pass(call)
             if reply.status == 409 and reply.problem.code == "broken":
                 raise BrokenBarrierError("Abort or reset of barrier")
             return int(reply.good().json()["index"])

@@ -8,6 +8,7 @@ an exception, a program gives its items back instead.
 
 import asyncio
 import math
+import sys
 import threading
 import weakref
 from asyncio import QueueEmpty, QueueFull
@@ -22,10 +23,8 @@ from awaitd._order import key_of
 from awaitd._thing import SLICE, Thing
 from awaitd._wire import Reply, query
 
-if TYPE_CHECKING:
+if sys.version_info >= (3, 13):
     from asyncio import QueueShutDown
-elif hasattr(asyncio, "QueueShutDown"):
-    QueueShutDown = asyncio.QueueShutDown
 else:
 
     class QueueShutDown(Exception):

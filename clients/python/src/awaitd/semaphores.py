@@ -49,3 +49,6 @@ class BoundedSemaphore(Semaphore):
     """A Semaphore that raises ValueError in release() if that would make more permits than there were."""
 
     _bounded = True
+
+    def __init__(self, value: int = 1, *, name: str | None = None, lease: float = 30.0, url: str | None = None) -> None:
+        super().__init__(value, name=name, lease=lease, url=url)
