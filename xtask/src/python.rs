@@ -42,12 +42,6 @@ pub(crate) fn run(root: &Path, target: &Path, binary: &Path) -> Result<Option<St
         // A wheel is built where all else is, so that nothing is compiled twice.
         pytest.args(["-q"]).env("AWAITD_BIN", binary).env("CARGO_TARGET_DIR", target);
         visibly(pytest.current_dir(&client))?;
-        if python.version == OWN_TESTS {
-            // It says so itself if this Python came without its tests.
-            let mut own = Command::new(bin.join("python"));
-            own.arg("tests/cpython/run.py").env("AWAITD_BIN", binary).env("PYTHONPATH", "src");
-            visibly(own.current_dir(&client))?;
-        }
     }
     if own.is_none() {
         let (major, minor) = OWN_TESTS;
