@@ -44,6 +44,43 @@ def test_equal_priorities_come_in_the_order_in_which_they_were_put(name: str) ->
     assert [queue.get_nowait()["number"] for _ in range(5)] == [0, 2, 4, 1, 3]
 
 
+def test_a_queue_from_which_one_task_gets_for_others(name: str) -> None:
+    """Each item is another task's to finish, and join waits for that if nothing else counts."""
+
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name, ack="task_done")
+        finished = []
+        for number in range(3):
+            await queue.put(number)
+        begun = [await queue.get() for _ in range(3)]
+        joined = asyncio.create_task(queue.join())
+        for number in begun:
+            await asyncio.sleep(0)
+            assert not joined.done()
+            finished.append(number)
+            queue.task_done()
+        await joined
+        assert finished == [0, 1, 2]
+
+    asyncio.run(main())
+
+
+def test_the_next_get_of_a_task_finishes_what_it_got(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        for number in range(2):
+            await queue.put(number)
+        assert [await queue.get(), await queue.get()] == [0, 1]
+        joined = asyncio.create_task(queue.join())
+        queue.task_done()
+        await joined  # Though it was called only once.
+        queue.task_done()
+        with pytest.raises(ValueError):
+            queue.task_done()
+
+    asyncio.run(main())
+
+
 def test_an_event_stays_as_it_is_when_whoever_set_it_has_gone(name: str, awaitd: str) -> None:
     program = f"from awaitd import asyncio; asyncio.Event(name={name!r}).set()"
     subprocess.run([sys.executable, "-c", program], check=True)
