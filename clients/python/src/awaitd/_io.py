@@ -44,6 +44,7 @@ class Io:
         """What nobody but this process knows of: paths to delete."""
         self._wires: dict[str, Wire] = {}
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
+        self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
         threading.Thread(target=self._run, name="awaitd", daemon=True).start()
         atexit.register(self.close)
@@ -59,8 +60,13 @@ class Io:
             return lane
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Does something that nobody awaits."""
-        self.loop.call_soon_threadsafe(self._spawn, work)
+        """Does something that nobody awaits, before whatever is asked later."""
+        self.loop.call_soon_threadsafe(lambda: self.hold(start(self.loop, work)))
+
+    def hold(self, task: asyncio.Task[Any]) -> None:
+        """A loop forgets its tasks: they are held here until they are done."""
+        self._tasks.add(task)
+        task.add_done_callback(self._let_go)
 
     def close(self) -> None:
         """The program ends: what it holds is given back, and what was only its own is deleted."""
@@ -79,10 +85,10 @@ class Io:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = self.loop.create_task(work)
-        _unawaited.add(task)
-        task.add_done_callback(_let_go)
+    def _let_go(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("%r", error)
 
     async def _goodbye(self, clean: bool) -> None:
         # What was begun for nobody, such as the end of a thing that nobody has any more.
@@ -134,9 +140,11 @@ class Call(Generic[T]):
         self.keyed = False
         """Whether the server may know its key: then only the server can say what becomes of it."""
         self._work, self._undo = work, undo
-        self._task: asyncio.Task[T]
-        self._back: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None]
+        self._left = False
         self._then: Callable[[], object]
+        self._result: list[T] = []
+        self._error: BaseException | None = None
 
     async def awaited(self) -> T:
         """The result, awaited on the caller's loop. Cancelled, it is taken back before that is raised."""
@@ -151,7 +159,7 @@ class Call(Generic[T]):
             self._leave()
             raise
         else:
-            return self._task.result()
+            return self._told()
         back = loop.create_future()
         self._leave(lambda: loop.call_soon_threadsafe(_settle, back))
         while not back.done():
@@ -175,7 +183,7 @@ class Call(Generic[T]):
                 await asyncio.wait([done])
             except asyncio.CancelledError as error:
                 cancelled = error
-        result = self._task.result()
+        result = self._told()
         if cancelled is not None:
             raise cancelled
         return result
@@ -190,13 +198,16 @@ class Call(Generic[T]):
         except BaseException:  # Ctrl-C.
             self._leave()
             raise
-        return self._task.result()
+        return self._told()
 
     def outcome(self) -> T | None:
         """The result, if it has come to one."""
-        task = getattr(self, "_task", None)
-        ended = task is not None and task.done() and not task.cancelled() and not task.exception()
-        return self._task.result() if ended else None
+        return self._result[0] if self._result else None
+
+    def _told(self) -> T:
+        if self._error is not None:
+            raise self._error
+        return self._result[0]
 
     def _start(self, then: Callable[[], object]) -> None:
         self._then = then
@@ -204,12 +215,15 @@ class Call(Generic[T]):
 
     def _begin(self) -> None:
         self.lane.io.calls.add(self)
-        self._task = self.lane.io.loop.create_task(self._work(self))
-        self._task.add_done_callback(self._ended)
+        self._task = start(self.lane.io.loop, self._run())
 
-    def _ended(self, task: asyncio.Task[T]) -> None:
+    async def _run(self) -> None:
+        try:
+            self._result.append(await self._work(self))
+        except BaseException as error:
+            self._error = error
         self.stands = None
-        if self._back is None:
+        if not self._left:
             self.lane.io.calls.discard(self)
         try:
             self._then()
@@ -221,9 +235,9 @@ class Call(Generic[T]):
         self.lane.io.loop.call_soon_threadsafe(self._begin_back, then)
 
     def _begin_back(self, then: Callable[[], object]) -> None:
-        self.stands = None
+        self._left, self.stands = True, None
         self.lane.io.calls.add(self)
-        self._back = self.lane.io.loop.create_task(self.take_back(then))
+        self.lane.io.hold(start(self.lane.io.loop, self.take_back(then)))
 
     async def take_back(self, then: Callable[[], object] = lambda: None) -> None:
         """Makes it as if it had never been asked, as far as that can be."""
@@ -233,9 +247,8 @@ class Call(Generic[T]):
             elif not self._task.done():
                 self._task.cancel()
             await asyncio.wait([self._task])
-            failed = self._task.cancelled() or self._task.exception() is not None
-            if self._undo and not failed:
-                await self._undo(self._task.result())
+            if self._undo and self._result:
+                await self._undo(self._result[0])
         except Exception as error:
             log.warning("%s was cancelled, and what it was granted was not given back: %r", self.lane.path, error)
         finally:
@@ -264,6 +277,17 @@ def io() -> Io:
     return _io
 
 
+if sys.version_info >= (3, 12):
+
+    def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """A task that begins at once, and not in the loop's next round."""
+        return asyncio.Task(work, loop=loop, eager_start=True)
+else:
+
+    def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        return loop.create_task(work)
+
+
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of something that is done on the I/O thread, for which this one waits."""
     future = asyncio.run_coroutine_threadsafe(work, io().loop)
@@ -276,18 +300,11 @@ def run(work: Coroutine[Any, Any, T]) -> T:
 
 _io: Io | None = None
 _starting = threading.Lock()
-_unawaited: set[asyncio.Task[Any]] = set()
 _forked: list[Io] = []
 
 
 async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
     await asyncio.gather(*list(work), return_exceptions=True)
-
-
-def _let_go(task: asyncio.Task[Any]) -> None:
-    _unawaited.discard(task)
-    if not task.cancelled() and (error := task.exception()):
-        log.warning("%r", error)
 
 
 def _settle(done: asyncio.Future[None]) -> None:

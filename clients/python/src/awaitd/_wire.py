@@ -140,11 +140,15 @@ def base(url: str) -> str:
 
 def query(**knobs: Any) -> str:
     """Parameters as they follow a path. What is None or false is left out; `_` in a name is `-`."""
-    parts = [
-        f"{name.rstrip('_').replace('_', '-')}={'true' if value is True else quote(str(value), '/:')}"
-        for name, value in knobs.items()
-        if value is not None and value is not False
-    ]
+    parts = []
+    for name, value in knobs.items():
+        if value is None or value is False:
+            continue
+        if value is True:
+            value = "true"
+        elif isinstance(value, str) and not value.isalnum():
+            value = quote(value, "/:")
+        parts.append(f"{name.replace('_', '-')}={value}")
     return "?" + "&".join(parts) if parts else ""
 
 

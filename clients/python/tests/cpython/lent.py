@@ -13,7 +13,7 @@ from collections import Counter
 from typing import Any
 
 import awaitd.asyncio as drop_in
-from awaitd._io import _unawaited, io
+from awaitd._io import io
 
 WAITERS = re.compile(r'^awaitd_waiters\{kind="(\w+)",name="([^"]+)",op="(\w+)"\} (\d+)$', re.MULTILINE)
 
@@ -35,7 +35,7 @@ def settled() -> bool:
 
     async def standing() -> Counter[tuple[str, str]] | None:
         calls = io().calls
-        if _unawaited or not all(call.stands for call in calls):
+        if not all(call.stands for call in calls):
             return None
         kinds = (call.lane.path.split("/")[2:4] for call in calls)
         return Counter((kind, name) for kind, name in kinds)
