@@ -91,11 +91,10 @@ class Io:
             log.warning("%r", error)
 
     async def _goodbye(self, clean: bool) -> None:
-        # What was begun for nobody, such as the end of a thing that nobody has any more.
-        begun = [task for task in _unawaited if task.get_loop() is self.loop]
-        if begun:
-            await asyncio.wait(begun, timeout=GOODBYE_WITHIN / 5)
         await _all(call.take_back() for call in list(self.calls))
+        # What was begun for nobody, such as the end of a thing that nobody has any more.
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GOODBYE_WITHIN / 5)
         # If that was not planned, its items are somebody else's to do.
         ended = {lease for lease in self.keeper.leases if clean and lease.done_with_the_program}
         await _all(lease.end(GOODBYE_WITHIN / 5) for lease in ended)
