@@ -1,7 +1,9 @@
 """Queues of asyncio's shape on a real server: nothing is lost, nothing comes twice, order is kept."""
 
 import pickle
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -347,3 +349,35 @@ def test_a_restart_of_the_server_is_waited_for(name: str) -> None:
             await queue.join()
 
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_children_of_multiprocessing_end_as_programs_do(name: str, method: str, tmp_path: Path) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("done")
+    queue.put_nowait("failed")
+    program = tmp_path / "program.py"
+    program.write_text(f"""
+import multiprocessing
+from awaitd import asyncio
+
+queue = asyncio.Queue(name={name!r})
+
+def work(fails):
+    queue.get_nowait()
+    assert not fails
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    for fails in (False, True):
+        child = context.Process(target=work, args=(fails,))
+        child.start()
+        child.join()
+        print(child.exitcode, flush=True)
+""")
+    with Program(f"import runpy; runpy.run_path({str(program)!r}, run_name='__main__')") as it:
+        assert [it.says(), it.says()] == ["0", "1"]
+    if sys.version_info < (3, 13):
+        assert queue.get_nowait() == "failed"
+    else:  # There the children do not tell why they end.
+        assert queue._state()["unfinished"] == 0

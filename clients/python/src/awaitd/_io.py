@@ -46,8 +46,12 @@ class Io:
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
+        self._closed = False
         threading.Thread(target=self._run, name="awaitd", daemon=True).start()
         atexit.register(self.close)
+        # The children of multiprocessing end without atexit. One that did not import it is none of them.
+        if "multiprocessing.util" in sys.modules:
+            sys.modules["multiprocessing.util"].Finalize(None, self.close, exitpriority=0)
 
     def lane(self, url: str, path: str) -> "Lane":
         """What the process shares about this thing."""
@@ -70,10 +74,13 @@ class Io:
 
     def close(self) -> None:
         """The program ends: what it holds is given back, and what was only its own is deleted."""
-        if self.pid != os.getpid() or self.loop.is_closed():
+        if self.pid != os.getpid() or self._closed:
             return
-        # Python sets one of these when it has printed the exception that ended the program.
+        self._closed = True
+        # Python sets one of the first when it has printed the exception that ended the program; in a child
+        # of multiprocessing it is still under way.
         failed = hasattr(sys, "last_exc") or hasattr(sys, "last_value")
+        failed = failed or not isinstance(sys.exc_info()[1], (SystemExit, type(None)))
         goodbye = asyncio.run_coroutine_threadsafe(self._goodbye(clean=not failed), self.loop)
         try:
             goodbye.result(GOODBYE_WITHIN)
@@ -112,6 +119,7 @@ class Lane:
         self.turn = asyncio.Lock()
         self.asking: asyncio.Future[None] | None = None
         """Done when the call that has the turn has asked."""
+        self.passing = asyncio.Lock()
         self.held: list[Held] = []
         self.settled = 0
         """How many gotten items were done by a later get: their `task_done()` may still be called."""
@@ -159,13 +167,7 @@ class Call(Generic[T]):
             raise
         else:
             return self._told()
-        back = loop.create_future()
-        self._leave(lambda: loop.call_soon_threadsafe(_settle, back))
-        while not back.done():
-            try:
-                await asyncio.wait([back])
-            except asyncio.CancelledError as error:
-                cancelled = error
+        cancelled = await _outlasting(self._leave) or cancelled
         try:
             raise cancelled
         finally:
@@ -173,15 +175,7 @@ class Call(Generic[T]):
 
     async def finished(self) -> T:
         """The result; cancelled, it is finished all the same before that is raised."""
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        self._start(lambda: loop.call_soon_threadsafe(_settle, done))
-        cancelled: asyncio.CancelledError | None = None
-        while not done.done():
-            try:
-                await asyncio.wait([done])
-            except asyncio.CancelledError as error:
-                cancelled = error
+        cancelled = await _outlasting(self._start)
         result = self._told()
         if cancelled is not None:
             raise cancelled
@@ -304,6 +298,25 @@ _forked: list[Io] = []
 
 async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
     await asyncio.gather(*list(work), return_exceptions=True)
+
+
+async def _outlasting(begin: Callable[[Callable[[], object]], None]) -> asyncio.CancelledError | None:
+    """Begins something and waits until it has ended, whatever is cancelled meanwhile; returns what was."""
+    loop = asyncio.get_running_loop()
+    future, ended, cancelled = loop.create_future(), False, None
+
+    def end() -> None:
+        nonlocal ended
+        ended = True
+        _settle(future)
+
+    begin(lambda: loop.call_soon_threadsafe(end))
+    while not ended:
+        try:
+            await future
+        except asyncio.CancelledError as error:
+            future, cancelled = loop.create_future(), error
+    return cancelled
 
 
 def _settle(done: asyncio.Future[None]) -> None:

@@ -29,6 +29,7 @@ class Lease:
         length: float,
         *,
         waited: bool,
+        careful: bool = False,
         on_lost: "Callable[[Lease], object]" = lambda lease: None,
     ) -> None:
         self.wire = wire
@@ -36,10 +37,10 @@ class Lease:
         self.fence = int(granted.headers["Awaitd-Fence"])
         self.length = length
         left = float(granted.headers["Awaitd-Expires-In"])
-        # How long ago a wait was granted is not known: until the first renewal, which then follows at
-        # once, the time is counted from the answer.
-        self.until = (granted.heard if waited else granted.asked) + left
-        self.renew_at = granted.heard if waited else granted.asked + length / 3
+        # How long ago a wait was granted is not known. Who must be sure of what he holds asks at once.
+        since = granted.heard if waited else granted.asked
+        self.until = since + left
+        self.renew_at = since if waited and careful else since + length / 3
         self.lost = False
         self.done_with_the_program = True
         """Whether a clean end of the program ends it, too. Else it is given back."""

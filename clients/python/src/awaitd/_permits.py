@@ -115,7 +115,7 @@ class Permits(Thing):
     async def _granted(self, call: Call[Any]) -> Lease:
         knobs = {"lease": self._lease, "owner": me()}
         reply, waited = await self._stand(call, "acquire", "/acquire", knobs)
-        lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited)
+        lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited, careful=True)
         call.lane.io.keeper.keep(lease)
         return lease
 

@@ -131,8 +131,9 @@ class Thing:
 
     async def _let_pass(self, call: Call[Any]) -> None:
         """A wait is over. If a call of this process is what ended it, that one goes on first, as in asyncio."""
-        if call.lane.asking is not None and not call.lane.asking.done():
-            await asyncio.wait([call.lane.asking], timeout=LET_PASS)
+        async with call.lane.passing:
+            if call.lane.asking is not None and not call.lane.asking.done():
+                await asyncio.wait([call.lane.asking], timeout=LET_PASS)
 
     async def _make(self, lane: Lane) -> None:
         wanted = self._configuration()

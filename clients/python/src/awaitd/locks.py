@@ -166,7 +166,7 @@ class Condition:
         if reply.status in (404, 410):
             before.lost = True
             raise LockLost(f"the lock {lock.name} was not held any more: {reply.problem.detail}")
-        lease = Lease(wire, reply.good(), lock, lock._lease, waited=True)
+        lease = Lease(wire, reply.good(), lock, lock._lease, waited=True, careful=True)
         call.lane.io.keeper.keep(lease)
         return Woken(lease, reply.headers.get("Awaitd-Notified") == "true")
 

@@ -3,7 +3,8 @@
 A gotten item is held by a lease, in the name of the process, and comes back if the process dies. It is
 done with `task_done()`, or with the next `get()` of the same task (since many programs never call
 `task_done()`), or when the program ends. With `ack="task_done"` only the first of these counts. Ended by
-an exception, a program gives its items back instead.
+an exception, a program gives its items back instead (but for children of multiprocessing since Python 3.13,
+which do not tell how they end: call `task_done()` there).
 """
 
 import asyncio
@@ -194,7 +195,7 @@ class Queue(Thing, Generic[T]):
             try:
                 reply, waited = await ask(call, before.lease.path if before else None)
             except BaseException:
-                if before and not call.keyed:
+                if before:  # Done or not: it can be done again.
                     call.lane.held.append(before)
                 raise
             if before:

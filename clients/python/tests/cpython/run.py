@@ -29,6 +29,8 @@ from awaitd.testing import Server
 sys.path.insert(0, str(Path(__file__).parent))
 import lent
 
+os.environ.setdefault("AWAITD_BIN", str(Path(__file__).parents[4] / "target/debug/awaitd"))
+
 MODULES = ("test.test_asyncio.test_queues", "test.test_asyncio.test_locks")
 HANGS_AFTER = 10.0
 """Seconds. Some of those that cannot pass wait for what never comes."""
