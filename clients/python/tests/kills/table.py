@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from support.server import Server
 
-LEASE = 1.5
+LEASE = 2.0
 
 
 @dataclass(frozen=True)

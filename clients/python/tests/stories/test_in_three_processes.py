@@ -33,7 +33,7 @@ def part(server: Server, tmp_path: Path) -> Part:
 
 def test_mails(part: Part, server: Server) -> None:
     """A consumer dies with a mail in its hands: another one sends it, and join knows when all are sent."""
-    queue = 'queue = asyncio.Queue(3, name="mails", lease=1.0)\n'
+    queue = 'queue = asyncio.Queue(3, name="mails", lease=2.0)\n'
     producers = part(
         "mails",
         queue
@@ -86,7 +86,7 @@ work.cancel()
 
 def test_shift(part: Part, server: Server) -> None:
     """A worker dies after the queue was shut down: what it held is done all the same before the others go."""
-    queue = 'queue = asyncio.Queue(name="orders", lease=1.0)\n'
+    queue = 'queue = asyncio.Queue(name="orders", lease=2.0)\n'
     foreman = part(
         "shift",
         queue
@@ -124,7 +124,7 @@ class Seen:
         self.file(page).touch()
     def file(self, page):
         return Path("seen", "page" + page.replace("/", "."))
-queue = asyncio.Queue(name="pages", lease=1.0)
+queue = asyncio.Queue(name="pages", lease=2.0)
 """
     victim = part(
         "crawl",
@@ -196,7 +196,7 @@ def test_counter(part: Part, server: Server, tmp_path: Path) -> None:
     no number is lost, so nobody was in there together with another one."""
     number = Path(tmp_path, "number")
     number.write_text("0\n")
-    lock = 'lock = asyncio.Lock(name="number", lease=1.0)\n'
+    lock = 'lock = asyncio.Lock(name="number", lease=2.0)\n'
     victim = part(
         "counter",
         lock
@@ -233,7 +233,7 @@ for _ in range(5):
 def test_downloads(part: Part, server: Server, tmp_path: Path) -> None:
     """Who holds a permit dies: never more than three run, and in the end all three permits are there."""
     journal = Path(tmp_path, "journal")
-    slots = 'slots = asyncio.Semaphore(3, name="slots", lease=1.0)\n'
+    slots = 'slots = asyncio.Semaphore(3, name="slots", lease=2.0)\n'
     victim = part(
         "downloads",
         slots
@@ -296,7 +296,7 @@ def test_stock(part: Part, server: Server, tmp_path: Path) -> None:
     """A buyer dies while it waits under a condition: it takes nothing, and the others get what they want."""
     Path(tmp_path, "stock").write_text("0\n")
     condition = """
-changed = asyncio.Condition(asyncio.Lock(name="stock", lease=1.0), name="changed")
+changed = asyncio.Condition(asyncio.Lock(name="stock", lease=2.0), name="changed")
 """
     buying = condition + 'await stock.buy(changed, Path("stock"), int(sys.argv[1]))'
     victim = part("stock", buying, "2")
@@ -312,7 +312,7 @@ changed = asyncio.Condition(asyncio.Lock(name="stock", lease=1.0), name="changed
 
 def test_errands(part: Part, server: Server) -> None:
     """Who dies with the most urgent errand: it comes back to where it stood, before all that are less so."""
-    queue = 'queue = asyncio.PriorityQueue(name="errands", lease=1.0)\n'
+    queue = 'queue = asyncio.PriorityQueue(name="errands", lease=2.0)\n'
     asker = part("errands", queue + 'for n in (3, 1, 2):\n    await queue.put((n, f"errand {n}"))')
     assert asker.ends() == []
     victim = part("errands", queue + "say(await queue.get())\nawait told()")
