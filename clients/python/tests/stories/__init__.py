@@ -1,0 +1,1 @@
+"""The stories of awaitd as ordinary asyncio programs, and what they come to."""
