@@ -287,6 +287,24 @@ def test_items_of_a_process_that_ends_are_not_done_where_only_task_done_counts(n
     assert queue.get_nowait() == "work"
 
 
+def test_so_it_is_where_hosts_have_names(awaitd: str, name: str) -> None:
+    """Python lends no thread for looking them up, once a program has ended."""
+    queue = asyncio.Queue[int](name=name)
+    for n in range(3):
+        queue.put_nowait(n)
+    code = f"""
+        from awaitd import asyncio
+        queue = asyncio.Queue(name={name!r}, url={awaitd.replace("127.0.0.1", "localhost")!r})
+        for _ in range(3):
+            asyncio.run(queue.get())  # A task of its own each.
+        # As if the last look-up were long ago.
+        queue._lane.wire._session.connector.clear_dns_cache()
+    """
+    with Program(code) as program:
+        assert program.ends() == 0
+    assert queue._state()["unfinished"] == 0
+
+
 def test_items_of_a_program_that_fails_are_given_back(name: str) -> None:
     queue = asyncio.Queue[str](name=name)
     queue.put_nowait("work")

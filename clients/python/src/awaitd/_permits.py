@@ -136,15 +136,18 @@ class Permits(Thing):
             return await hold.lease.end()
 
     def _released(self, hold: Hold, reply: Reply | None) -> None:
+        lost = reply is None or reply.status in (404, 410)
+        if reply is not None and not lost:
+            reply.good()
         if hold in self._holds:
             self._holds.remove(hold)
-        if reply is None or reply.status in (404, 410):
+        if lost:
             hold.lease.lost = True
             raise LockLost(self._lost(hold))
-        reply.good()
 
     def _pick(self, inside: bool = False) -> Hold | None:
-        holds = list(self._holds)
+        # What its parent holds is not a child's to release.
+        holds = [hold for hold in self._holds if hold.lease.wire is self._lane.wire]
         task = _current_task()
         own = [hold for hold in holds if hold.task is task and (hold.cancelling is not None) >= inside]
         if own:

@@ -8,6 +8,7 @@ import asyncio
 import functools
 import json
 import random
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 from yarl import URL
 
 from awaitd.errors import Problem, Unreachable
@@ -109,7 +111,7 @@ class Wire:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Who waits keeps a connection: there is no sensible bound.
-                connector=aiohttp.TCPConnector(limit=0),
+                connector=aiohttp.TCPConnector(limit=0, resolver=_Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
@@ -128,6 +130,29 @@ class Wire:
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
+
+
+class _Resolver(aiohttp.ThreadedResolver):
+    """Finds hosts even when the program ends, and Python has no threads to lend any more."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        try:
+            return await super().resolve(host, port, family)
+        except RuntimeError:
+            found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=int(address[1]),
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for kind, _, protocol, _, address in found
+        ]
 
 
 def base(url: str) -> str:

@@ -281,8 +281,18 @@ class PriorityQueue(Queue[T]):
 
     _order = "priority"
 
-    def __init__(self, maxsize: float = 0, *, key: Callable[[T], Any] | None = None, **more: Any) -> None:
-        super().__init__(maxsize, **more)
+    def __init__(
+        self,
+        maxsize: float = 0,
+        *,
+        name: str | None = None,
+        key: Callable[[T], Any] | None = None,
+        codec: Codec = plain,
+        ack: Literal["auto", "task_done"] = "auto",
+        lease: float = 30.0,
+        url: str | None = None,
+    ) -> None:
+        super().__init__(maxsize, name=name, codec=codec, ack=ack, lease=lease, url=url)
         self._key = key
         self._last: Any = None
 
