@@ -7,6 +7,7 @@ a `Lane`, in which the next call begins when the one before has its answer, or i
 
 import asyncio
 import atexit
+import itertools
 import logging
 import os
 import selectors
@@ -47,6 +48,7 @@ class Io:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
         self._closed = False
+        self._prefix, self._count = uuid4().hex, itertools.count()
         threading.Thread(target=self._run, name="awaitd", daemon=True).start()
         atexit.register(self.close)
         # The children of multiprocessing end without atexit. One that did not import it is none of them.
@@ -58,10 +60,22 @@ class Io:
         with self._lock:
             lane = self._lanes.get((url, path))
             if lane is None:
-                if url not in self._wires:
-                    self._wires[url] = Wire(url)
-                lane = self._lanes[url, path] = Lane(self, self._wires[url], path)
+                lane = self._lanes[url, path] = Lane(self, self._wire(url), path)
             return lane
+
+    def wire(self, url: str) -> Wire:
+        """The connections that this process has to a server."""
+        with self._lock:
+            return self._wire(url)
+
+    def key(self) -> str:
+        """One that no other request has."""
+        return f"{self._prefix}-{next(self._count)}"
+
+    def _wire(self, url: str) -> Wire:
+        if url not in self._wires:
+            self._wires[url] = Wire(url)
+        return self._wires[url]
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Does something that nobody awaits, before whatever is asked later."""
@@ -141,7 +155,7 @@ class Call(Generic[T]):
         work: "Callable[[Call[T]], Coroutine[Any, Any, T]]",
         undo: Callable[[T], Coroutine[Any, Any, Any]] | None = None,
     ) -> None:
-        self.lane, self.key = lane, uuid4().hex
+        self.lane, self.key = lane, lane.io.key()
         self.stands: str | None = None
         """For what it stands in line, from the moment on at which it has its place."""
         self.keyed = False

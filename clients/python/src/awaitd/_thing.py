@@ -169,7 +169,7 @@ class Turn:
     async def __aenter__(self) -> None:
         lane = self._lane
         await lane.turn.acquire()
-        lane.asking = asyncio.get_running_loop().create_future()
+        lane.asking = lane.io.loop.create_future()
         if not self._thing._ready:
             try:
                 await self._thing._make(lane)

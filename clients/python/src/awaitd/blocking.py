@@ -1,10 +1,9 @@
 """`AsyncClient` for programs without a loop."""
 
 from collections.abc import Callable, Coroutine
-from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from awaitd._io import run
+from awaitd._io import io, run
 from awaitd.client import AsyncClient
 
 __all__ = ["Client"]
@@ -19,31 +18,36 @@ def _blocking(
     """The same, awaited on the I/O thread."""
 
     def wait(self: "Client", /, *args: P.args, **more: P.kwargs) -> T:
-        return run(method(self._client, *args, **more))
+        return run(method(self._async(), *args, **more))
 
     wait.__name__, wait.__doc__ = method.__name__, method.__doc__
     return wait
 
 
 class Client:
-    """`AsyncClient` for programs without a loop: the same methods, which block their thread."""
+    """`AsyncClient` for programs without a loop: the same methods, which block their thread.
+
+    It can be used by all threads. There is nothing to close, and the end of a `with` closes nothing: the
+    connections are those of the process.
+    """
 
     def __init__(self, url: str | None = None) -> None:
-        self._client = AsyncClient(url)
+        self._url = AsyncClient(url).url
 
     @property
     def url(self) -> str:
-        return self._client.url
+        return self._url
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def __exit__(self, *_: object) -> None:
+        pass
 
-    close = _blocking(AsyncClient.close)
+    def _async(self) -> AsyncClient:
+        client = AsyncClient(self._url)
+        client._wire = io().wire(self._url)
+        return client
 
     configure_queue = _blocking(AsyncClient.configure_queue)
     put = _blocking(AsyncClient.put)

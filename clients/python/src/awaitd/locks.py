@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeVar
-from uuid import uuid4
 
 from awaitd._io import Call
 from awaitd._lease import Lease
@@ -178,7 +177,7 @@ class Condition:
             before.until = reply.asked + float(reply.headers["Awaitd-Expires-In"])
             call.lane.io.keeper.keep(before)
             return before
-        call.key, call.stands = uuid4().hex, None
+        call.key, call.stands = call.lane.io.key(), None
         return await lock._granted(call)
 
     async def _pass_on(self, call: Call[None], held: Lease) -> None:
