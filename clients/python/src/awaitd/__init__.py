@@ -1,7 +1,7 @@
 """asyncio's queues, events and locks over the wire: a client of the awaitd server.
 
-from awaitd import asyncio      as asyncio, with the primitives on the server
-awaitd.AsyncClient, .Client     all that the server can do, a method for each call
+- `from awaitd import asyncio`: asyncio, with the primitives on the server
+- `awaitd.AsyncClient`, `awaitd.Client`: all that the server can do, a method for each call
 """
 
 from awaitd._codec import Codec, pickle, plain
