@@ -10,6 +10,9 @@ from awaitd._wire import Reply, query
 
 __all__ = ["Barrier", "BrokenBarrierError"]
 
+ROUNDS = 3
+"""How often one who comes looks again, once a round of the barrier is over, before it lets others come."""
+
 
 class Barrier(Thing):
     """asyncio.Barrier, for all programs that name it.
@@ -49,9 +52,11 @@ class Barrier(Thing):
                 before = await self._look(call)
                 call.keyed = True
                 arrival = asyncio.ensure_future(self._arrive(call))
-                # Who resets it after this one has come, resets it for this one as well.
-                while not arrival.done() and await self._look(call) == before:
-                    pass
+                try:
+                    await self._come(call, before, arrival)
+                except BaseException:
+                    arrival.cancel()
+                    raise
             call.stands = "wait"
             reply = await arrival
             while reply.status == 408:
@@ -77,8 +82,19 @@ class Barrier(Thing):
     async def __aexit__(self, *_: object) -> None:
         pass
 
-    async def _look(self, call: Call[Any]) -> bytes:
-        return (await call.lane.wire.ask("GET", self._path)).body
+    async def _come(self, call: Call[int], before: dict[str, Any], arrival: asyncio.Future[Reply]) -> None:
+        """Until the server knows that this one has come: who resets it after that, resets it for this one, too."""
+        rounds = 0
+        while not arrival.done() and rounds < ROUNDS:
+            now = await self._look(call)
+            if now["generation"] == before["generation"] and now != before:
+                break
+            # Its own answer is near if this one was the last to come; others may have been faster.
+            rounds += now["generation"] != before["generation"]
+
+    async def _look(self, call: Call[Any]) -> dict[str, Any]:
+        state: dict[str, Any] = (await call.lane.wire.ask("GET", self._path)).good().json()
+        return state
 
     async def _arrive(self, call: Call[int]) -> Reply:
         return await call.lane.wire.ask("POST", f"{self._path}/wait{query(wait=SLICE)}", key=call.key, wait=SLICE)
