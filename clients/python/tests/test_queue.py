@@ -111,6 +111,23 @@ def test_a_cancelled_put_was_never_put(name: str) -> None:
     asyncio.run(main())
 
 
+def test_a_put_that_is_cancelled_when_it_was_let_in_is_taken_out_again(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](1, name=name)
+        queue.put_nowait(1)
+        writer = asyncio.create_task(queue.put(2))
+        while queue._state()["waiters"]["put"] == 0:
+            await asyncio.sleep(0)
+        assert queue.get_nowait() == 1
+        # By now it has been let in, and nobody has told its task.
+        writer.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writer
+        assert queue.empty()
+
+    asyncio.run(main())
+
+
 def test_task_done_and_join(name: str) -> None:
     async def main() -> None:
         queue = asyncio.Queue[int](name=name)

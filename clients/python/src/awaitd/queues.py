@@ -159,11 +159,11 @@ class Queue(Thing, Generic[T]):
         """Shut-down the queue: puts raise QueueShutDown, and gets once it is empty, or immediately."""
         self._ask("POST", f"/shutdown{query(immediate=immediate)}").good()
 
-    def _put(self, item: T, wait: bool) -> Call[None]:
+    def _put(self, item: T, wait: bool) -> Call[str]:
         knobs = self._knobs(item)
         body, kind = self._codec.encode(item)
 
-        async def work(call: Call[None]) -> None:
+        async def work(call: Call[str]) -> str:
             if wait:
                 reply, _ = await self._stand(call, "put", "/jobs", knobs, body, kind)
             else:
@@ -176,8 +176,15 @@ class Queue(Thing, Generic[T]):
                         key=call.key,
                     )
             _refused(reply)
+            return reply.headers["Location"]
 
-        return self._call(work)
+        return self._call(work, self._take_back)
+
+    async def _take_back(self, job: str) -> None:
+        """Of a put that was cancelled when it had been let in: nothing was put, unless somebody has it already."""
+        lane = self._lane
+        async with lane.turn:
+            await lane.wire.ask("DELETE", job)
 
     def _get(self, wait: bool) -> Call[tuple[Held, Reply]]:
         owner = _owner()
