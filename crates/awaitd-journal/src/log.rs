@@ -191,8 +191,8 @@ pub fn place(address: u64) -> (u64, u64) {
 
 /// Where the body of a record's job is, if it has one.
 pub(crate) fn body(record: &Record, at: u64) -> Option<Written> {
-    let JobOf { queue, job, ready_at, payload, copied } = record.job()?;
+    let JobOf { queue, job, payload, copied } = record.job()?;
     let bytes = u32::try_from(payload.body.len()).ok()?;
     let stored = Stored { at, bytes };
-    Some(Written { queue: queue.clone(), job, ready_at, stored, copied })
+    Some(Written { queue: queue.clone(), job, stored, copied })
 }

@@ -92,8 +92,8 @@ impl<F: DiskFile> Sweep<F> {
     /// Only what begins something names a part: whatever else is told of it came later, and was
     /// copied with it if its beginning was swept before.
     fn note(&mut self, record: &Record, candidates: &mut Vec<Candidate>) {
-        if let Some(JobOf { queue, job, ready_at, payload, .. }) = record.job() {
-            let part = Part::Job { queue: queue.clone(), job, ready_at };
+        if let Some(JobOf { queue, job, payload, .. }) = record.job() {
+            let part = Part::Job { queue: queue.clone(), job };
             return candidates.push((part, Some(payload.body.clone())));
         }
         let part = match record {

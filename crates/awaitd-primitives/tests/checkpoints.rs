@@ -88,8 +88,8 @@ impl Play {
         let records = self.entries.iter().flat_map(|entry| &entry.records);
         let parts = records.filter_map(|record| match record {
             Record::Configured { queue, .. } => Some(Part::Thing(Thing::Queue(queue.clone()))),
-            Record::Placed { queue, job, ready_at, .. } => {
-                Some(Part::Job { queue: queue.clone(), job: *job, ready_at: *ready_at })
+            Record::Placed { queue, job, .. } => {
+                Some(Part::Job { queue: queue.clone(), job: *job })
             }
             _ => None,
         });

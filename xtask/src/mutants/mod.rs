@@ -279,7 +279,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         rule: "a copy is whole",
         file: "state/checkpoint.rs",
         text: "ready_at: place.ready_at,",
-        instead: "ready_at: *ready_at,",
+        instead: "ready_at: job.enqueued,",
     },
     Mutant {
         name: "a copied lease may be graced again",

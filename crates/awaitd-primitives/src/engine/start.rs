@@ -8,7 +8,6 @@ use crate::messages::checkpoint::Part;
 use crate::messages::command::{JobId, LeaseId};
 use crate::messages::name::Name;
 use crate::messages::record::{Entry, Record};
-use crate::messages::time::Time;
 use crate::state::ending::{Ending, end};
 
 /// A body that was written, and where a job of that number can be found.
@@ -18,8 +17,6 @@ pub struct Written {
     pub queue: Name,
     /// Which job.
     pub job: JobId,
-    /// The place that it had then.
-    pub ready_at: Time,
     /// Where its body is now.
     pub stored: Stored,
     /// It was written anew: if the body is in memory, it stays there.
@@ -100,7 +97,7 @@ impl Engine {
 
     /// Takes note of where a job's body was written.
     pub fn stow(&mut self, written: &Written) {
-        let Written { queue, job, stored, copied, .. } = written;
+        let Written { queue, job, stored, copied } = written;
         self.state.stow(queue, *job, *stored, *copied);
     }
 

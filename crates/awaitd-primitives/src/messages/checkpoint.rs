@@ -26,8 +26,6 @@ pub enum Part {
         queue: Name,
         /// Which one.
         job: JobId,
-        /// The place that it had then.
-        ready_at: Time,
     },
     /// What was done under a key.
     Key {

@@ -113,8 +113,6 @@ pub struct JobOf<'a> {
     pub queue: &'a Name,
     /// Which one.
     pub job: JobId,
-    /// Its place.
-    pub ready_at: Time,
     /// What was put.
     pub payload: &'a Payload,
     /// It was written before.
@@ -124,19 +122,15 @@ pub struct JobOf<'a> {
 impl Record {
     /// The job with its payload, if it tells of one.
     pub fn job(&self) -> Option<JobOf<'_>> {
-        let (queue, job, ready_at, payload, copied) = match self {
-            Self::Placed { queue, job, ready_at, payload } => {
-                (queue, *job, *ready_at, payload, false)
-            }
+        let (queue, job, payload, copied) = match self {
+            Self::Placed { queue, job, payload, .. } => (queue, *job, payload, false),
             Self::Copied(copied) => match &**copied {
-                Copied::Job { queue, job, ready_at, payload, .. } => {
-                    (queue, *job, *ready_at, payload, true)
-                }
+                Copied::Job { queue, job, payload, .. } => (queue, *job, payload, true),
                 _ => return None,
             },
             _ => return None,
         };
-        Some(JobOf { queue, job, ready_at, payload, copied })
+        Some(JobOf { queue, job, payload, copied })
     }
 
     /// The payload of that job.

@@ -21,7 +21,7 @@ impl State {
     pub(crate) fn copy(&self, part: &Part) -> Option<Vec<Record>> {
         let copied = match part {
             Part::Thing(thing) => self.copy_thing(thing)?,
-            Part::Job { queue, job, .. } => {
+            Part::Job { queue, job } => {
                 let known = self.queues.get(queue)?;
                 let (place, job, lease) = known.jobs.find(*job)?;
                 let (payload, tried) = (job.payload.clone(), job.tried.clone());

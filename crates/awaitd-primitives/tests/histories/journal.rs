@@ -200,8 +200,8 @@ fn part_of(record: &Record) -> Option<Old> {
         }
         Record::Leased { lease, .. } => Part::Fates(*lease),
         Record::Placed { .. } => {
-            let (Written { queue, job, ready_at, .. }, body) = job_in(record)?;
-            return Some((Part::Job { queue, job, ready_at }, Some(body)));
+            let (Written { queue, job, .. }, body) = job_in(record)?;
+            return Some((Part::Job { queue, job }, Some(body)));
         }
         Record::Copied(copied) => match &**copied {
             Copied::Queue { queue, .. } => Part::Thing(Thing::Queue(queue.clone())),
@@ -212,8 +212,8 @@ fn part_of(record: &Record) -> Option<Old> {
             Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
             Copied::Late { .. } => return None,
             Copied::Job { .. } => {
-                let (Written { queue, job, ready_at, .. }, body) = job_in(record)?;
-                return Some((Part::Job { queue, job, ready_at }, Some(body)));
+                let (Written { queue, job, .. }, body) = job_in(record)?;
+                return Some((Part::Job { queue, job }, Some(body)));
             }
         },
         _ => return None,
@@ -223,19 +223,17 @@ fn part_of(record: &Record) -> Option<Old> {
 
 /// The job that a record tells of whole, and its body.
 fn job_in(record: &Record) -> Option<(Written, Body)> {
-    let (queue, job, ready_at, payload, copied) = match record {
-        Record::Placed { queue, job, ready_at, payload } => (queue, job, ready_at, payload, false),
+    let (queue, job, payload, copied) = match record {
+        Record::Placed { queue, job, payload, .. } => (queue, job, payload, false),
         Record::Copied(copied) => match &**copied {
-            Copied::Job { queue, job, ready_at, payload, .. } => {
-                (queue, job, ready_at, payload, true)
-            }
+            Copied::Job { queue, job, payload, .. } => (queue, job, payload, true),
             _ => return None,
         },
         _ => return None,
     };
     let stored = Stored { at: 0, bytes: u32::try_from(payload.body.len()).expect("short") };
-    let (queue, job, ready_at) = (queue.clone(), *job, *ready_at);
-    Some((Written { queue, job, ready_at, stored, copied }, payload.body.clone()))
+    let (queue, job) = (queue.clone(), *job);
+    Some((Written { queue, job, stored, copied }, payload.body.clone()))
 }
 
 fn payload_of(record: &mut Record) -> Option<&mut Payload> {
