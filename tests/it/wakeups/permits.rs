@@ -260,7 +260,8 @@ const CAUSES: &[Cause] = &[
             (Permit, "refused shutting_down"),
             (Permits, "refused shutting_down"),
             (Meet, "refused shutting_down"),
-            (Notified, "refused shutting_down"),
+            // She has let her lock go, so she cannot be told that nothing was done.
+            (Notified, "refused locked"),
             (WatchShare, "refused shutting_down"),
             (WatchPermit, "refused shutting_down"),
         ],

@@ -168,12 +168,18 @@ impl Numbers {
         {
             *lease = self.meant_lease(lease, place);
         }
-        if let Command::Get { settle: Some(lease), .. }
-        | Command::WaitCondition { held: lease, .. }
-        | Command::Notify { held: lease, .. } = &mut asking.command
-        {
+        if let Command::Get { settle: Some(lease), .. } = &mut asking.command {
             // Named by its token alone.
             *lease = LeaseRef { thing: None, ..self.meant_lease(lease, place) };
+        }
+        if let Command::WaitCondition { lock, held, .. } | Command::Notify { lock, held, .. } =
+            &mut asking.command
+        {
+            // So are these, but a token shows whether it is of the lock in the path.
+            let of_this = Some(Thing::Lock(lock.clone()));
+            let meant = self.meant_lease(held, place);
+            *held =
+                LeaseRef { thing: of_this.filter(|it| meant.thing.as_ref() == Some(it)), ..meant };
         }
         if let Command::Join { after: Some(after), .. }
         | Command::WaitEvent { after: Some(after), .. } = &mut asking.command
