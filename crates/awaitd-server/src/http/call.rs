@@ -10,6 +10,7 @@ use bytes::Bytes;
 use percent_encoding::percent_decode_str;
 
 use super::key;
+use super::parameters::NUMBER_MAX;
 use super::problem::Problem;
 use super::query::Query;
 use super::token::Tokens;
@@ -120,7 +121,8 @@ impl<'a> Call<'a> {
     pub(super) fn job(&self) -> Result<JobId, Problem> {
         let given = self.segment(5);
         let digits = given.bytes().all(|byte| byte.is_ascii_digit());
-        let number = given.parse().ok().filter(|_| digits);
+        let numbers = 1..=NUMBER_MAX;
+        let number = given.parse().ok().filter(|number| digits && numbers.contains(number));
         number.map(JobId).ok_or_else(|| Problem::not_found("no job has such a number"))
     }
 

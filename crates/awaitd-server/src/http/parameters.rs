@@ -90,7 +90,7 @@ impl Call<'_> {
 
     /// `after=`.
     pub(super) fn after(&mut self) -> Result<Option<u64>, Problem> {
-        self.integer("after", 0, GENERATION_MAX)
+        self.integer("after", 0, NUMBER_MAX)
     }
 
     /// What a get does with the job: `lease=` and `ack=`.
@@ -265,8 +265,8 @@ impl Call<'_> {
     }
 }
 
-/// Generations stay below 2^53, so that they are exact in JavaScript.
-const GENERATION_MAX: u64 = (1 << 53) - 1;
+/// Numbers of jobs and generations stay below 2^53, so that they are exact in JavaScript.
+pub(super) const NUMBER_MAX: u64 = (1 << 53) - 1;
 
 /// The types that most jobs have: they share one copy.
 static COMMON: LazyLock<[Arc<str>; 6]> = LazyLock::new(|| {
