@@ -100,6 +100,29 @@ def test_what_a_cancelled_get_was_given_goes_back_to_the_head(name: str) -> None
     asyncio.run(main())
 
 
+def test_task_done_is_about_no_item_that_nobody_has_yet(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[str](name=name)
+        one = asyncio.create_task(queue.get())
+        two = asyncio.create_task(queue.get())
+        while queue._state()["waiters"]["get"] < 2:
+            await asyncio.sleep(0)
+        queue.put_nowait("one")
+        queue.put_nowait("two")
+        # Both are granted, and this loop has not heard of it.
+        while len(queue._lane.io.keeper.leases) < 2:
+            time.sleep(0.01)
+        one.cancel()
+        assert await two == "two"
+        queue.task_done()
+        await asyncio.wait([one])
+        assert queue.get_nowait() == "one"
+        queue.task_done()
+        assert queue._state()["unfinished"] == 0
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_put_was_never_put(name: str) -> None:
     async def main() -> None:
         queue = asyncio.Queue[int](1, name=name)

@@ -212,17 +212,15 @@ class Queue(Thing, Generic[T]):
                     log.warning("%s: an item was done too late, and comes to somebody else again", self._name)
                     reply, waited = await ask(call, None)
             _refused(reply)
-            return self._held(call, reply, waited, owner), reply
+            return self._granted(call, reply, waited, owner), reply
 
         return self._call(work, lambda got: self._give_back(got[0]))
 
-    def _held(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
+    def _granted(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
         lease = Lease(call.lane.wire, reply, self, self._lease, waited=waited)
-        lease.done_with_the_program = self._ack == "auto"
-        held = Held(lease, owner)
-        call.lane.held.append(held)
+        lease.done_with_the_program = False  # Nobody here has it yet.
         call.lane.io.keeper.keep(lease)
-        return held
+        return Held(lease, owner)
 
     def _unfinished(self, owner: object) -> Held | None:
         """What the current task got last and is done with, since it wants the next one."""
@@ -237,14 +235,17 @@ class Queue(Thing, Generic[T]):
         return None
 
     def _opened(self, call: Call[Any], got: tuple[Held, Reply]) -> T:
+        """The item, which from now on is the caller's."""
         held, reply = got
         try:
             item: T = self._codec.decode(reply.body, reply.headers.get("Content-Type", ""))
-            return item
         except Exception:
             # Somebody else may know how to read it.
             call.lane.io.spawn(self._give_back(held))
             raise
+        held.lease.done_with_the_program = self._ack == "auto"
+        call.lane.held.append(held)
+        return item
 
     async def _end(self, held: Held) -> Reply:
         reply = await held.lease.end()
@@ -253,8 +254,6 @@ class Queue(Thing, Generic[T]):
 
     async def _give_back(self, held: Held) -> None:
         lane = self._lane
-        if held in lane.held:
-            lane.held.remove(held)
         lane.io.keeper.drop(held.lease)
         async with lane.turn:
             await held.lease.give_back()
