@@ -234,6 +234,47 @@ def test_task_done_is_about_what_its_own_task_got(name: str) -> None:
     asyncio.run(main())
 
 
+def test_task_done_in_a_task_that_got_nothing_is_about_what_no_task_works_on(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[str](name=name)
+        queue.put_nowait("slow")
+        queue.put_nowait("fast")
+        got, end = asyncio.Event(), asyncio.Event()
+
+        async def slow() -> None:
+            await queue.get()
+            got.set()
+            await end.wait()
+            queue.task_done()
+
+        task = asyncio.create_task(slow())
+        await got.wait()
+        [slow_one] = queue._lane.held
+        assert await asyncio.create_task(queue.get()) == "fast"
+        queue.task_done()
+        assert queue._lane.held == [slow_one]
+        end.set()
+        await task
+        assert queue._state()["unfinished"] == 0
+
+    asyncio.run(main())
+
+
+def test_what_wait_for_got_is_its_callers(name: str) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name=name)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 0)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(queue.get(), 0.01)
+        queue.put_nowait(1)
+        assert await asyncio.wait_for(queue.get(), 20) == 1
+        assert [held.owner() for held in queue._lane.held] == [asyncio.current_task()]
+        assert await asyncio.wait_for(asyncio.sleep(0, 1), None) == 1
+
+    asyncio.run(main())
+
+
 def test_shutdown_is_asyncios(name: str) -> None:
     async def main() -> None:
         queue = asyncio.Queue[int](1, name=name)

@@ -4,7 +4,8 @@
 
     queue = asyncio.Queue(maxsize=100, name="emails")
 
-All else is asyncio's own. Without a `name=` a thing is this program's alone, and goes when it ends.
+All else is asyncio's own, but for `wait_for` in Python 3.11, which is as in 3.12. Without a `name=` a
+thing is this program's alone, and goes when it ends.
 The server is that of `AWAITD_URL`, or the local one.
 """
 
@@ -47,6 +48,15 @@ else:
     from asyncio.unix_events import *
 
 if not TYPE_CHECKING:
+    if sys.version_info < (3, 12):
+
+        async def wait_for(fut: Any, timeout: float | None) -> Any:
+            """That of Python 3.12: the task that calls it is the one that gets the item."""
+            if timeout is not None and timeout <= 0:
+                return await _asyncio.wait_for(fut, timeout)
+            async with _asyncio.timeout(timeout):
+                return await fut
+
     __all__ = sorted({*_asyncio.__all__, "QueueShutDown"})
 
     def __getattr__(name: str) -> Any:

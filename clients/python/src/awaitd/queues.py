@@ -110,8 +110,8 @@ class Queue(Thing, Generic[T]):
         return self._opened(call, call.blocking())
 
     def task_done(self) -> None:
-        """Of the items that this process got and has not finished: the last one of the current task,
-        else the first of all, is done."""
+        """Of the items that this process got and has not finished: the last one of the current task, else
+        the first of a task that has ended, else the first of all, is done."""
         lane, owner = self._lane, _owner()()
         with _picking:
             own = [held for held in lane.held if held.owner() is owner]
@@ -121,7 +121,8 @@ class Queue(Thing, Generic[T]):
                 return
             if not lane.held:
                 raise ValueError("task_done() called too many times")
-            held = own[-1] if own else lane.held[0]
+            left = [held for held in lane.held if _ended(held.owner())]
+            held = own[-1] if own else [*left, *lane.held][0]
             lane.held.remove(held)
 
         async def work(call: Call[Reply]) -> Reply:
@@ -326,6 +327,12 @@ def _owner() -> Callable[[], object]:
     except RuntimeError:
         task = None
     return weakref.ref(task or threading.current_thread())
+
+
+def _ended(owner: object) -> bool:
+    if isinstance(owner, threading.Thread):
+        return not owner.is_alive()
+    return not isinstance(owner, asyncio.Future) or owner.done()
 
 
 def _refused(reply: Reply) -> None:
