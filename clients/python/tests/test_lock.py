@@ -205,3 +205,23 @@ def test_a_cancelled_block_is_cancelled(name: str) -> None:
             await task
 
     asyncio.run(main())
+
+
+def test_a_cancelled_exit_leaves_nothing_behind(name: str) -> None:
+    async def main() -> None:
+        lock = asyncio.Lock(name=name)
+
+        async def work() -> None:
+            async with lock:
+                task = asyncio.current_task()
+                assert task is not None
+                asyncio.get_running_loop().call_soon(task.cancel)
+
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.create_task(work())
+        assert not lock.locked() and lock.fence is None
+        for _ in range(2):
+            async with lock:
+                assert lock.fence == lock._state()["fence"]
+
+    asyncio.run(main())

@@ -96,6 +96,8 @@ class Permits(Thing):
             cancelled = error or late
         except AwaitdError as failed:
             failure = failed
+        finally:
+            self._forget(hold)  # Nobody releases it a second time.
         if hold.interrupted and hold.task is not None and hold.task.uncancel() <= cancelling:
             if isinstance(cancelled, asyncio.CancelledError):
                 # By this lock alone: that is no cancellation for those outside.
@@ -139,11 +141,14 @@ class Permits(Thing):
         lost = reply is None or reply.status in (404, 410)
         if reply is not None and not lost:
             reply.good()
-        if hold in self._holds:
-            self._holds.remove(hold)
+        self._forget(hold)
         if lost:
             hold.lease.lost = True
             raise LockLost(self._lost(hold))
+
+    def _forget(self, hold: Hold) -> None:
+        if hold in self._holds:
+            self._holds.remove(hold)
 
     def _pick(self, inside: bool = False) -> Hold | None:
         # What its parent holds is not a child's to release.
@@ -152,7 +157,7 @@ class Permits(Thing):
         own = [hold for hold in holds if hold.task is task and (hold.cancelling is not None) >= inside]
         if own:
             return own[-1]
-        return holds[0] if holds and not inside else None
+        return holds[-1] if holds and not inside else None
 
     def _release_unheld(self) -> None:
         raise RuntimeError(self._not_acquired)

@@ -36,7 +36,8 @@ class Lock(Permits):
     def fence(self) -> int | None:
         """The number of the grant that is held here: larger than that of every earlier holder. Pass it to
         what the lock protects, and have it refuse one that is smaller than the last it saw."""
-        return self._holds[0].lease.fence if self._holds else None
+        hold = self._pick()
+        return hold.lease.fence if hold else None
 
     def _settings(self) -> dict[str, Any]:
         return {"lease": self._lease}
