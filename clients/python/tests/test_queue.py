@@ -4,11 +4,13 @@ import pickle
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import awaitd as package
 from awaitd import asyncio
+from awaitd._wire import Reply
 from awaitd.testing import Server
 from programs import Program
 
@@ -121,6 +123,26 @@ def test_task_done_is_about_no_item_that_nobody_has_yet(name: str) -> None:
         assert queue._state()["unfinished"] == 0
 
     asyncio.run(main())
+
+
+def test_a_get_that_was_withdrawn_before_it_came_finishes_the_item_before_it(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = asyncio.Queue[int](name=name)
+    queue.put_nowait(1)
+    queue.get_nowait()
+    wire = queue._lane.wire
+    ask = wire.ask
+
+    async def overtaken(method: str, path: str, **more: Any) -> Reply:
+        if "/get" in path:
+            return Reply(410, {}, b'{"code": "withdrawn"}', 0, 0)
+        return await ask(method, path, **more)
+
+    monkeypatch.setattr(wire, "ask", overtaken)
+    with pytest.raises(package.Problem, match="withdrawn"):
+        queue.get_nowait()
+    assert queue._state()["unfinished"] == 0
 
 
 def test_a_cancelled_put_was_never_put(name: str) -> None:

@@ -189,7 +189,6 @@ class Queue(Thing, Generic[T]):
 
     def _get(self, wait: bool) -> Call[tuple[Held, Reply]]:
         owner = _owner()
-        before = self._unfinished(owner())
 
         async def ask(call: Call[Any], settle: str | None) -> tuple[Reply, bool]:
             knobs = {"settle": settle, "lease": self._lease, "empty": 408}
@@ -200,8 +199,12 @@ class Queue(Thing, Generic[T]):
                 return await call.lane.wire.ask("POST", path, key=call.key), False
 
         async def work(call: Call[tuple[Held, Reply]]) -> tuple[Held, Reply]:
+            before = self._unfinished(owner())
             try:
                 reply, waited = await ask(call, before.lease.path if before else None)
+                if before and reply.status == 410 and reply.problem.code == "withdrawn":
+                    # If it was withdrawn before it came to the server, nothing was settled.
+                    await before.lease.end()
             except BaseException:
                 if before:  # Done or not: it can be done again.
                     call.lane.held.append(before)
