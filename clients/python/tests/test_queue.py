@@ -380,6 +380,58 @@ def test_items_of_a_process_that_ends_are_done(name: str) -> None:
     assert queue._state()["unfinished"] == 0
 
 
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("sys.exit(1)", 1),
+        ("asyncio.current_task().cancel(); await asyncio.sleep(9)", 0),
+        ("1 / 0", 0),
+        ("main.cancel(); await asyncio.sleep(9)", 0),
+    ],
+)
+def test_items_of_tasks_that_do_not_return_are_given_back(name: str, end: str, status: int) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("work")
+    code = f"""
+        import sys
+        from awaitd import asyncio
+
+        async def work(main):
+            await asyncio.Queue(name={name!r}).get()
+            {end}
+
+        async def main():
+            await asyncio.wait([asyncio.create_task(work(asyncio.current_task()))])
+
+        try:
+            asyncio.run(main())
+        except asyncio.CancelledError:
+            pass
+    """
+    with Program(code) as program:
+        assert program.ends() == status
+    assert queue.get_nowait() == "work"
+
+
+@pytest.mark.parametrize("end", ["return", "sys.exit()", "sys.exit(0)"])
+def test_items_of_tasks_that_return_are_done_when_the_program_ends(name: str, end: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.put_nowait("work")
+    code = f"""
+        import sys
+        from awaitd import asyncio
+
+        async def main():
+            await asyncio.Queue(name={name!r}).get()
+            {end}
+
+        asyncio.run(main())
+    """
+    with Program(code) as program:
+        assert program.ends() == 0
+    assert queue._state()["unfinished"] == 0
+
+
 def test_items_of_a_process_that_ends_are_not_done_where_only_task_done_counts(name: str) -> None:
     queue = asyncio.Queue[str](name=name)
     queue.put_nowait("work")

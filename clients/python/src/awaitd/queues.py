@@ -2,9 +2,10 @@
 
 A gotten item is held by a lease, in the name of the process, and comes back if the process dies. It is
 done with `task_done()`, or with the next `get()` of the same task (since many programs never call
-`task_done()`), or when the program ends. With `ack="task_done"` only the first of these counts. Ended by
-an exception, a program gives its items back instead (but for children of multiprocessing since Python 3.13,
-which do not tell how they end: call `task_done()` there).
+`task_done()`), or when the program ends. With `ack="task_done"` only the first of these counts. At the end
+of a program those are given back instead whose task did not return: it was cancelled, or failed. Ended by
+an exception, a program gives back all (but for children of multiprocessing since Python 3.13, which do not
+tell how they end, of what no task got: call `task_done()` there).
 """
 
 import asyncio
@@ -37,6 +38,9 @@ __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "Qu
 T = TypeVar("T")
 
 _picking = threading.Lock()
+
+_gotten: weakref.WeakKeyDictionary["asyncio.Task[Any]", weakref.WeakSet[Lease]] = weakref.WeakKeyDictionary()
+"""What each task got, and has not finished."""
 
 
 class Queue(Thing, Generic[T]):
@@ -247,8 +251,9 @@ class Queue(Thing, Generic[T]):
             # Somebody else may know how to read it.
             call.lane.io.spawn(self._give_back(held))
             raise
-        held.lease.done_with_the_program = self._ack == "auto"
         call.lane.held.append(held)
+        if self._ack == "auto":
+            _done_with_its_owner(held)
         return item
 
     async def _end(self, held: Held) -> Reply:
@@ -330,6 +335,30 @@ def _owner() -> Callable[[], object]:
     except RuntimeError:
         task = None
     return weakref.ref(task or threading.current_thread())
+
+
+def _done_with_its_owner(held: Held) -> None:
+    """A clean end of the program finishes an item, unless its task ends by being cancelled, or by an error."""
+    task = held.owner()
+    if not isinstance(task, asyncio.Task):
+        held.lease.done_with_the_program = True
+        return
+    with _picking:
+        if task not in _gotten:
+            _gotten[task] = weakref.WeakSet()
+            task.add_done_callback(_returned)
+        _gotten[task].add(held.lease)
+
+
+def _returned(task: "asyncio.Task[Any]") -> None:
+    with _picking:
+        gotten = _gotten.pop(task, ())
+    # Asked by `exception()`, it would not be reported any more that nobody asked.
+    error = None if task.cancelled() else task._exception
+    if task.cancelled() or (error and not (isinstance(error, SystemExit) and not error.code)):
+        return
+    for lease in gotten:
+        lease.done_with_the_program = True
 
 
 def _ended(owner: object) -> bool:
