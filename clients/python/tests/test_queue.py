@@ -334,7 +334,24 @@ def test_an_item_that_cannot_be_carried_is_not_put(name: str) -> None:
     pickled.put_nowait({1, 2})
     with pytest.raises(TypeError, match="codec=awaitd.pickle"):
         queue.get_nowait()
-    assert pickled.get_nowait() == {1, 2}
+    assert asyncio.run(asyncio.wait_for(pickled.get(), 30)) == {1, 2}
+
+
+def test_an_item_that_cannot_be_read_is_in_nobodys_way(name: str) -> None:
+    queue = asyncio.Queue[str](name=name)
+    queue.qsize()
+    with package.Client() as client:
+        client.put(name, b"{no JSON", content_type="application/json")
+    queue.put_nowait("good")
+    with pytest.raises(ValueError):
+        queue.get_nowait()
+    assert queue.get_nowait() == "good"
+    queue.task_done()
+    with pytest.raises(ValueError, match="too many times"):
+        queue.task_done()
+    with package.Client() as client:
+        job = client.get(name, wait=30)
+    assert job is not None and job.attempt == 2
 
 
 def test_a_pickled_queue_is_the_same_queue(name: str) -> None:

@@ -37,6 +37,9 @@ __all__ = ["LifoQueue", "PriorityQueue", "Queue", "QueueEmpty", "QueueFull", "Qu
 
 T = TypeVar("T")
 
+UNREAD_FOR = 5.0
+"""Seconds after which an item that could not be read is tried again."""
+
 _picking = threading.Lock()
 
 _gotten: weakref.WeakKeyDictionary["asyncio.Task[Any]", weakref.WeakSet[Lease]] = weakref.WeakKeyDictionary()
@@ -247,9 +250,8 @@ class Queue(Thing, Generic[T]):
         held, reply = got
         try:
             item: T = self._codec.decode(reply.body, reply.headers.get("Content-Type", ""))
-        except Exception:
-            # Somebody else may know how to read it.
-            call.lane.io.spawn(self._give_back(held))
+        except Exception as error:
+            call.lane.io.spawn(self._unread(held, f"it cannot be read: {error!r}"))
             raise
         call.lane.held.append(held)
         if self._ack == "auto":
@@ -266,6 +268,14 @@ class Queue(Thing, Generic[T]):
         lane.io.keeper.drop(held.lease)
         async with lane.turn:
             await held.lease.give_back()
+
+    async def _unread(self, held: Held, why: str) -> None:
+        """Somebody else may know how to read it; until then it is in nobody's way."""
+        lane = self._lane
+        lane.io.keeper.drop(held.lease)
+        async with lane.turn:
+            path = f"{held.lease.path}/nack{query(delay=UNREAD_FOR)}"
+            await lane.wire.ask("POST", path, body=why.encode(errors="replace"))
 
     def _state(self) -> dict[str, Any]:
         state: dict[str, Any] = self._ask("GET").good().json()
