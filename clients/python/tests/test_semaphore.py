@@ -84,3 +84,38 @@ def test_permits_of_a_killed_process_come_back(name: str) -> None:
         program.kill()
         asyncio.run(asyncio.wait_for(semaphore.acquire(), 30))
         assert semaphore._state()["permits"] == 2
+
+
+def test_one_that_signals(name: str) -> None:
+    async def main() -> None:
+        semaphore = asyncio.Semaphore(0, name=name)
+        inside, end = asyncio.Semaphore(0), asyncio.Event()
+
+        async def consume() -> None:
+            async with semaphore:
+                inside.release()
+                await end.wait()
+
+        consumers = [asyncio.create_task(consume()) for _ in range(3)]
+        for _ in consumers:
+            semaphore.release()
+            await inside.acquire()
+        end.set()
+        await asyncio.gather(*consumers)
+        assert semaphore._state()["available"] == 3
+
+    asyncio.run(main())
+
+
+def test_a_release_inside_is_one_more(name: str) -> None:
+    async def main() -> None:
+        semaphore = asyncio.Semaphore(1, name=name)
+        async with semaphore:
+            semaphore.release()
+        assert semaphore._state()["available"] == 2
+        bounded = asyncio.BoundedSemaphore(1)
+        with pytest.raises(ValueError, match="too many times"):
+            async with bounded:
+                bounded.release()
+
+    asyncio.run(main())

@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from awaitd._io import Call
 from awaitd._lease import Lease
@@ -58,6 +58,8 @@ class Permits(Thing):
 
     _force = "?force=true"
     _not_acquired = "Lock is not acquired."
+    _any_hold: ClassVar[bool] = True
+    """Whether a task may release what another one has inside `async with`."""
 
     def __init__(self, name: str | None, url: str | None, lease: float) -> None:
         super().__init__(name, url)
@@ -84,9 +86,7 @@ class Permits(Thing):
     ) -> None:
         hold = self._pick(inside=True)
         if hold is None:
-            if error is None:
-                raise RuntimeError(self._not_acquired)
-            return
+            return self._exit_unheld(error)
         cancelling, hold.cancelling = hold.cancelling or 0, None
         cancelled: BaseException | None = error
         failure: AwaitdError | None = None
@@ -157,7 +157,14 @@ class Permits(Thing):
         own = [hold for hold in holds if hold.task is task and (hold.cancelling is not None) >= inside]
         if own:
             return own[-1]
-        return holds[-1] if holds and not inside else None
+        if inside:
+            return None
+        others = [hold for hold in holds if self._any_hold or hold.cancelling is None]
+        return others[-1] if others else None
+
+    def _exit_unheld(self, error: BaseException | None) -> None:
+        if error is None:
+            raise RuntimeError(self._not_acquired)
 
     def _release_unheld(self) -> None:
         raise RuntimeError(self._not_acquired)

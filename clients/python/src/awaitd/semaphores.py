@@ -16,6 +16,7 @@ class Semaphore(Permits):
 
     _kind = "semaphores"
     _bounded: ClassVar[bool] = False
+    _any_hold = False  # It adds one instead: others may count on theirs.
 
     def __init__(self, value: int = 1, *, name: str | None = None, lease: float = 30.0, url: str | None = None) -> None:
         if value < 0:
@@ -34,6 +35,9 @@ class Semaphore(Permits):
             raise ValueError("BoundedSemaphore released too many times")
         reply.good()
 
+    def _exit_unheld(self, error: BaseException | None) -> None:
+        self._release_unheld()
+
     def _configuration(self) -> dict[str, Any]:
         return {"permits": self._permits, "bounded": self._bounded}
 
@@ -49,6 +53,7 @@ class BoundedSemaphore(Semaphore):
     """A Semaphore that raises ValueError in release() if that would make more permits than there were."""
 
     _bounded = True
+    _any_hold = True  # None can be added.
 
     def __init__(self, value: int = 1, *, name: str | None = None, lease: float = 30.0, url: str | None = None) -> None:
         super().__init__(value, name=name, lease=lease, url=url)
