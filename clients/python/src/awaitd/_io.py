@@ -47,7 +47,7 @@ class Io:
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
-        self._closed = False
+        self.closed = False
         self._prefix, self._count = uuid4().hex, itertools.count()
         threading.Thread(target=self._run, name="awaitd", daemon=True).start()
         atexit.register(self.close)
@@ -79,7 +79,17 @@ class Io:
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Does something that nobody awaits, before whatever is asked later."""
+        if self.closed:
+            return work.close()
         self.loop.call_soon_threadsafe(lambda: self.hold(start(self.loop, work)))
+
+    def check(self) -> None:
+        """Raises once the program ends: nobody would answer."""
+        if self.closed:
+            raise RuntimeError(
+                "the program ends, and has said so to its servers: nothing can be asked of them any more. "
+                "Register with atexit what has to be asked at the end after awaitd is first used"
+            )
 
     def hold(self, task: asyncio.Task[Any]) -> None:
         """A loop forgets its tasks: they are held here until they are done."""
@@ -88,9 +98,9 @@ class Io:
 
     def close(self) -> None:
         """The program ends: what it holds is given back, and what was only its own is deleted."""
-        if self.pid != os.getpid() or self._closed:
+        if self.pid != os.getpid() or self.closed:
             return
-        self._closed = True
+        self.closed = True
         # Python sets one of the first when it has printed the exception that ended the program; in a child
         # of multiprocessing it is still under way.
         failed = hasattr(sys, "last_exc") or hasattr(sys, "last_value")
@@ -217,6 +227,7 @@ class Call(Generic[T]):
         return self._result[0]
 
     def _start(self, then: Callable[[], object]) -> None:
+        self.lane.io.check()
         self._then = then
         self.lane.io.loop.call_soon_threadsafe(self._begin)
 
@@ -297,6 +308,11 @@ else:
 
 def run(work: Coroutine[Any, Any, T]) -> T:
     """The result of something that is done on the I/O thread, for which this one waits."""
+    try:
+        io().check()
+    except BaseException:
+        work.close()
+        raise
     future = asyncio.run_coroutine_threadsafe(work, io().loop)
     try:
         return future.result()

@@ -1,0 +1,42 @@
+"""What happens when a program ends, whatever it was about."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from support.until import PATIENCE
+
+pytestmark = pytest.mark.usefixtures("awaitd")
+
+
+def ran(code: str) -> tuple[str, str]:
+    """What a program said that ended well, and its standard error."""
+    command = [sys.executable, "-W", "default", "-c", textwrap.dedent(code)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, done.stderr
+
+
+def test_who_asks_too_late_is_told_so(name: str) -> None:
+    """Functions that were registered before the first use run after the end of that."""
+    code = f"""
+        import atexit
+
+        def bye():
+            for ask in (lambda: queue.put_nowait("bye"), awaitd.Client().ready):
+                try:
+                    ask()
+                except RuntimeError as error:
+                    print(error)
+
+        atexit.register(bye)
+        import awaitd
+        from awaitd import asyncio
+        queue = asyncio.Queue(name={name!r})
+        queue.put_nowait("hello")
+    """
+    said, errors = ran(code)
+    assert said.count("the program ends") == 2
+    assert errors == ""
