@@ -1,8 +1,11 @@
 """Barriers of asyncio's shape on a real server."""
 
+from typing import Any
+
 import pytest
 
 from awaitd import asyncio
+from awaitd._io import Call
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 
@@ -59,5 +62,25 @@ def test_reset_and_abort_break_it(name: str) -> None:
         assert not barrier.broken
         with pytest.raises(ValueError):
             asyncio.Barrier(0)
+
+    asyncio.run(main())
+
+
+def test_one_who_comes_when_another_leaves_lets_the_next_one_come(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many wait as before, so that he cannot see that he has come; he does not look for ever."""
+    look, looks = asyncio.Barrier._look, 0
+
+    async def sees_no_change(barrier: asyncio.Barrier, call: Call[Any]) -> dict[str, Any]:
+        nonlocal looks
+        looks += 1
+        return await look(barrier, call) | {"waiting": 1, "generation": 0}
+
+    async def main() -> None:
+        barrier = asyncio.Barrier(2, name=name)
+        assert barrier.n_waiting == 0
+        monkeypatch.setattr(asyncio.Barrier, "_look", sees_no_change)
+        async with asyncio.timeout(90):
+            assert await asyncio.gather(*[barrier.wait() for _ in range(2)]) == [0, 1]
+        assert looks < 100
 
     asyncio.run(main())

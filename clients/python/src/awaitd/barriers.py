@@ -13,6 +13,12 @@ __all__ = ["Barrier", "BrokenBarrierError"]
 ROUNDS = 3
 """How often one who comes looks again, once a round of the barrier is over, before it lets others come."""
 
+LOOK_FOR = 1.0
+"""Seconds after which it has surely come, though that was not to be seen: another one left just then."""
+
+PAUSE, PAUSE_MAX = 0.001, 0.05
+"""Seconds between two looks."""
+
 
 class Barrier(Thing):
     """asyncio.Barrier, for all programs that name it.
@@ -84,13 +90,16 @@ class Barrier(Thing):
 
     async def _come(self, call: Call[int], before: dict[str, Any], arrival: asyncio.Future[Reply]) -> None:
         """Until the server knows that this one has come: who resets it after that, resets it for this one, too."""
-        rounds = 0
-        while not arrival.done() and rounds < ROUNDS:
+        loop, rounds, pause = asyncio.get_running_loop(), 0, PAUSE
+        end = loop.time() + LOOK_FOR
+        while not arrival.done() and rounds < ROUNDS and loop.time() < end:
             now = await self._look(call)
             if now["generation"] == before["generation"] and now != before:
                 break
             # Its own answer is near if this one was the last to come; others may have been faster.
             rounds += now["generation"] != before["generation"]
+            await asyncio.wait([arrival], timeout=pause)
+            pause = min(pause * 2, PAUSE_MAX)
 
     async def _look(self, call: Call[Any]) -> dict[str, Any]:
         state: dict[str, Any] = (await call.lane.wire.ask("GET", self._path)).good().json()
