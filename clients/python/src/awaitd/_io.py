@@ -13,6 +13,7 @@ import os
 import selectors
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
@@ -20,11 +21,12 @@ from uuid import uuid4
 
 from awaitd._lease import Keeper, Lease
 from awaitd._wire import Wire
+from awaitd.errors import Unreachable
 
 T = TypeVar("T")
 
 VERDICT_WITHIN = 5.0
-"""Seconds for which a cancelled call is held up to learn whether it was granted something."""
+"""Seconds without an answer for which a cancelled call is held up to learn whether it was granted something."""
 
 GOODBYE_WITHIN = 5.0
 """Seconds that the end of the program may take to give back what it holds."""
@@ -128,9 +130,10 @@ class Io:
             await asyncio.wait(self._tasks, timeout=GOODBYE_WITHIN / 5)
         # If that was not planned, its items are somebody else's to do.
         ended = {lease for lease in self.keeper.leases if clean and lease.done_with_the_program}
-        await _all(lease.end(GOODBYE_WITHIN / 5) for lease in ended)
-        await _all(lease.give_back(GOODBYE_WITHIN / 5) for lease in self.keeper.leases - ended)
-        await _all(wire.ask("DELETE", path, within=GOODBYE_WITHIN / 5) for path, wire in self.private.items())
+        within = GOODBYE_WITHIN / 2
+        ends = [lease.end(within) for lease in ended]
+        ends += [lease.give_back(within) for lease in self.keeper.leases - ended]
+        await _all([*ends, *(wire.ask("DELETE", path, within=within) for path, wire in self.private.items())])
         for wire in self._wires.values():
             await wire.close()
 
@@ -198,12 +201,13 @@ class Call(Generic[T]):
             del cancelled, self
 
     async def finished(self) -> T:
-        """The result; cancelled, it is finished all the same before that is raised."""
-        cancelled = await _outlasting(self._start)
-        result = self._told()
-        if cancelled is not None:
-            raise cancelled
-        return result
+        """The result; cancelled, it is finished all the same before that is raised, if the server answers."""
+        cancelled = await _outlasting(self._start, self.lane.wire)
+        if cancelled is None:
+            return self._told()
+        if self._error is not None:
+            raise self._error
+        raise cancelled
 
     def blocking(self) -> T:
         """The result, for which the thread waits."""
@@ -261,12 +265,12 @@ class Call(Generic[T]):
         """Makes it as if it had never been asked, as far as that can be."""
         try:
             if self.keyed and not self._task.done():
-                await self._withdraw()
+                await self._heard(self._withdraw())
             elif not self._task.done():
                 self._task.cancel()
             await asyncio.wait([self._task])
             if self._undo and self._result:
-                await self._undo(self._result[0])
+                await self._heard(self._undo(self._result[0]))
         except Exception as error:
             log.warning("%s was cancelled, and what it was granted was not given back: %r", self.lane.path, error)
         finally:
@@ -279,11 +283,22 @@ class Call(Generic[T]):
     async def _withdraw(self) -> None:
         """Then the open request is answered: 410 `withdrawn`, or with what it was granted before."""
         async with self.lane.turn:
-            try:
-                await self.lane.wire.ask("DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN)
-            except Exception:
-                self._task.cancel()
-                raise
+            await self.lane.wire.ask("DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN)
+
+    async def _heard(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Does it, unless the server is silent, be it to this or to what is before this in line."""
+        task, begun = start(self.lane.io.loop, work), time.monotonic()
+        try:
+            while not task.done():
+                left = VERDICT_WITHIN - self.lane.wire.silent(begun)
+                if left <= 0:
+                    raise Unreachable(f"no answer from {self.lane.wire.url} for {VERDICT_WITHIN:g} seconds")
+                await asyncio.wait([task], timeout=left)
+            task.result()
+        except BaseException:
+            task.cancel()
+            self._task.cancel()
+            raise
 
 
 def io() -> Io:
@@ -330,8 +345,11 @@ async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
     await asyncio.gather(*list(work), return_exceptions=True)
 
 
-async def _outlasting(begin: Callable[[Callable[[], object]], None]) -> asyncio.CancelledError | None:
-    """Begins something and waits until it has ended, whatever is cancelled meanwhile; returns what was."""
+async def _outlasting(
+    begin: Callable[[Callable[[], object]], None], wire: Wire | None = None
+) -> asyncio.CancelledError | None:
+    """Begins something and waits until it has ended, whatever is cancelled meanwhile; returns what was.
+    Once that is so, not for long if `wire` is silent."""
     loop = asyncio.get_running_loop()
     future, ended, cancelled = loop.create_future(), False, None
 
@@ -340,11 +358,19 @@ async def _outlasting(begin: Callable[[Callable[[], object]], None]) -> asyncio.
         ended = True
         _settle(future)
 
+    def watch(wire: Wire, begun: float) -> None:
+        if (left := VERDICT_WITHIN - wire.silent(begun)) > 0:
+            loop.call_later(left, watch, wire, begun)
+        else:
+            end()
+
     begin(lambda: loop.call_soon_threadsafe(end))
     while not ended:
         try:
             await future
         except asyncio.CancelledError as error:
+            if wire is not None and cancelled is None:
+                watch(wire, time.monotonic())
             future, cancelled = loop.create_future(), error
     return cancelled
 

@@ -4,13 +4,14 @@ import asyncio
 import json
 import os
 import re
+import time
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
 from awaitd._io import Call, Io, Lane, io
-from awaitd._wire import DEFAULT_URL, Reply, base, query
+from awaitd._wire import DEFAULT_URL, Reply, base, in_line_since, query
 from awaitd.errors import Mismatch
 
 T = TypeVar("T")
@@ -168,6 +169,7 @@ class Turn:
 
     async def __aenter__(self) -> None:
         lane = self._lane
+        in_line_since.set(time.monotonic())
         await lane.turn.acquire()
         lane.asking = lane.io.loop.create_future()
         if not self._thing._ready:
@@ -181,6 +183,7 @@ class Turn:
         self._leave()
 
     def _leave(self) -> None:
+        in_line_since.set(None)
         if self._lane.asking is not None:
             self._lane.asking.set_result(None)
         self._lane.turn.release()

@@ -5,6 +5,7 @@ done twice has an `Idempotency-Key`, by which the server knows a repeat.
 """
 
 import asyncio
+import contextvars
 import functools
 import json
 import random
@@ -34,6 +35,9 @@ PAUSE, PAUSE_MAX = 0.05, 1.0
 
 UNHEARD = (aiohttp.ClientError, TimeoutError, OSError)
 """What is raised when there was no answer."""
+
+in_line_since: contextvars.ContextVar[float | None] = contextvars.ContextVar("in_line_since", default=None)
+"""Since when the current task has wanted to ask: it may have stood behind others that got no answer either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,12 @@ class Wire:
 
     def __init__(self, url: str) -> None:
         self.url = base(url)
+        self._heard = 0.0
         self._session: aiohttp.ClientSession | None = None
+
+    def silent(self, since: float) -> float:
+        """For how many seconds it has answered nothing, counted from then at the earliest."""
+        return time.monotonic() - max(since, self._heard)
 
     async def ask(
         self,
@@ -86,20 +95,30 @@ class Wire:
         headers = headers or {}
         if key is not None:
             headers["Idempotency-Key"] = key
-        failing_since: float | None = None
+        since = in_line_since.get()
+        silent_since = None if since is None else max(since, self._heard)
+        failure: Exception = TimeoutError()
         pause = PAUSE
         while True:
+            asked = time.monotonic()
+            left = within - (asked - silent_since) if silent_since is not None else within
+            if left < 0:
+                raise Unreachable(f"no answer from {self.url}: {failure!r}")
+            answer_within = round(min(ANSWER_WITHIN, left or ANSWER_WITHIN), 1) or 0.1
             try:
-                reply = await self.once(method, path, body, headers, wait + ANSWER_WITHIN)
+                reply = await self.once(method, path, body, headers, wait + answer_within)
                 if reply.status != 503:
+                    self._heard = reply.heard
                     return reply
                 pause = max(pause, float(reply.headers.get("Retry-After", 0)))
-                failure: Exception = reply.problem
+                failure = reply.problem
             except UNHEARD as error:
                 failure = error
             now = time.monotonic()
-            failing_since = failing_since or now
-            if now + pause - failing_since > within:
+            if silent_since is None:
+                # When the answer should have come, or the connection was cut.
+                silent_since = max(asked, now - answer_within) if isinstance(failure, TimeoutError) else now
+            if now + pause - silent_since > within:
                 if isinstance(failure, Problem):
                     raise failure
                 raise Unreachable(f"no answer from {self.url}: {failure!r}") from failure

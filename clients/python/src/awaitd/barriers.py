@@ -6,7 +6,7 @@ from typing import Any
 
 from awaitd._io import Call
 from awaitd._thing import SLICE, Thing
-from awaitd._wire import Reply, query
+from awaitd._wire import Reply, in_line_since, query
 
 __all__ = ["Barrier", "BrokenBarrierError"]
 
@@ -106,6 +106,7 @@ class Barrier(Thing):
         return state
 
     async def _arrive(self, call: Call[int]) -> Reply:
+        in_line_since.set(None)  # It has its turn, and may wait for long.
         return await call.lane.wire.ask("POST", f"{self._path}/wait{query(wait=SLICE)}", key=call.key, wait=SLICE)
 
     async def _tell(self, what: str) -> None:

@@ -1,0 +1,83 @@
+"""A server that is away: nobody waits for it longer than is said, however many there are."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from awaitd import Unreachable, _io, asyncio
+from awaitd._wire import Wire
+from awaitd.testing import Server
+
+MANY = 40
+PATIENCE = 20.0
+"""Seconds that all together may take. One after another they would take twice that at least."""
+
+WAYS = pytest.mark.parametrize("goes", [Server.kill, Server.pause], ids=["killed", "paused"])
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that no test takes half a minute."""
+    monkeypatch.setattr(_io, "VERDICT_WITHIN", 1.0)
+
+
+@WAYS
+def test_cancelled_calls_do_not_wait_for_one_another(server: Server, goes: Callable[[Server], None]) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name="standing", url=server.url)
+        assert queue.empty()
+        gets = [asyncio.create_task(queue.get()) for _ in range(MANY)]
+        await asyncio.sleep(0.5)
+        goes(server)
+        put = asyncio.create_task(queue.put(1))  # It has the turn, and tries for long.
+        await asyncio.sleep(0.1)
+        begun = time.monotonic()
+        for task in [*gets, put]:
+            task.cancel()
+        for task in [*gets, put]:
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert time.monotonic() - begun < PATIENCE
+
+    asyncio.run(main())
+
+
+@WAYS
+def test_a_cancelled_release_is_not_waited_for(server: Server, goes: Callable[[Server], None]) -> None:
+    async def main() -> None:
+        lock = asyncio.Lock(name="held", url=server.url)
+        begun = 0.0
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(None) as limit, lock:
+                goes(server)
+                begun = time.monotonic()
+                limit.reschedule(asyncio.get_running_loop().time() + 0.1)
+        assert time.monotonic() - begun < PATIENCE
+
+    asyncio.run(main())
+
+
+@WAYS
+def test_who_stood_in_line_has_waited_as_long(
+    server: Server, goes: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = Wire.ask.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "within", 2.0)
+
+    async def main() -> None:
+        queue = asyncio.Queue[int](name="nobody", url=server.url)
+        goes(server)
+        begun = time.monotonic()
+        for end in await asyncio.gather(*[queue.get() for _ in range(MANY)], return_exceptions=True):
+            assert isinstance(end, Unreachable)
+        assert time.monotonic() - begun < PATIENCE
+
+    asyncio.run(main())
