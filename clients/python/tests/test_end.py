@@ -40,3 +40,18 @@ def test_who_asks_too_late_is_told_so(name: str) -> None:
     said, errors = ran(code)
     assert said.count("the program ends") == 2
     assert errors == ""
+
+
+def test_threads_that_wait_end_without_a_word(name: str) -> None:
+    code = f"""
+        import threading
+        import time
+        from awaitd import asyncio
+        from awaitd._io import io
+        queue, event = asyncio.Queue(name={name!r}), asyncio.Event(name={name!r})
+        for wait in (queue.get, event.wait):
+            threading.Thread(target=lambda wait=wait: asyncio.run(wait()), daemon=True).start()
+        while sum(call.stands is not None for call in list(io().calls)) < 2:
+            time.sleep(0.01)
+    """
+    assert ran(code) == ("", "")

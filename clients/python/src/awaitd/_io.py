@@ -124,6 +124,8 @@ class Io:
             log.warning("%r", error)
 
     async def _goodbye(self, clean: bool) -> None:
+        for call in self.calls:
+            call._then = lambda: None  # Who waits for it ends with the program.
         await _all(call.take_back() for call in list(self.calls))
         # What was begun for nobody, such as the end of a thing that nobody has any more.
         if self._tasks:
