@@ -55,3 +55,25 @@ def test_threads_that_wait_end_without_a_word(name: str) -> None:
             time.sleep(0.01)
     """
     assert ran(code) == ("", "")
+
+
+def test_clients_leave_nothing_open(name: str) -> None:
+    code = f"""
+        import awaitd
+        client = awaitd.Client()
+        client.put({name!r}, b"work")
+        client.get({name!r}, ack=True)
+    """
+    assert ran(code) == ("", "")
+
+
+def test_large_bodies_are_no_reason_for_warnings(name: str) -> None:
+    """The server says what is too large."""
+    code = f"""
+        import awaitd
+        try:
+            awaitd.Client().put({name!r}, bytes(2**20 + 1))
+        except awaitd.Problem as error:
+            print(error.status)
+    """
+    assert ran(code) == ("413\n", "")

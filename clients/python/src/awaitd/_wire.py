@@ -7,6 +7,7 @@ done twice has an `Idempotency-Key`, by which the server knows a repeat.
 import asyncio
 import contextvars
 import functools
+import io
 import json
 import random
 import socket
@@ -31,6 +32,9 @@ ANSWER_WITHIN = 10.0
 """Seconds, beyond its `wait`, after which a request is taken for lost. A stalled disk may need some."""
 
 CONNECT_WITHIN = 5.0
+WARNED_OF = 2**20
+"""Bytes of a body of which aiohttp would warn, if there were more in one piece."""
+
 PAUSE, PAUSE_MAX = 0.05, 1.0
 
 UNHEARD = (aiohttp.ClientError, TimeoutError, OSError)
@@ -138,7 +142,7 @@ class Wire:
         response = await self._session.request(
             method,
             URL(self.url + path, encoded=True),
-            data=body or None,
+            data=(io.BytesIO(body) if len(body) > WARNED_OF else body) or None,
             headers=headers,
             timeout=_timeout(timeout),
             allow_redirects=False,
