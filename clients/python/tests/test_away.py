@@ -28,6 +28,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_io, "VERDICT_WITHIN", 1.0)
 
 
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls are tried for two seconds only."""
+    defaults = Wire.ask.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "within", 2.0)
+
+
 @WAYS
 def test_cancelled_calls_do_not_wait_for_one_another(server: Server, goes: Callable[[Server], None]) -> None:
     async def main() -> None:
@@ -64,14 +72,9 @@ def test_a_cancelled_release_is_not_waited_for(server: Server, goes: Callable[[S
     asyncio.run(main())
 
 
+@pytest.mark.usefixtures("hasty")
 @WAYS
-def test_who_stood_in_line_has_waited_as_long(
-    server: Server, goes: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    defaults = Wire.ask.__kwdefaults__
-    assert defaults is not None
-    monkeypatch.setitem(defaults, "within", 2.0)
-
+def test_who_stood_in_line_has_waited_as_long(server: Server, goes: Callable[[Server], None]) -> None:
     async def main() -> None:
         queue = asyncio.Queue[int](name="nobody", url=server.url)
         goes(server)
@@ -79,5 +82,22 @@ def test_who_stood_in_line_has_waited_as_long(
         for end in await asyncio.gather(*[queue.get() for _ in range(MANY)], return_exceptions=True):
             assert isinstance(end, Unreachable)
         assert time.monotonic() - begun < PATIENCE
+
+    asyncio.run(main())
+
+
+@pytest.mark.usefixtures("hasty")
+def test_who_came_later_has_all_his_time(server: Server) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int](name="nobody", url=server.url)
+        server.kill()
+        first = asyncio.create_task(queue.get())
+        await asyncio.sleep(1)
+        begun = time.monotonic()
+        with pytest.raises(Unreachable):
+            await queue.get()
+        assert time.monotonic() - begun > 1  # When the first one has given up already.
+        with pytest.raises(Unreachable):
+            await first
 
     asyncio.run(main())
