@@ -57,6 +57,31 @@ def test_threads_that_wait_end_without_a_word(name: str) -> None:
     assert ran(code) == ("", "")
 
 
+def test_threads_that_ask_too_late_end_without_a_word(name: str) -> None:
+    code = f"""
+        import atexit
+        import threading
+        import time
+
+        ended = threading.Event()
+
+        def ask():
+            ended.wait()
+            queue.qsize()
+
+        def end():
+            ended.set()
+            time.sleep(0.5)  # So that it can.
+
+        atexit.register(end)
+        from awaitd import asyncio
+        queue = asyncio.Queue(name={name!r})
+        queue.qsize()
+        threading.Thread(target=ask, daemon=True).start()
+    """
+    assert ran(code) == ("", "")
+
+
 def test_clients_leave_nothing_open(name: str) -> None:
     code = f"""
         import awaitd

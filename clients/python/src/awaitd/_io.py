@@ -87,6 +87,8 @@ class Io:
 
     def check(self) -> None:
         """Raises once the program ends: nobody would answer."""
+        if self.closed and threading.current_thread().daemon:
+            threading.Event().wait()  # It ends with the program.
         if self.closed:
             raise RuntimeError(
                 "the program ends, and has said so to its servers: nothing can be asked of them any more. "
