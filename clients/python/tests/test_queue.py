@@ -520,6 +520,29 @@ def test_a_child_has_a_life_of_its_own(name: str) -> None:
     assert asyncio.Queue[str](name=name)._state()["unfinished"] == 0
 
 
+def test_a_queue_that_was_deleted_is_made_again_as_it_was(name: str) -> None:
+    queue = asyncio.PriorityQueue[int](3, name=name)
+    with package.Client() as client:
+        queue.put_nowait(2)
+        queue.get_nowait()
+        client.delete("queues", name)
+        with pytest.raises(package.Problem, match="deleted"):
+            queue.get_nowait()
+        queue.put_nowait(2)
+        queue.put_nowait(1)
+        state = client.state("queues", name)
+        assert (state["order"], state["maxsize"]) == ("priority", 3)
+        assert [queue.get_nowait(), queue.get_nowait()] == [1, 2]
+
+        # Somebody else was faster, and wants another one.
+        client.delete("queues", name)
+        client.put(name, b"first come")
+        with pytest.raises(package.Problem, match="conflict"):
+            queue.put_nowait(3)
+        with pytest.raises(package.Mismatch, match="order|maxsize"):
+            queue.put_nowait(3)
+
+
 def test_a_restart_of_the_server_is_waited_for(name: str) -> None:
     with Server(memory=False) as server:
         queue = asyncio.Queue[int](name=name, url=server.url)

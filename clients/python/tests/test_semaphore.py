@@ -119,3 +119,13 @@ def test_a_release_inside_is_one_more(name: str) -> None:
                 bounded.release()
 
     asyncio.run(main())
+
+
+def test_one_that_was_deleted_is_made_again(name: str) -> None:
+    semaphore = asyncio.Semaphore(2, name=name)
+    assert not semaphore.locked()
+    with package.Client() as client:
+        client.delete("semaphores", name)
+    with pytest.raises(package.Problem, match="not_found"):
+        semaphore.locked()
+    assert not semaphore.locked()

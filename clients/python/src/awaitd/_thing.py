@@ -89,7 +89,7 @@ class Thing:
         async def work(call: Call[Reply]) -> Reply:
             async with self._turn(call):
                 key = None if method == "GET" else call.key
-                return await call.lane.wire.ask(method, self._path + what, key=key, **more)
+                return self._heard(await call.lane.wire.ask(method, self._path + what, key=key, **more))
 
         return self._call(work).blocking()
 
@@ -124,7 +124,13 @@ class Thing:
             reply = await ask(SLICE)
         if waited:
             await self._let_pass(call)
-        return reply, waited
+        return self._heard(reply), waited
+
+    def _heard(self, reply: Reply) -> Reply:
+        """If somebody deleted it, the next call makes it again, as it was to be."""
+        if reply.status in (404, 409, 410) and reply.problem.code in ("not_found", "conflict", "deleted"):
+            self._ready = False
+        return reply
 
     def _turn(self, call: Call[Any]) -> "Turn":
         """The calls of this process to one thing begin one after another."""

@@ -134,7 +134,7 @@ class Queue(Thing, Generic[T]):
 
         async def work(call: Call[Reply]) -> Reply:
             async with self._turn(call):
-                return await self._end(held)
+                return self._heard(await self._end(held))
 
         try:
             reply = self._call(work).blocking()
@@ -183,7 +183,7 @@ class Queue(Thing, Generic[T]):
                         headers={"Content-Type": kind},
                         key=call.key,
                     )
-            _refused(reply)
+            _refused(self._heard(reply))
             return reply.headers["Location"]
 
         return self._call(work, self._take_back)
@@ -203,7 +203,7 @@ class Queue(Thing, Generic[T]):
                 return await self._stand(call, "get", "/get", knobs)
             async with self._turn(call):
                 path = f"{self._path}/get{query(**knobs)}"
-                return await call.lane.wire.ask("POST", path, key=call.key), False
+                return self._heard(await call.lane.wire.ask("POST", path, key=call.key)), False
 
         async def work(call: Call[tuple[Held, Reply]]) -> tuple[Held, Reply]:
             before = self._unfinished(owner())

@@ -26,7 +26,7 @@ class Semaphore(Permits):
 
     def locked(self) -> bool:
         """True if it cannot be acquired immediately: none is left, or others wait for one."""
-        state = self._state()
+        state = self._ask("GET").good().json()
         return bool(state["available"] == 0 or state["waiters"])
 
     def _release_unheld(self) -> None:
