@@ -1,5 +1,8 @@
 """Priorities as bytes sort as Python sorts the priorities."""
 
+import datetime
+import decimal
+import fractions
 import math
 from typing import Any
 
@@ -49,6 +52,30 @@ def test_tuples(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
     agree(list(one), list(other))
 
 
+class Older:
+    """Has an order, but of its own."""
+
+    def __lt__(self, other: object) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("item", [datetime.date(2026, 1, 1), decimal.Decimal(1), fractions.Fraction(1), {1}, Older()])
+def test_another_order_is_a_type_error(item: Any) -> None:
+    for each in (item, (item, "x"), (1, [item])):
+        with pytest.raises(TypeError, match="key="):
+            key_of(each)
+
+
+@given(st.tuples(st.integers(0, 1), strings, strings), st.tuples(st.integers(0, 1), strings, strings))
+def test_a_long_tuple_is_cut(one: tuple[int, str, str], other: tuple[int, str, str]) -> None:
+    one, other = ((number, text * 30, more) for number, text, more in (one, other))
+    first, second = key_of(one)[0], key_of(other)[0]
+    assert len(first) <= MAX
+    assert first <= second if one < other else second <= first
+    if one[0] < other[0]:
+        assert first < second
+
+
 @given(st.lists(numbers | close))
 def test_as_sorted_does(items: list[float]) -> None:
     assert sorted(items) == sorted(items, key=lambda item: key_of(item)[0])
@@ -70,3 +97,7 @@ def test_too_long_a_priority_is_refused() -> None:
     key_of("x" * (MAX - 2))
     with pytest.raises(ValueError, match="key="):
         key_of("x" * (MAX - 1))
+    with pytest.raises(ValueError, match="key="):
+        key_of(("x" * MAX, 1))
+    assert key_of((1, "a" + "x" * MAX))[0] < key_of((1, "b" + "x" * MAX))[0]
+    key_of((1, list(range(300))))

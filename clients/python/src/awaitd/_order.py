@@ -23,15 +23,20 @@ def key_of(item: Any) -> tuple[bytes, Any]:
     """The priority of an item as bytes, and as what Python would compare.
 
     In a sequence it ends at the first element that has no order, a dict or None: that, and what stands
-    behind it, goes along, as in `(priority, data)`.
+    behind it, goes along, as in `(priority, data)`. It ends where the server takes no more, too, but not
+    in the first element.
     """
     encoded = _element(item)
     if encoded is None:
         raise TypeError(f"'<' not supported between instances of {_kind(item)!r} and {_kind(item)!r}")
     key, compared, _ = encoded
     if len(key) > MAX:
-        raise ValueError(f"a priority takes {MAX} bytes at most, and this one {len(key)}: name a shorter one by key=")
-    return key, compared
+        first = _element(item[0]) if isinstance(item, (tuple, list)) else None
+        if first is None or len(first[0]) >= MAX:
+            raise ValueError(
+                f"a priority takes {MAX} bytes at most, and this one {len(key)}: name a shorter one by key="
+            )
+    return key[:MAX], compared
 
 
 def _element(item: Any) -> tuple[bytes, Any, bool] | None:
@@ -44,7 +49,12 @@ def _element(item: Any) -> tuple[bytes, Any, bool] | None:
         return BYTES + _text(item), item, True
     if isinstance(item, (tuple, list)):
         return _sequence(item)
-    return None
+    if item is None or isinstance(item, dict) or type(item).__lt__ is vars(object)["__lt__"]:
+        return None
+    raise TypeError(
+        "a priority is made of numbers, strings, bytes, and tuples and lists of these: "
+        f"name one for a {_kind(item)} by key="
+    )
 
 
 def _sequence(items: tuple[Any, ...] | list[Any]) -> tuple[bytes, Any, bool]:

@@ -299,9 +299,9 @@ class PriorityQueue(Queue[T]):
     """A Queue that retrieves entries in priority order, lowest first, as Python compares them.
 
     Items are numbers, strings, and tuples of them, typically `(priority, data)`: what has no order ends
-    the priority and goes along. Of two that are equal, the first put comes first. For all else `key=`
-    gives the priority of an item. An item that cannot be compared with the one that was put before
-    raises TypeError.
+    the priority and goes along. Of two that are equal, or alike in the first 512 bytes, the first put comes
+    first. For all else `key=` gives the priority of an item. An item that cannot be compared with the one
+    that was put before raises TypeError.
     """
 
     _order = "priority"
