@@ -8,15 +8,19 @@
     tuples within tuples, no lists   JSON           application/json; tuple=all
 
 "Exactly" means equal, and of the same types all the way down. So subclasses (an IntEnum, a namedtuple, a
-defaultdict) are refused, and NaN and the infinities, which JSON does not have.
+defaultdict) are refused, and NaN and the infinities, which JSON does not have, and strings with two surrogates
+in a row that JSON takes for one character.
 """
 
 import json
 import math
 import pickle as _pickle
+import re
 from typing import Any, Protocol
 
 __all__ = ["Codec", "pickle", "plain"]
+
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 OCTETS, TEXT, JSON = "application/octet-stream", "text/plain; charset=utf-8", "application/json"
 OUTER, ALL = f"{JSON}; tuple=outer", f"{JSON}; tuple=all"
@@ -45,7 +49,7 @@ class Plain:
             try:
                 return item.encode(), TEXT
             except UnicodeEncodeError:  # A lone surrogate, which JSON has an escape for.
-                return _json(item), JSON
+                pass
         tuples = _tuples(item)
         return _json(item), {0: JSON, 1: OUTER, 2: ALL}[tuples]
 
@@ -106,7 +110,10 @@ def _tuples(item: Any) -> int:
 def _sequences(item: Any, outermost: bool) -> tuple[bool, bool]:
     """Whether there are lists, and tuples that are not the outermost; TypeError for what JSON has not."""
     kind = type(item)
-    if item is None or kind is bool or kind is int or kind is str:
+    if item is None or kind is bool or kind is int:
+        return False, False
+    if kind is str:
+        _no_pairs(item)
         return False, False
     if kind is float:
         if math.isfinite(item):
@@ -117,12 +124,19 @@ def _sequences(item: Any, outermost: bool) -> tuple[bool, bool]:
     elif kind is dict:
         if any(type(key) is not str for key in item):
             raise _refused(item, "its keys are not all str")
+        for key in item:
+            _no_pairs(key)
         below = item.values()
     else:
         raise _refused(item, "it is neither bytes nor str nor plain JSON")
     found = [_sequences(each, False) for each in below]
     lists = kind is list or any(lists for lists, _ in found)
     return lists, (kind is tuple and not outermost) or any(tuples for _, tuples in found)
+
+
+def _no_pairs(text: str) -> None:
+    if not text.isascii() and _PAIR.search(text):
+        raise _refused(text, "two of its surrogates would come back as one character")
 
 
 def _all_tuples(item: Any) -> Any:
