@@ -1,7 +1,9 @@
 """Queues of asyncio's shape on a real server: nothing is lost, nothing comes twice, order is kept."""
 
+import gc
 import pickle
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -497,6 +499,35 @@ def test_a_private_queue_goes_with_its_program(awaitd_server: Server) -> None:
         assert program.ends() == 0
     seen = asyncio.Queue[int](name=private)
     assert seen.empty()
+
+
+def test_so_does_one_whose_first_call_was_cancelled(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        queue = asyncio.Queue[int]()
+        private, wire = queue.name, queue._lane.wire
+        ask, made = wire.ask, threading.Event()
+
+        async def slow(method: str, path: str, **more: Any) -> Reply:
+            reply = await ask(method, path, **more)
+            if method == "PUT":
+                made.set()
+                await asyncio.sleep(3600)
+            return reply
+
+        monkeypatch.setattr(wire, "ask", slow)
+        getter = asyncio.create_task(queue.get())
+        await asyncio.to_thread(made.wait)
+        getter.cancel()
+        await asyncio.wait([getter])
+        assert getter.cancelled()
+        del queue, getter
+        gc.collect()
+        async with package.AsyncClient() as client:
+            async with asyncio.timeout(20):
+                while (await client.items("queues", prefix=private))[0]:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(main())
 
 
 def test_a_child_has_a_life_of_its_own(name: str) -> None:

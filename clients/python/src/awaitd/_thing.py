@@ -143,6 +143,10 @@ class Thing:
                 await asyncio.wait([call.lane.asking], timeout=LET_PASS)
 
     async def _make(self, lane: Lane) -> None:
+        if self._private and self._path + self._force not in lane.io.private:
+            # Before it is made: who asks for that may be cancelled.
+            lane.io.private[self._path + self._force] = lane.wire
+            weakref.finalize(self, _forget, lane.io, self._path + self._force).atexit = False
         wanted = self._configuration()
         if wanted is not None:
             headers = {"If-None-Match": "*", "Content-Type": "application/json"}
@@ -152,9 +156,6 @@ class Thing:
             else:
                 reply.good()
         self._ready = True
-        if self._private:
-            lane.io.private[self._path + self._force] = lane.wire
-            weakref.finalize(self, _forget, lane.io, self._path + self._force).atexit = False
 
     def _compare(self, wanted: dict[str, Any], there: dict[str, Any]) -> None:
         for field, value in wanted.items():
