@@ -225,3 +225,27 @@ def test_a_cancelled_exit_leaves_nothing_behind(name: str) -> None:
                 assert lock.fence == lock._state()["fence"]
 
     asyncio.run(main())
+
+
+def test_a_child_has_no_part_in_what_its_parent_holds(name: str) -> None:
+    code = f"""
+        import os
+        from awaitd import asyncio
+
+        async def main():
+            lock = asyncio.Lock(name={name!r})
+            async with lock:
+                if os.fork() == 0:
+                    try:
+                        lock.release()
+                    except RuntimeError as error:
+                        print(error, lock.fence, flush=True)
+                    os._exit(0)
+                os.wait()
+                print(lock.locked(), flush=True)
+
+        asyncio.run(main())
+    """
+    with Program(code) as program:
+        assert program.says() == "Lock is not acquired. None"
+        assert program.says() == "True"

@@ -1,6 +1,7 @@
 """What type checkers see is what asyncio's own users see, and more; this file is run as well as checked."""
 
 import pickle
+import sys
 from typing import Any, assert_type
 
 import pytest
@@ -45,6 +46,7 @@ def test_all_of_asyncio_is_there() -> None:
     assert own == {
         *("Queue", "PriorityQueue", "LifoQueue", "Event", "Lock", "Condition"),
         *("Semaphore", "BoundedSemaphore", "Barrier"),
+        *(["wait_for"] if sys.version_info < (3, 12) else []),
     }
     assert asyncio.subprocess is real.subprocess
     with pytest.raises(AttributeError):
