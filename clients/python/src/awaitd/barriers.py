@@ -10,7 +10,7 @@ from awaitd._wire import Reply, in_line_since, query
 
 __all__ = ["Barrier", "BrokenBarrierError"]
 
-ROUNDS = 3
+ROUNDS = 8
 """How often one who comes looks again, once a round of the barrier is over, before it lets others come."""
 
 LOOK_FOR = 1.0
