@@ -77,7 +77,7 @@ impl Barrier {
 
     /// Deletes it.
     pub async fn delete(&self) -> Result<()> {
-        self.client.change(&Call::new(Method::DELETE, &*self.path)).await.map(drop)
+        self.client.delete(&self.path, false).await
     }
 
     async fn say(&self, what: &str) -> Result<BarrierState> {

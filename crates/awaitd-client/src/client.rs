@@ -133,6 +133,13 @@ impl Client {
         self.ask(call, Repeat::Keyed(&self.new_key()), Until::Now).await
     }
 
+    /// Deletes a thing; one that is held takes force.
+    pub(crate) async fn delete(&self, path: &str, force: bool) -> Result<()> {
+        let call = Call::new(Method::DELETE, path);
+        let call = if force { call.with("force", true) } else { call };
+        self.change(&call).await.map(drop)
+    }
+
     /// Asks for what is JSON.
     pub(crate) async fn read<T: DeserializeOwned>(&self, path: String) -> Result<T> {
         self.ask(&Call::new(Method::GET, path), Repeat::Harmless, Until::Now).await?.json()

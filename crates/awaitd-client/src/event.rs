@@ -104,7 +104,7 @@ impl Event {
 
     /// Clears it: from now on it is waited for.
     pub async fn clear(&self) -> Result<()> {
-        self.client.change(&Call::new(Method::DELETE, &*self.path)).await.map(drop)
+        self.client.delete(&self.path, false).await
     }
 
     /// Waits until it is set.

@@ -86,7 +86,7 @@ impl Job {
     /// `task_done()`: it is done, and never handed out again. [`LeaseLost`](crate::Code::LeaseLost) if it
     /// was lost before.
     pub async fn done(self) -> Result<()> {
-        self.lease.end(|location| Call::new(Method::DELETE, location)).await.map(drop)
+        self.lease.done().await
     }
 
     /// Gives it back, to be handed out again.

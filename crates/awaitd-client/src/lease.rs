@@ -173,6 +173,11 @@ impl Lease {
         }
     }
 
+    /// `task_done()` of a job, `release()` of what else is held; says what the server said.
+    pub(crate) async fn done(self) -> Result<()> {
+        self.end(|location| Call::new(Method::DELETE, location)).await.map(drop)
+    }
+
     /// Ends it by this call, and says what the server said.
     pub(crate) async fn end(mut self, call: impl FnOnce(&str) -> Call) -> Result<Answer> {
         self.renewal.abort();

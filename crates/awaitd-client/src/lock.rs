@@ -75,9 +75,7 @@ impl Lock {
 
     /// Deletes it. If it is held, that takes force: else it is [`Held`](crate::Code::Held).
     pub async fn delete(&self, force: bool) -> Result<()> {
-        let call = Call::new(Method::DELETE, &*self.path);
-        let call = if force { call.with("force", true) } else { call };
-        self.client.change(&call).await.map(drop)
+        self.client.delete(&self.path, force).await
     }
 }
 
@@ -139,6 +137,6 @@ impl LockGuard {
     /// Releases it. [`LeaseLost`](crate::Code::LeaseLost) if it was lost before: somebody else may have
     /// been in.
     pub async fn release(self) -> Result<()> {
-        self.lease.end(|location| Call::new(Method::DELETE, location)).await.map(drop)
+        self.lease.done().await
     }
 }

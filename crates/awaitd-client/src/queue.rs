@@ -171,7 +171,7 @@ impl Queue {
 
     /// Deletes it, with all that is in it.
     pub async fn delete(&self) -> Result<()> {
-        self.client.change(&Call::new(Method::DELETE, &*self.path)).await.map(drop)
+        self.client.delete(&self.path, false).await
     }
 
     fn configuration(&self, config: &QueueConfig) -> Call {

@@ -89,9 +89,7 @@ impl Semaphore {
 
     /// Deletes it. If somebody holds a permit, that takes force: else it is [`Held`](crate::Code::Held).
     pub async fn delete(&self, force: bool) -> Result<()> {
-        let call = Call::new(Method::DELETE, &*self.path);
-        let call = if force { call.with("force", true) } else { call };
-        self.client.change(&call).await.map(drop)
+        self.client.delete(&self.path, force).await
     }
 
     fn configuration(&self, permits: u64, bounded: bool) -> Call {
@@ -152,6 +150,6 @@ impl Permits {
 
     /// Releases them. [`LeaseLost`](crate::Code::LeaseLost) if they were lost before.
     pub async fn release(self) -> Result<()> {
-        self.lease.end(|location| Call::new(Method::DELETE, location)).await.map(drop)
+        self.lease.done().await
     }
 }
