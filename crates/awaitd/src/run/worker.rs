@@ -176,8 +176,6 @@ impl Place {
             let pause = match got {
                 Ok(job) => self.attend(job).await,
                 Err(error) if error.code() == Some(Code::QueueShutDown) => return Ok(()),
-                // The job was cancelled on its way here.
-                Err(error) if error.code() == Some(Code::LeaseLost) => false,
                 // It may be there again in a moment.
                 Err(error) if error.code() == Some(Code::Deleted) => true,
                 Err(error @ Error::Unreachable { .. }) => {
