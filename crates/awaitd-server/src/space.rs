@@ -21,16 +21,16 @@ const CREDIT_MAX: i64 = 1024 * 1024;
 const CREDIT_MAX_ABOVE: i64 = 256 * 1024;
 
 /// How far this is with the oldest part.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Space {
     stage: Stage,
-    /// The next slice has so many bytes…
+    /// So many bytes of the last slice were asked for…
     slice: u64,
-    /// … and so many of this one's were copied.
+    /// … and so many were copied.
     copied: u64,
-    /// The parts take nearly as much as they may, by the last look.
+    /// The parts take more than twice what lives, by the last look: what else may be there is little.
     late: bool,
-    /// They take what they may.
+    /// They take nearly what they may.
     above: bool,
     /// So many bytes may be judged while this is late: a part of those that were swept.
     credit: i64,
@@ -68,30 +68,14 @@ pub(crate) enum Event {
     Gone,
 }
 
-impl Default for Space {
-    fn default() -> Self {
-        Self {
-            stage: Stage::default(),
-            slice: *SLICE_BYTES.start(),
-            copied: 0,
-            late: false,
-            above: false,
-            credit: 0,
-            fresh: 0,
-            pass: None,
-        }
-    }
-}
-
 impl Space {
     /// Whether copies are on their way.
     pub(crate) fn is_copying(&self) -> bool {
         !matches!(self.stage, Stage::Idle)
     }
 
-    /// How many bytes may be judged now; `None`: any number. While the parts take nearly what they may,
-    /// it is half of what is swept, and above that a quarter: at least half of that is dead, so they
-    /// become less.
+    /// How many bytes may be judged now; `None`: any number. While this is late, it is half of what is
+    /// swept, and near the bound a quarter: at least half of that is dead, so the parts become less.
     pub(crate) fn credit(&self) -> Option<usize> {
         let late = self.late && !matches!(self.stage, Stage::Idle);
         late.then(|| usize::try_from(self.credit).unwrap_or(0))
@@ -182,9 +166,10 @@ impl Space {
 
     /// Reads the next slice. The less lives of what was read, the more may be read.
     fn read(&mut self, mut sweep: Box<dyn Sweep>) -> Stage {
-        let fitting =
-            self.slice.saturating_mul(COPIED_BYTES) / std::mem::take(&mut self.copied).max(1);
-        self.slice = fitting.clamp(*SLICE_BYTES.start(), (2 * self.slice).min(*SLICE_BYTES.end()));
+        let (least, most) = (*SLICE_BYTES.start(), *SLICE_BYTES.end());
+        let before = self.slice.max(least);
+        let fitting = before * COPIED_BYTES / std::mem::take(&mut self.copied).max(1);
+        self.slice = fitting.clamp(least, most.min(2 * before));
         let most = usize::try_from(self.slice).unwrap_or(usize::MAX);
         Stage::Reading(spawn_blocking(move || {
             let slice = sweep.read(most);
