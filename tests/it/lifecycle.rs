@@ -112,7 +112,8 @@ async fn where_things_are_kept_is_said() {
     let at_random = ["serve", "--listen", "127.0.0.1:0"];
     for (args, said) in [(&["--memory"][..], "memory"), (&["--data-dir", &data], data.as_str())] {
         let server = Server::run(&[&at_random, args].concat(), &[]).expect("the flags are good");
-        assert!(server.log().contains(said), "{args:?}: {}", server.log());
+        // It may be said after the address, which is what this test waited for.
+        until(&format!("{said} is said"), async || server.log().contains(said)).await;
         server.client().get("/readyz").await.expect(200);
         assert_eq!(folder.path().join("data").exists(), said == data);
     }
