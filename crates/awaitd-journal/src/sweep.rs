@@ -111,8 +111,9 @@ impl<F: DiskFile> Sweep<F> {
                 Copied::Lock { lock, .. } => Part::Thing(Thing::Lock(lock.clone())),
                 Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
                 Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
+                Copied::Result { queue, job, .. } => Part::Job { queue: queue.clone(), job: *job },
                 Copied::Fates { chunk, .. } => return self.fate(chunk * FATES),
-                Copied::Job { .. } | Copied::Late { .. } => return,
+                Copied::Job { .. } | Copied::Late { .. } | Copied::Pace { .. } => return,
             },
             Record::Placed { .. }
             | Record::Deleted { .. }
@@ -132,7 +133,15 @@ impl<F: DiskFile> Sweep<F> {
             | Record::Cancelled { .. }
             | Record::Tripped { .. }
             | Record::Reset { .. }
-            | Record::Aborted { .. } => return,
+            | Record::Aborted { .. }
+            | Record::Traits { .. }
+            | Record::Died { .. }
+            | Record::Dropped { .. }
+            | Record::Moved { .. }
+            | Record::Paused { .. }
+            | Record::Purged { .. }
+            | Record::Resulted { .. }
+            | Record::Progressed { .. } => return,
         };
         if self.named.insert(part.clone()) {
             candidates.push((part, None));

@@ -2,7 +2,7 @@
 
 use crate::limits::Limits;
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, LeaseId, LeaseRef, Share};
+use crate::messages::command::{Ask, Command, LeaseId, LeaseRef, Payload, Share};
 use crate::messages::configuration::Configuration;
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Held, Record};
@@ -12,8 +12,10 @@ use crate::recall::{key_of, recall, remember, remembrance};
 use crate::state::ending::{Ending, end};
 use crate::state::lease::Lease;
 use crate::state::permits::Taking;
+use crate::state::put::{self, Put};
+use crate::state::redrive::{self, Redrive};
 use crate::state::settled::Fate;
-use crate::state::{State, barrier, event, permits, queue};
+use crate::state::{State, barrier, event, get, look, permits, queue, tend};
 
 /// The moment of a judgement.
 #[derive(Clone, Copy, Debug, Default)]
@@ -31,6 +33,8 @@ pub enum Verdict {
     Grant(Vec<Record>, Answer),
     /// Let it wait.
     Wait,
+    /// Let it wait, and judge it again at this moment.
+    WaitUntil(Time),
     /// Tell it no.
     Refuse(Refusal),
 }
@@ -55,7 +59,7 @@ pub fn judge(state: &State, limits: &Limits, at: At, ask: &Ask) -> Verdict {
             );
             Verdict::Grant(records, answer)
         }
-        other @ (Verdict::Wait | Verdict::Refuse(_)) => other,
+        other @ (Verdict::Wait | Verdict::WaitUntil(_) | Verdict::Refuse(_)) => other,
     }
 }
 
@@ -80,15 +84,27 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Thing::Lock(_) | Thing::Semaphore(_) => permits::judge_delete(state, thing, *force),
             Thing::Barrier(barrier) => barrier::judge_delete(state, barrier),
         },
-        Command::Put { queue, payload, delay, rank } => {
-            queue::judge_put(state, limits, at, queue, payload, (*delay, rank.as_ref()))
+        Command::Put { queue, payload, delay, rank, ttl, traits } => {
+            let (delay, rank, ttl) = (*delay, rank.as_ref(), *ttl);
+            put::judge_put(state, limits, at, &Put { queue, payload, delay, rank, ttl, traits })
         }
         Command::CancelJob { queue, job, force } => {
-            queue::judge_cancel(state, at, queue, *job, *force)
+            tend::judge_cancel(state, at, queue, *job, *force)
         }
-        Command::Get { queue, mode, settle: _ } => {
-            queue::judge_get(state, limits, at, queue, *mode)
+        Command::ReadJob { queue, job } => look::judge_read(state, queue, *job),
+        Command::ListJobs { queue, state: only, key, cursor, limit, bodies: _ } => {
+            look::judge_list(state, queue, (*only, key.as_ref()), *cursor, *limit)
         }
+        Command::WaitResult { queue, job } => look::judge_result(state, queue, *job),
+        Command::Pause { queue, paused } => tend::judge_pause(state, queue, *paused),
+        Command::Purge { queue, state: only } => tend::judge_purge(state, queue, *only),
+        Command::Redrive { queue, to, state: only, job, limit, delay, spacing } => {
+            let (state_only, job, limit, to) = (*only, *job, *limit, to.as_ref());
+            let (delay, spacing) = (*delay, *spacing);
+            let redrive = Redrive { queue, to, state: state_only, job, limit, delay, spacing };
+            redrive::judge_redrive(state, limits, at, &redrive)
+        }
+        Command::Get { queue, mode, .. } => get::judge_get(state, limits, at, queue, *mode),
         Command::Join { queue, after } => queue::judge_join(state, limits, queue, *after),
         Command::Shutdown { queue, immediate } => queue::judge_shutdown(state, queue, *immediate),
         Command::SetEvent { event, value, only_unset } => {
@@ -121,7 +137,7 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         }
         Command::Done { lease } => judge_done(state, at, lease.id),
         Command::Nack { lease, delay, defer, error } => {
-            let (delay, defer, error) = (delay.unwrap_or_default(), *defer, error.as_deref());
+            let (delay, defer, error) = (*delay, *defer, error.as_deref());
             judge_nack(state, at, lease.id, &Ending::Returned { delay, defer, error })
         }
         Command::Extend { lease, length } => judge_extend(state, at, lease.id, *length),
@@ -129,9 +145,12 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Ok(_) => Verdict::Wait,
             Err(refusal) => Verdict::Refuse(refusal),
         },
-        Command::ReadCondition { .. } | Command::Notify { .. } | Command::Withdraw { .. } => {
-            unreachable!("the engine does it, since it knows who waits")
-        }
+        Command::Finish { lease, result } => judge_finish(state, at, lease.id, result),
+        Command::Progress { lease, progress } => judge_progress(state, lease.id, progress),
+        Command::ReadCondition { .. }
+        | Command::Notify { .. }
+        | Command::Withdraw { .. }
+        | Command::GetAny { .. } => unreachable!("the engine does it, since it knows who waits"),
     }
 }
 
@@ -155,7 +174,14 @@ fn judge_configure(
         None if state.is_full(limits) => return Verdict::Refuse(Refusal::TooManyNames),
         Some(_) | None => {}
     }
-    let configuration = configuration.clone();
+    let mut configuration = configuration.clone();
+    if let Configuration::Queue(queue, config) = &mut configuration {
+        if config.policy.dead_letter.as_ref() == Some(queue) {
+            return Verdict::Refuse(Refusal::OwnDeadLetter);
+        }
+        // It is not configured, but paused.
+        config.policy.paused = queue::is_paused(state, queue);
+    }
     let record = match configuration.clone() {
         Configuration::Queue(queue, config) if queue::may_be(state, &queue, config.order) => {
             Record::Configured { queue, config }
@@ -213,6 +239,31 @@ fn judge_done(state: &State, at: At, id: LeaseId) -> Verdict {
     }
 }
 
+/// Done, with a result that is kept for whoever asks.
+fn judge_finish(state: &State, at: At, id: LeaseId, result: &Payload) -> Verdict {
+    if let Ok(Lease { held: Held::Lock { .. } | Held::Part { .. }, .. }) = live(state, id) {
+        return Verdict::Refuse(Refusal::NotFound);
+    }
+    let kept = live(state, id).ok().and_then(|lease| queue::keep_result(state, at, lease, result));
+    match judge_done(state, at, id) {
+        Verdict::Grant(records, answer) => {
+            Verdict::Grant(kept.into_iter().chain(records).collect(), answer)
+        }
+        other => other,
+    }
+}
+
+fn judge_progress(state: &State, id: LeaseId, progress: &Payload) -> Verdict {
+    match live(state, id) {
+        Ok(Lease { held: Held::Job { queue, job }, .. }) => {
+            let (queue, job, progress) = (queue.clone(), *job, progress.clone());
+            Verdict::Grant(vec![Record::Progressed { queue, job, progress }], Answer::Settled)
+        }
+        Ok(_) => Verdict::Refuse(Refusal::NotFound),
+        Err(refusal) => Verdict::Refuse(refusal),
+    }
+}
+
 fn judge_nack(state: &State, at: At, id: LeaseId, ending: &Ending) -> Verdict {
     let settled = |records| Verdict::Grant(records, Answer::Settled);
     match live(state, id) {
@@ -252,7 +303,8 @@ fn judge_extend(
 pub fn turned_away(state: &State, command: &Command, waited: bool) -> Result<Answer, Refusal> {
     match command {
         Command::Put { .. } => Err(Refusal::Full),
-        Command::Get { .. } => Err(Refusal::Empty),
+        Command::Get { .. } | Command::GetAny { .. } => Err(Refusal::Empty),
+        Command::WaitResult { .. } => Err(Refusal::NotDone),
         Command::Join { queue, .. } => Err(queue::not_drained(state, queue)),
         Command::WaitEvent { event, .. } => Err(event::not_set(state, event)),
         Command::Acquire { thing, .. } => Err(permits::locked(state, thing, waited)),
@@ -269,6 +321,13 @@ pub fn turned_away(state: &State, command: &Command, waited: bool) -> Result<Ans
         | Command::List { .. }
         | Command::Delete { .. }
         | Command::CancelJob { .. }
+        | Command::ReadJob { .. }
+        | Command::ListJobs { .. }
+        | Command::Pause { .. }
+        | Command::Purge { .. }
+        | Command::Redrive { .. }
+        | Command::Finish { .. }
+        | Command::Progress { .. }
         | Command::Shutdown { .. }
         | Command::SetEvent { .. }
         | Command::ClearEvent { .. }

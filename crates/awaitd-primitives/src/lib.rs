@@ -21,12 +21,14 @@ pub use messages::{
     checkpoint::{Checkpoint, Copied, Counts, Gate, LeaseCopy, Part, Tie, Tried},
     command::{Ask, Command, GetMode, JobId, Key, LeaseId, LeaseRef, Payload, Share, Ticket},
     configuration::{Configuration, Order, QueueConfig, Rank, SemaphoreConfig},
+    job::{Cause, JobState, Past, Trait},
     name::{BadName, Kind, Name, Thing},
-    record::{Entry, Held, JobOf, Outcome, Record, Then},
+    policy::{Backoff, Milli, Policy, Rate, WhenFull},
+    record::{DropCause, Entry, Held, JobOf, Outcome, Record, Then},
     remembrance::Remembrance,
     time::Time,
     view::{
-        BarrierView, ConditionView, EventView, Holder, LockView, QueueView, QueueWaiters,
+        BarrierView, ConditionView, EventView, Holder, JobView, LockView, QueueView, QueueWaiters,
         SemaphoreView, View,
     },
 };

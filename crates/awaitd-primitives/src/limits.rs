@@ -41,6 +41,54 @@ pub const DELAY_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 /// Jobs of one queue under lease: workers that get and never finish must be noticed.
 pub const LEASED_MAX: u64 = 100_000;
 
+/// Dead jobs of one queue: whoever never looks at them must be stopped one day.
+pub const DEAD_MAX: u64 = 100_000;
+
+/// A job that fails always must not be tried for ever; with the default backoff this is about three hours.
+pub const MAX_ATTEMPTS_DEFAULT: u32 = 25;
+
+/// More attempts than this are as good as no bound.
+pub const MAX_ATTEMPTS_MAX: u32 = 1_000_000;
+
+/// After the first failure: long enough that attempts are not burnt in milliseconds.
+pub const BACKOFF_MIN_DEFAULT: Duration = Duration::from_secs(1);
+
+/// After any failure: whoever mended what was broken does not wait for long.
+pub const BACKOFF_MAX_DEFAULT: Duration = Duration::from_mins(10);
+
+/// A result waits for whoever asked for the work, and may have lost the connection for a while.
+pub const RETAIN_DEFAULT: Duration = Duration::from_mins(5);
+
+/// Results are kept in memory.
+pub const RETAIN_MAX: Duration = Duration::from_hours(24 * 7);
+
+/// The bytes of a result; it is kept in memory. What is larger has a place of its own.
+pub const RESULT_BYTES_MAX: usize = 256 * 1024;
+
+/// The bytes of a progress; it is written anew each time.
+pub const PROGRESS_BYTES_MAX: usize = 16 * 1024;
+
+/// A job's key and its unique value.
+pub const JOB_KEY_BYTES_MAX: usize = 255;
+
+/// Headers of one job.
+pub const JOB_HEADERS_MAX: usize = 32;
+
+/// The bytes of all headers of one job, names and values.
+pub const JOB_HEADERS_BYTES_MAX: usize = 8 * 1024;
+
+/// Jobs of one batch, of one get and of one settle: some milliseconds of the loop.
+pub const BATCH_MAX: u64 = 1_000;
+
+/// Queues of one get.
+pub const QUEUES_MAX: usize = 100;
+
+/// What a job takes in memory beside its body and what else was said of it, about.
+pub const JOB_MEMORY: u64 = 200;
+
+/// Jobs that one redrive moves.
+pub const REDRIVE_MAX: u64 = 1_000;
+
 /// A worker's error text is kept with its job; what is longer is cut to this many bytes.
 pub const ERROR_BYTES_MAX: usize = 4_096;
 
@@ -102,6 +150,9 @@ pub struct Limits {
     /// Whether a queue or an event springs into being by its first use. A lock always does: it has
     /// no configuration that could be forgotten.
     pub auto_create: bool,
+    /// Bytes of memory for jobs: their bodies, unless these are in the journal alone, and what each takes
+    /// beside.
+    pub memory_max: u64,
     /// What the journal's disk has left; not set by the operator, but by the journal.
     pub room: Room,
 }
@@ -127,18 +178,23 @@ impl Room {
             Command::Configure { .. }
             | Command::Put { .. }
             | Command::SetEvent { .. }
+            | Command::Redrive { .. }
             | Command::Release { .. } => self == Self::Enough,
-            Command::Get { .. } | Command::Acquire { .. } | Command::WaitBarrier { .. } => {
-                matches!(self, Self::Enough | Self::Low)
-            }
+            Command::Get { .. }
+            | Command::GetAny { .. }
+            | Command::Acquire { .. }
+            | Command::WaitBarrier { .. }
+            | Command::Progress { .. } => matches!(self, Self::Enough | Self::Low),
             // Whoever waits for a condition has given the lock away, and must have it again.
             Command::WaitCondition { notified: None, .. } => {
                 matches!(self, Self::Enough | Self::Low)
             }
             Command::WaitCondition { notified: Some(_), .. }
+            | Command::Finish { .. }
             | Command::Nack { .. }
             | Command::Extend { .. }
             | Command::Shutdown { .. }
+            | Command::Pause { .. }
             | Command::ClearEvent { .. }
             | Command::ResetBarrier { .. }
             | Command::AbortBarrier { .. } => self != Self::Exhausted,
@@ -146,6 +202,10 @@ impl Room {
             | Command::List { .. }
             | Command::Delete { .. }
             | Command::CancelJob { .. }
+            | Command::Purge { .. }
+            | Command::ReadJob { .. }
+            | Command::ListJobs { .. }
+            | Command::WaitResult { .. }
             | Command::Join { .. }
             | Command::WaitEvent { .. }
             | Command::ReadCondition { .. }
@@ -166,6 +226,7 @@ impl Default for Limits {
             keys_max: 1_000_000,
             names_max: 1_000_000,
             auto_create: true,
+            memory_max: u64::MAX,
             room: Room::Enough,
         }
     }

@@ -2,14 +2,15 @@
 
 use crate::judge::{At, live};
 use crate::limits::{HOLDERS_SHOWN, REMEMBER_FOR};
-use crate::messages::answer::{Answer, Grant, Refusal};
+use crate::messages::answer::{Answer, Got, Grant, Refusal};
 use crate::messages::command::{Ask, Command, Key, LeaseId};
 use crate::messages::configuration::Configuration;
 use crate::messages::name::Thing;
 use crate::messages::record::{Held, Record};
 use crate::messages::remembrance::Remembrance;
+use crate::state::State;
+use crate::state::get::got;
 use crate::state::remembered::{KeyOf, Memory};
-use crate::state::{State, queue};
 
 /// The key of a request and the thing that it belongs to.
 pub(crate) fn key_of(ask: &Ask, key: &Key) -> Option<KeyOf> {
@@ -33,6 +34,10 @@ pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembra
                 Remembrance::Prepared { configuration, created: *created }
             }
         },
+        Answer::Present { queue, job } => Remembrance::Present(queue.clone(), *job),
+        Answer::Paused => Remembrance::Paused,
+        Answer::Purged { dropped } => Remembrance::Purged(*dropped),
+        Answer::Redriven { moved, left } => Remembrance::Redriven(*moved, *left),
         Answer::Deleted => Remembrance::Deleted,
         Answer::Placed { queue, job } => Remembrance::Placed(queue.clone(), *job),
         Answer::Got(got) => Remembrance::Leased(Thing::Queue(got.queue.clone()), got.lease),
@@ -56,7 +61,12 @@ pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembra
             Command::ResetBarrier { .. } | Command::AbortBarrier { .. } => Remembrance::Turned,
             _ => return None,
         },
-        Answer::List { .. }
+        // No key comes with a get of many.
+        Answer::GotMany(_)
+        | Answer::List { .. }
+        | Answer::Job(_)
+        | Answer::Jobs { .. }
+        | Answer::Result(_)
         | Answer::Joined { .. }
         | Answer::Happened { .. }
         | Answer::Extended(_)
@@ -106,6 +116,10 @@ pub(crate) fn recall(
         Remembrance::Notified(woken) => Answer::Notified { woken: *woken },
         Remembrance::Placed(queue, job) => Answer::Placed { queue: queue.clone(), job: *job },
         Remembrance::Leased(_, lease) => recall_lease(state, *lease)?,
+        Remembrance::Present(queue, job) => Answer::Present { queue: queue.clone(), job: *job },
+        Remembrance::Paused => Answer::Paused,
+        Remembrance::Purged(dropped) => Answer::Purged { dropped: *dropped },
+        Remembrance::Redriven(moved, left) => Answer::Redriven { moved: *moved, left: *left },
         Remembrance::Settled => Answer::Settled,
         Remembrance::Deleted => Answer::Deleted,
         Remembrance::ShutDown => Answer::ShutDown,
@@ -118,15 +132,16 @@ pub(crate) fn recall(
 
 /// The same lease and what is left of it, never a second one.
 fn recall_lease(state: &State, id: LeaseId) -> Result<Answer, Refusal> {
-    let lease = live(state, id)?;
-    match &lease.held {
-        Held::Job { queue, job } => {
-            let known = state.queues.get(queue).expect("a held job has a queue");
-            let out = known.jobs.out(*job).expect("a lease holds a job");
-            Ok(queue::got(queue, id, lease.until, lease.waited, out.place, &out.job))
-        }
-        Held::Lock { .. } | Held::Part { .. } => {
-            lease.grant(id).map(Answer::Acquired).ok_or(Refusal::LeaseLost)
-        }
+    match recall_job(state, id) {
+        Ok(got) => Ok(Answer::Got(Box::new(got))),
+        Err(_) => live(state, id)?.grant(id).map(Answer::Acquired).ok_or(Refusal::LeaseLost),
     }
+}
+
+fn recall_job(state: &State, id: LeaseId) -> Result<Got, Refusal> {
+    let lease = live(state, id)?;
+    let Held::Job { queue, job } = &lease.held else { return Err(Refusal::NotFound) };
+    let known = state.queues.get(queue).expect("a held job has a queue");
+    let out = known.jobs.out(*job).expect("a lease holds a job");
+    Ok(got(known, queue, id, lease.until, lease.waited, out.place, &out.job))
 }

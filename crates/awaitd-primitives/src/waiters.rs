@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use rustc_hash::FxHashMap;
 
 use crate::limits::KEEP_FOR;
-use crate::messages::command::{Ask, Command, LeaseId, Ticket};
+use crate::messages::command::{Ask, Command, JobId, LeaseId, Ticket};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 use crate::state::remembered::KeyOf;
@@ -23,6 +23,8 @@ pub(crate) enum Line {
     Barrier(Name),
     /// Of a lock: a condition.
     Condition(Name, Name),
+    /// What comes of a job.
+    Result(JobId),
     Watch(LeaseId),
 }
 
@@ -42,12 +44,22 @@ impl Line {
             Command::WaitBarrier { barrier } => Some(Self::Barrier(barrier.clone())),
             Command::Join { queue, .. } => Some(Self::Join(queue.clone())),
             Command::WaitEvent { event, .. } => Some(Self::Event(event.clone())),
+            // And in those of the others, see [`Line::also_of`].
+            Command::GetAny { queues, .. } => queues.first().cloned().map(Self::Get),
+            Command::WaitResult { job, .. } => Some(Self::Result(*job)),
             Command::Watch { lease } => Some(Self::Watch(lease.id)),
             Command::Configure { .. }
             | Command::Read { .. }
             | Command::List { .. }
             | Command::Delete { .. }
             | Command::CancelJob { .. }
+            | Command::ReadJob { .. }
+            | Command::ListJobs { .. }
+            | Command::Pause { .. }
+            | Command::Purge { .. }
+            | Command::Redrive { .. }
+            | Command::Finish { .. }
+            | Command::Progress { .. }
             | Command::Shutdown { .. }
             | Command::SetEvent { .. }
             | Command::ClearEvent { .. }
@@ -61,6 +73,16 @@ impl Line {
             | Command::Nack { .. }
             | Command::Extend { .. }
             | Command::Withdraw { .. } => None,
+        }
+    }
+
+    /// Other lines in which a command waits at the same time.
+    pub(crate) fn also_of(command: &Command) -> Vec<Self> {
+        match command {
+            Command::GetAny { queues, .. } => {
+                queues.iter().skip(1).cloned().map(Self::Get).collect()
+            }
+            _ => Vec::new(),
         }
     }
 
@@ -84,6 +106,7 @@ impl Line {
             | Self::Event(_)
             | Self::Barrier(_)
             | Self::Condition(..)
+            | Self::Result(_)
             | Self::Watch(_) => true,
         }
     }
@@ -98,7 +121,7 @@ impl Line {
             Self::Acquire(thing) => Some((thing.clone(), "acquire")),
             Self::Barrier(name) => Some((Thing::Barrier(name.clone()), "wait")),
             Self::Condition(lock, _) => Some((Thing::Lock(lock.clone()), "wait")),
-            Self::Watch(_) => None,
+            Self::Result(_) | Self::Watch(_) => None,
         }
     }
 }
@@ -111,8 +134,17 @@ pub(crate) struct Parked {
     /// Its place in line.
     pub(crate) number: u64,
     pub(crate) line: Line,
+    /// Other lines in which it stands as well, at the same place.
+    pub(crate) also: Vec<Line>,
     pub(crate) ask: Ask,
     pub(crate) key: Option<KeyOf>,
+}
+
+impl Parked {
+    /// All lines in which it stands.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &Line> {
+        [&self.line].into_iter().chain(&self.also)
+    }
 }
 
 /// The place of one who is absent. He has left the line and stalls nobody; a repeat of his request
@@ -222,7 +254,9 @@ impl Waiters {
         if let Line::Condition(lock, condition) = &parked.line {
             self.conditions.insert((lock.clone(), condition.clone()));
         }
-        self.lines.entry(parked.line.clone()).or_default().insert(parked.number, ticket);
+        for line in parked.lines() {
+            self.lines.entry(line.clone()).or_default().insert(parked.number, ticket);
+        }
         self.ends.insert((parked.until, ticket));
         if let Some(key) = &parked.key {
             self.open.insert(key.clone(), ticket);
@@ -234,10 +268,14 @@ impl Waiters {
         let parked = self.parked.remove(&ticket)?;
         self.bytes -= parked.ask.command.body_bytes();
         self.ends.remove(&(parked.until, ticket));
-        let line = self.lines.get_mut(&parked.line).expect("who is parked stands in a line");
-        line.remove(&parked.number);
-        if line.is_empty() {
-            self.lines.remove(&parked.line);
+        for line in parked.lines() {
+            let there = self.lines.get_mut(line).expect("who is parked stands in his lines");
+            there.remove(&parked.number);
+            if there.is_empty() {
+                self.lines.remove(line);
+            }
+        }
+        if !self.lines.contains_key(&parked.line) {
             if let Line::Condition(lock, condition) = &parked.line {
                 self.conditions.remove(&(lock.clone(), condition.clone()));
             }

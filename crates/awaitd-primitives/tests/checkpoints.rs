@@ -63,10 +63,17 @@ impl Play {
         assert!(self.ask(configure).is_ok());
         for _ in 0..jobs {
             let payload = Payload { body: [].into(), content_type: None };
-            let put = Command::Put { queue: name(), payload, delay: Duration::ZERO, rank: None };
+            let put = Command::Put {
+                queue: name(),
+                payload,
+                delay: Duration::ZERO,
+                rank: None,
+                ttl: None,
+                traits: Vec::new(),
+            };
             assert!(self.ask(put).is_ok());
             let mode = GetMode::Leased(Some(24 * 60 * MINUTE));
-            assert!(self.ask(Command::Get { queue: name(), mode, settle: None }).is_ok());
+            assert!(self.ask(Command::Get { queue: name(), mode, settle: None, most: 1 }).is_ok());
         }
     }
 

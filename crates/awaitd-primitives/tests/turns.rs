@@ -96,11 +96,18 @@ fn payload() -> Payload {
 }
 
 fn put(delay: Duration) -> Command {
-    Command::Put { queue: name(), payload: payload(), delay, rank: None }
+    Command::Put {
+        queue: name(),
+        payload: payload(),
+        delay,
+        rank: None,
+        ttl: None,
+        traits: Vec::new(),
+    }
 }
 
 fn get() -> Command {
-    Command::Get { queue: name(), mode: GetMode::Leased(Some(MINUTE)), settle: None }
+    Command::Get { queue: name(), mode: GetMode::Leased(Some(MINUTE)), settle: None, most: 1 }
 }
 
 fn configure(maxsize: u64) -> Command {

@@ -14,7 +14,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use awaitd_journal::{Backup, Fetch, JournalError};
-use awaitd_primitives::{Answer, Ask, Body, Census, LeaseId, Refusal, Request, Room, Ticket, Time};
+use awaitd_primitives::{
+    Answer, Ask, Body, Census, Got, LeaseId, Refusal, Request, Room, Ticket, Time,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 
@@ -67,6 +69,8 @@ pub(crate) struct Stamped {
 pub(crate) enum Message {
     /// Somebody asks, and is to be told there.
     Ask(Request, oneshot::Sender<Told>),
+    /// Somebody asks many things, whose tickets follow each other, and is to be told all at once.
+    Batch(Vec<Request>, oneshot::Sender<Vec<Told>>),
     /// Whoever had this ticket waits no more.
     Withdraw(Ticket),
     /// An answer that grants this lease was taken by the connection, or never will be.
@@ -91,60 +95,87 @@ pub struct Told {
     pub now: Time,
     /// For an answer that grants a lease: says whether it was delivered.
     pub delivery: Option<Delivery>,
-    /// For a job whose body is on the disk: gets it.
-    pub fetch: Option<Box<dyn Fetch>>,
+    /// For jobs whose bodies are on the disk: gets each of them, in their order.
+    pub fetches: Vec<Option<Box<dyn Fetch>>>,
 }
 
 impl Told {
-    /// Has the body of a job here, wherever it was. A lease that is over by then is not delivered. If
-    /// the disk has lost the body, this never comes back: the process ends.
-    pub async fn with_body(mut self, desk: &Desk) -> Self {
-        let Ok(Answer::Got(got)) = &mut self.told else { return self };
-        if got.payload.body.here().is_some() {
+    /// Nothing was done.
+    fn refused(refusal: Refusal, now: Time) -> Self {
+        Self { told: Err(refusal), now, delivery: None, fetches: Vec::new() }
+    }
+
+    /// Has the bodies of jobs here, wherever they were. A lease that is over by then is not delivered. If
+    /// the disk has lost a body, this never comes back: the process ends.
+    pub async fn with_bodies(mut self, desk: &Desk) -> Self {
+        if self.fetches.is_empty() {
             return self;
         }
-        let fetched = match self.fetch.take() {
-            Some(fetch) => match fetch.now() {
-                // Mostly the system has it in its cache, and a thread costs more than all the rest.
-                Some(body) => Ok(body),
-                None => desk.0.read(fetch).await,
-            },
-            None => Err(JournalError("nobody knows where the body of a job is".into())),
-        };
-        match fetched {
-            Ok(body) => got.payload.body = body,
-            Err(error) => {
-                desk.send(Message::Damaged(error));
-                return pending().await;
+        let Ok(answer) = &mut self.told else { return self };
+        let stored = answer.payloads().filter(|(_, payload)| payload.body.here().is_none());
+        for ((_, payload), fetch) in stored.zip(self.fetches.drain(..)) {
+            let fetched = match fetch {
+                Some(fetch) => match fetch.now() {
+                    // Mostly the system has it in its cache, and a thread costs more than all the rest.
+                    Some(body) => Ok(body),
+                    None => desk.0.read(fetch).await,
+                },
+                None => Err(JournalError("nobody knows where the body of a job is".into())),
+            };
+            match fetched {
+                Ok(body) => payload.body = body,
+                Err(error) => {
+                    desk.send(Message::Damaged(error));
+                    return pending().await;
+                }
             }
         }
         self.now = desk.0.clock.now();
-        if got.until.is_some_and(|until| until <= self.now) {
-            // Dropped, it goes back.
+        self.leave_out_what_is_over();
+        self
+    }
+
+    /// Takes jobs out whose leases are over: dropped, these go back.
+    fn leave_out_what_is_over(&mut self) {
+        let now = self.now;
+        let is_over = |got: &Got| got.until.is_some_and(|until| until <= now);
+        let nothing = match &mut self.told {
+            Ok(Answer::Got(got)) => is_over(got),
+            Ok(Answer::GotMany(all)) => {
+                for got in all.extract_if(.., |got| is_over(got)) {
+                    self.delivery =
+                        self.delivery.take().map(|delivery| delivery.without(got.lease));
+                }
+                all.is_empty()
+            }
+            _ => false,
+        };
+        if nothing {
             self.delivery = None;
             self.told = Err(Refusal::Empty);
         }
-        self
     }
 }
 
 impl fmt::Debug for Told {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { told, now, delivery, fetch } = self;
+        let Self { told, now, delivery, fetches } = self;
         out.debug_struct("Told")
             .field("told", told)
             .field("now", now)
             .field("delivery", delivery)
-            .field("fetch", &fetch.is_some())
+            .field("fetches", &fetches.len())
             .finish()
     }
 }
 
-/// A granted lease on its way out. Dropped before [`Delivery::taken`], it goes back.
+/// Granted leases on their way out. Dropped before [`Delivery::taken`], they go back.
 #[derive(Debug)]
 pub struct Delivery {
     counter: Arc<Counter>,
     lease: LeaseId,
+    /// Those that go with it.
+    others: Vec<LeaseId>,
     taken: bool,
 }
 
@@ -153,13 +184,28 @@ impl Delivery {
     pub fn taken(mut self) {
         self.taken = true;
     }
+
+    /// Without one of them, which goes back; nothing if that was the last.
+    fn without(mut self, lease: LeaseId) -> Self {
+        if self.lease == lease
+            && let Some(other) = self.others.pop()
+        {
+            self.lease = other;
+        } else {
+            self.others.retain(|other| *other != lease);
+        }
+        self.counter.send(self.counter.clock.now(), Message::Handed(lease, false));
+        self
+    }
 }
 
 impl Drop for Delivery {
     fn drop(&mut self) {
         // A loop that has ended hears nothing; what is not settled then is settled by the next start.
-        let message = Message::Handed(self.lease, self.taken);
-        self.counter.send(self.counter.clock.now(), message);
+        for lease in [self.lease].into_iter().chain(self.others.drain(..)) {
+            let message = Message::Handed(lease, self.taken);
+            self.counter.send(self.counter.clock.now(), message);
+        }
     }
 }
 
@@ -189,6 +235,22 @@ impl Desk {
         // A loop that has ended drops the asker, of which `told` hears.
         self.0.send(arrived, Message::Ask(request, asker));
         Asked { counter: Arc::clone(&self.0), ticket, told, waiting: true }
+    }
+
+    /// Asks many things at once, none of which waits, and awaits what is told to each.
+    pub async fn ask_all(&self, asks: Vec<Ask>) -> Vec<Told> {
+        let (asker, told) = oneshot::channel();
+        let arrived = self.0.clock.now();
+        let count = asks.len() as u64;
+        let first = self.0.next.fetch_add(count, Ordering::Relaxed);
+        let tickets = (first..).map(Ticket);
+        let requests = tickets.zip(asks);
+        let requests =
+            requests.map(|(ticket, ask)| Request { ticket, arrived, until: arrived, ask });
+        self.0.send(arrived, Message::Batch(requests.collect(), asker));
+        let now = self.0.clock.now();
+        let refused = || (0..count).map(|_| Told::refused(Refusal::ShuttingDown, now)).collect();
+        told.await.unwrap_or_else(|_| refused())
     }
 
     /// What there is, for gauges; nothing once the loop has ended.
@@ -247,12 +309,8 @@ impl Future for Asked {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Told> {
         let told = ready!(Pin::new(&mut self.told).poll(context));
         self.waiting = false;
-        Poll::Ready(told.unwrap_or_else(|_| Told {
-            told: Err(Refusal::ShuttingDown),
-            now: self.counter.clock.now(),
-            delivery: None,
-            fetch: None,
-        }))
+        let now = self.counter.clock.now();
+        Poll::Ready(told.unwrap_or_else(|_| Told::refused(Refusal::ShuttingDown, now)))
     }
 }
 
@@ -279,30 +337,9 @@ impl BackOffice {
     /// The care for what an answer grants, if it grants something. `None` as well if nobody is left
     /// at the desk, and then nobody is left to be answered.
     pub(crate) fn delivery(&self, told: &Result<Answer, Refusal>) -> Option<Delivery> {
-        let lease = match told {
-            Ok(Answer::Got(got)) => got.lease,
-            Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => grant.lease,
-            Ok(
-                Answer::Configured { .. }
-                | Answer::State(_)
-                | Answer::List { .. }
-                | Answer::Deleted
-                | Answer::Placed { .. }
-                | Answer::Joined { .. }
-                | Answer::ShutDown
-                | Answer::Set { .. }
-                | Answer::Cleared
-                | Answer::Happened { .. }
-                | Answer::Broken(_)
-                | Answer::Tripped { .. }
-                | Answer::Notified { .. }
-                | Answer::Settled
-                | Answer::Extended(_)
-                | Answer::Held(_)
-                | Answer::Withdrawn(_),
-            )
-            | Err(_) => return None,
-        };
-        Some(Delivery { counter: self.0.upgrade()?, lease, taken: false })
+        let mut leases = told.iter().flat_map(Answer::leases);
+        let lease = leases.next()?;
+        let others = leases.collect();
+        Some(Delivery { counter: self.0.upgrade()?, lease, others, taken: false })
     }
 }

@@ -7,15 +7,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use awaitd_journal::{Appended, Journal, JournalError};
+use awaitd_journal::{Appended, Fetch, Journal, JournalError};
 use awaitd_primitives::{
-    Answer, At, Body, Engine, Entry, Position, Reply, Room, State, Step, Ticket, Time,
+    Answer, At, Body, Command, Engine, Entry, Position, Refusal, Reply, Room, State, Step, Ticket,
+    Time,
 };
 use rustc_hash::FxHashMap;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::task;
 use tracing::{info, warn};
 
+use crate::batch::{Asker, Batch};
 use crate::clock::{Alarm, Clock};
 use crate::config::Config;
 use crate::desk::{BackOffice, Message, Stamped, Told};
@@ -47,7 +49,9 @@ pub(crate) struct Driver<J: Journal> {
     inbox: mpsc::UnboundedReceiver<Stamped>,
     desk: BackOffice,
     /// Where those who asked are told.
-    askers: FxHashMap<Ticket, oneshot::Sender<Told>>,
+    askers: FxHashMap<Ticket, Asker>,
+    /// By their first tickets.
+    batches: FxHashMap<Ticket, Batch>,
     /// What this turn has to do outside; what was left over from the last one begins it.
     step: Step,
     /// What was judged and has not left.
@@ -81,7 +85,8 @@ impl<J: Journal> Driver<J> {
     fn fall_silent(&mut self) {
         let (_, closed) = mpsc::unbounded_channel();
         mem::forget(mem::replace(&mut self.inbox, closed));
-        mem::forget((mem::take(&mut self.askers), self.held.take()));
+        let askers = (mem::take(&mut self.askers), mem::take(&mut self.batches));
+        mem::forget((askers, self.held.take()));
     }
 
     /// A loop that goes on from there.
@@ -104,6 +109,7 @@ impl<J: Journal> Driver<J> {
             inbox,
             desk,
             askers: FxHashMap::default(),
+            batches: FxHashMap::default(),
             step,
             outbox: Outbox::default(),
             space: Space::default(),
@@ -285,8 +291,19 @@ impl<J: Journal> Driver<J> {
         }
         match message {
             Message::Ask(request, asker) => {
-                self.askers.insert(request.ticket, asker);
+                self.askers.insert(request.ticket, Asker::One(asker));
                 self.engine.submit(request, &mut self.step);
+            }
+            Message::Batch(requests, asker) => {
+                let Some(first) = requests.first().map(|request| request.ticket) else {
+                    _ = asker.send(Vec::new());
+                    return None;
+                };
+                self.batches.insert(first, Batch::new(requests.len(), asker));
+                for request in requests {
+                    self.askers.insert(request.ticket, Asker::Part(first));
+                    self.engine.submit(request, &mut self.step);
+                }
             }
             Message::Withdraw(ticket) => {
                 self.askers.remove(&ticket);
@@ -338,19 +355,42 @@ impl<J: Journal> Driver<J> {
             leaving.extend(self.engine.deliver(reply, now, &mut self.step));
         }
         self.metrics.fold(entries, &leaving);
-        for Reply { ticket, told, .. } in leaving {
+        for Reply { ticket, mut told, command, .. } in leaving {
             let delivery = self.desk.delivery(&told);
-            let fetch = match &told {
-                Ok(Answer::Got(got)) => match &got.payload.body {
-                    Body::Stored(stored) => self.journal.fetch(stored, got.job),
-                    Body::Here(_) => None,
-                },
-                _ => None,
-            };
-            let told = Told { told, now, delivery, fetch };
-            if let Some(asker) = self.askers.remove(&ticket) {
-                _ = asker.send(told);
+            let fetches = self.fetches(&command, &mut told);
+            let told = Told { told, now, delivery, fetches };
+            match self.askers.remove(&ticket) {
+                Some(Asker::One(asker)) => _ = asker.send(told),
+                Some(Asker::Part(first)) => self.collect(first, ticket, told),
+                None => {}
             }
+        }
+    }
+
+    /// How to get the bodies that are on the disk alone, in the order of their jobs.
+    fn fetches(
+        &self,
+        command: &Command,
+        told: &mut Result<Answer, Refusal>,
+    ) -> Vec<Option<Box<dyn Fetch>>> {
+        let Ok(answer) = told else { return Vec::new() };
+        if matches!(command, Command::ListJobs { bodies: false, .. }) {
+            return Vec::new();
+        }
+        let stored = answer.payloads().filter_map(|(job, payload)| match &payload.body {
+            Body::Stored(stored) => Some(self.journal.fetch(stored, job)),
+            Body::Here(_) => None,
+        });
+        stored.collect()
+    }
+
+    /// One of a batch was told.
+    fn collect(&mut self, first: Ticket, ticket: Ticket, told: Told) {
+        let Some(batch) = self.batches.get_mut(&first) else { return };
+        if batch.put((ticket.0 - first.0) as usize, told)
+            && let Some(batch) = self.batches.remove(&first)
+        {
+            batch.send();
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is heard and said: awaitd's HTTP front and the loop behind it.
 
+mod batch;
 pub mod clock;
 pub mod config;
 pub mod desk;

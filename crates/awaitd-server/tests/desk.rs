@@ -30,12 +30,22 @@ fn ask(command: Command) -> Ask {
 
 fn put(desk: &Desk, wait: Duration) -> Asked {
     let payload = Payload { body: b"job"[..].into(), content_type: None };
-    desk.ask(ask(Command::Put { queue: queue(), payload, delay: Duration::ZERO, rank: None }), wait)
+    desk.ask(
+        ask(Command::Put {
+            queue: queue(),
+            payload,
+            delay: Duration::ZERO,
+            rank: None,
+            ttl: None,
+            traits: Vec::new(),
+        }),
+        wait,
+    )
 }
 
 fn get(desk: &Desk, wait: Duration) -> Asked {
     let mode = GetMode::Leased(None);
-    desk.ask(ask(Command::Get { queue: queue(), mode, settle: None }), wait)
+    desk.ask(ask(Command::Get { queue: queue(), mode, settle: None, most: 1 }), wait)
 }
 
 fn got(told: &Told) -> &Got {
@@ -239,7 +249,7 @@ async fn a_place_is_kept_from_the_moment_of_the_hang_up() {
     let (_server, clock, desk) = server(Kept::default());
     let keyed = || {
         let mode = GetMode::Leased(None);
-        let command = Command::Get { queue: queue(), mode, settle: None };
+        let command = Command::Get { queue: queue(), mode, settle: None, most: 1 };
         let key = Some(Key { text: "k".into(), fingerprint: 1 });
         desk.ask(Ask { command, key }, MINUTE)
     };

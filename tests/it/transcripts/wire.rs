@@ -68,14 +68,14 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
             list(*kind, prefix, cursor.as_ref(), *limit)
         }
         Command::Delete { thing, force } => Sent::new("DELETE", of(thing)).flag("force", *force),
-        Command::Put { queue, payload, delay, rank } => {
+        Command::Put { queue, payload, delay, rank, ttl: None, traits: Vec::new() } => {
             let put = put(queue, here(payload), *delay);
             rank.iter().fold(put, ranked)
         }
         Command::CancelJob { queue, job, force } => {
             Sent::new("DELETE", format!("/v1/queues/{queue}/jobs/{}", job.0)).flag("force", *force)
         }
-        Command::Get { queue, mode, settle } => {
+        Command::Get { queue, mode, settle, most: 1 } => {
             let settle = settle.as_ref().map(|lease| path(lease, leases));
             get(queue, *mode, settle.as_deref())
         }

@@ -117,6 +117,8 @@ fn of_queue(verb: &str, words: &mut Words) -> Result<Command, String> {
             payload: payload(&words.next("the job")?),
             delay: words.duration("delay")?.unwrap_or_default(),
             rank: rank(words)?,
+            ttl: None,
+            traits: Vec::new(),
         },
         "get" => {
             let lease = words.duration("lease")?;
@@ -124,7 +126,7 @@ fn of_queue(verb: &str, words: &mut Words) -> Result<Command, String> {
             let mode = if at_most_once { GetMode::AtMostOnce } else { GetMode::Leased(lease) };
             let settle: Option<String> = words.option("settle")?;
             let settle = settle.map(|text| lease_ref(&text)).transpose()?;
-            Command::Get { queue, mode, settle }
+            Command::Get { queue, mode, settle, most: 1 }
         }
         "join" => Command::Join { queue, after: words.option("after")? },
         _ => Command::Shutdown { queue, immediate: words.flag("immediate") },
@@ -207,6 +209,7 @@ fn configure(words: &mut Words) -> Result<Command, String> {
                 Some(other) => return Err(format!("{other} is no order")),
             },
             lease: words.duration("lease")?.unwrap_or(default.lease),
+            policy: Box::default(),
         };
         Configuration::Queue(name(words)?, config)
     };

@@ -29,6 +29,14 @@ pub fn told(command: &Command, told: &Result<Answer, Refusal>, now: Time) -> Sai
             let lease = got.until.map(|_| lease);
             Said::Got(got.job.0, text(here(&got.payload)), lease, got.attempt)
         }
+        Answer::Present { .. }
+        | Answer::GotMany(_)
+        | Answer::Job(_)
+        | Answer::Jobs { .. }
+        | Answer::Result(_)
+        | Answer::Paused
+        | Answer::Purged { .. }
+        | Answer::Redriven { .. } => todo!("words for them"),
         Answer::Joined { generation } => Said::Drained(*generation),
         Answer::Set { generation } => Said::Generation(*generation, String::new()),
         Answer::Happened { generation, value } => Said::Generation(*generation, text(here(value))),
@@ -98,6 +106,11 @@ fn refused(refusal: &Refusal, now: Time) -> Said {
         },
         Refusal::Full
         | Refusal::WaitingBytes
+        | Refusal::TooLarge { .. }
+        | Refusal::MemoryFull
+        | Refusal::NotDone
+        | Refusal::Failed
+        | Refusal::OwnDeadLetter
         | Refusal::QueueShutDown
         | Refusal::Empty
         | Refusal::OtherOrder

@@ -87,7 +87,7 @@ fn a_journal_of_version_1_is_read_and_written_as_ever() {
         Command::Read { thing: Thing::Lock(name("l")) },
         Command::Watch { lease: LeaseRef { id: lease(4), thing: None } },
         Command::Done { lease: LeaseRef { id: lease(1), thing: None } },
-        Command::Get { queue: name("copied"), mode: GetMode::AtMostOnce, settle: None },
+        Command::Get { queue: name("copied"), mode: GetMode::AtMostOnce, settle: None, most: 1 },
     ];
     let appends = appends();
     assert!(write(&appends).len() > 1);

@@ -19,8 +19,8 @@ fn a_journal_with_what_is_shared_is_read_and_written_as_ever() {
         Command::Read { thing: Thing::Barrier(name("copied")) },
         Command::ReadCondition { lock: name("l"), condition },
         Command::Read { thing: Thing::Queue(name("lifo")) },
-        Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None },
-        Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None },
+        Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None, most: 1 },
+        Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None, most: 1 },
         Command::Done { lease: LeaseRef { id: lease(1), thing: None } },
     ];
     check("v1-shared", &appends(), &commands);

@@ -80,7 +80,7 @@ impl Oracle {
             Command::Delete { thing, .. } => self.take_away(thing, ticket),
             Command::Break { lock } => self.take_away(&Thing::Lock(lock.clone()), ticket),
             Command::WaitCondition { held, .. } => _ = self.held.remove(&held.id),
-            Command::Get { queue, mode, settle } => {
+            Command::Get { queue, mode, settle, most: 1 } => {
                 if let Some(lease) = settle {
                     self.end(lease.id);
                 }

@@ -118,13 +118,20 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             };
             let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
             let delay = Duration::from_millis(if random.u8(0..5) == 0 { 60 } else { 0 });
-            Command::Put { queue, payload: payload(&bytes), delay, rank: None }
+            Command::Put {
+                queue,
+                payload: payload(&bytes),
+                delay,
+                rank: None,
+                ttl: None,
+                traits: Vec::new(),
+            }
         }
-        12..18 => Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle: None },
-        18..20 => Command::Get { queue, mode: GetMode::AtMostOnce, settle: None },
+        12..18 => Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle: None, most: 1 },
+        18..20 => Command::Get { queue, mode: GetMode::AtMostOnce, settle: None, most: 1 },
         20..22 => {
             let settle = settled(random, play);
-            Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle }
+            Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle, most: 1 }
         }
         22..27 => match settled(random, play) {
             Some(lease) => Command::Done { lease },
@@ -189,11 +196,18 @@ fn another(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
         (0..5, _) => shared(random),
         (5..8, _) => {
             let (queue, rank) = (name("ranked"), Some(Rank::from(random.i64(-2..3))));
-            Command::Put { queue, payload: payload(b"ranked"), delay: Duration::ZERO, rank }
+            Command::Put {
+                queue,
+                payload: payload(b"ranked"),
+                delay: Duration::ZERO,
+                rank,
+                ttl: None,
+                traits: Vec::new(),
+            }
         }
         (8, _) => {
             let mode = GetMode::Leased(Some(LEASE));
-            Command::Get { queue: name("ranked"), mode, settle: None }
+            Command::Get { queue: name("ranked"), mode, settle: None, most: 1 }
         }
         (9..11, _) => Command::WaitBarrier { barrier: name("b") },
         (_, None) => {

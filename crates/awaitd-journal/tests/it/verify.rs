@@ -42,7 +42,14 @@ fn go_on(play: &mut Play, oracle: &Oracle) -> Result<Vec<JobId>, String> {
     let mut news = Vec::new();
     for _ in 0..3 {
         let (queue, payload) = (name("new"), payload(b"new"));
-        let put = Command::Put { queue, payload, delay: Duration::ZERO, rank: None };
+        let put = Command::Put {
+            queue,
+            payload,
+            delay: Duration::ZERO,
+            rank: None,
+            ttl: None,
+            traits: Vec::new(),
+        };
         match play.ask(put, None) {
             Ok(Answer::Placed { job, .. }) if job.0 > last_job => news.push(job),
             other => return Err(format!("a new put after {last_job}: {other:?}")),
@@ -188,7 +195,8 @@ fn drain(play: &mut Play) -> Result<BTreeMap<JobId, (Name, Body, u32)>, String> 
     let mut found = BTreeMap::new();
     for view in items {
         let queue = view.name().clone();
-        let get = Command::Get { queue: queue.clone(), mode: GetMode::AtMostOnce, settle: None };
+        let get =
+            Command::Get { queue: queue.clone(), mode: GetMode::AtMostOnce, settle: None, most: 1 };
         while let Ok(Answer::Got(got)) = play.ask(get.clone(), None) {
             let body = play.read(&got.payload.body, got.job).map_err(text)?;
             if found.insert(got.job, (queue.clone(), body, got.attempt)).is_some() {

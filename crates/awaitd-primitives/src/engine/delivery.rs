@@ -91,11 +91,9 @@ impl Deliveries {
 
     /// An answer goes on its way.
     pub(super) fn told(&mut self, told: &Result<Answer, Refusal>) {
-        let Some(lease) = granted(told) else {
-            return;
-        };
-        self.unkeep(lease);
-        if let Some(delivery) = self.by_lease.get_mut(&lease) {
+        for lease in granted(told) {
+            self.unkeep(lease);
+            let Some(delivery) = self.by_lease.get_mut(&lease) else { continue };
             delivery.out += 1;
             self.outstanding += 1;
             if let Ok(Answer::Woken { grant, condition, notified: true }) = told
@@ -182,33 +180,35 @@ impl Deliveries {
     }
 }
 
-/// The lease that an answer grants.
-fn granted(told: &Result<Answer, Refusal>) -> Option<LeaseId> {
-    match told {
-        Ok(Answer::Got(got)) => Some(got.lease),
-        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => Some(grant.lease),
-        Ok(_) | Err(_) => None,
-    }
+/// The leases that an answer grants.
+fn granted(told: &Result<Answer, Refusal>) -> impl Iterator<Item = LeaseId> + '_ {
+    told.iter().flat_map(Answer::leases)
 }
 
 impl Engine {
     /// Looks at a reply that is durable, before it leaves. A grant that is over goes back, and its
     /// reply becomes the answer without it, which comes in `step`: it may tell of what is not durable.
-    pub fn deliver(&mut self, reply: Reply, clock: Time, step: &mut Step) -> Option<Reply> {
+    pub fn deliver(&mut self, mut reply: Reply, clock: Time, step: &mut Step) -> Option<Reply> {
         self.at.clock = self.at.clock.max(clock);
-        let Some(lease) = granted(&reply.told) else { return Some(reply) };
-        let live = self.state.leases.get(lease);
-        if live.is_some_and(|lease| lease.until.is_none_or(|until| until > clock)) {
-            if let Some(delivery) = self.deliveries.by_lease.get_mut(&lease) {
-                delivery.looked = true;
+        let Some(lease) = granted(&reply.told).next() else { return Some(reply) };
+        if let Ok(Answer::GotMany(all)) = &mut reply.told {
+            let over = all.extract_if(.., |got| !self.may_leave(got.lease, clock));
+            let over: Vec<LeaseId> = over.map(|got| got.lease).collect();
+            let none_is_left = all.is_empty();
+            for lease in over.into_iter().skip(usize::from(none_is_left)) {
+                self.take_from_reply(lease, step);
             }
+            if !none_is_left {
+                self.settle(step);
+                return Some(reply);
+            }
+        } else if self.may_leave(lease, clock) {
             return Some(reply);
         }
-        let gone = live.is_none() && self.state.leases.fate(lease) == Some(Fate::Deleted);
+        let gone = self.state.leases.get(lease).is_none()
+            && self.state.leases.fate(lease) == Some(Fate::Deleted);
         let heard_of = self.deliveries.was_taken(lease);
-        if self.deliveries.one_less_out(lease) {
-            self.give_back(lease, step);
-        }
+        self.take_from_reply(lease, step);
         self.settle(step);
         let told = if gone {
             Err(Refusal::Deleted)
@@ -219,6 +219,23 @@ impl Engine {
         };
         step.replies.push(Reply { told, after: self.positions.committed(), ..reply });
         None
+    }
+
+    /// Whether a granted lease lasts still. From now on time may end it.
+    fn may_leave(&mut self, lease: LeaseId, clock: Time) -> bool {
+        let live = self.state.leases.get(lease);
+        let lasts = live.is_some_and(|lease| lease.until.is_none_or(|until| until > clock));
+        if lasts && let Some(delivery) = self.deliveries.by_lease.get_mut(&lease) {
+            delivery.looked = true;
+        }
+        lasts
+    }
+
+    /// A reply does not tell of this lease after all.
+    fn take_from_reply(&mut self, lease: LeaseId, step: &mut Step) {
+        if self.deliveries.one_less_out(lease) {
+            self.give_back(lease, step);
+        }
     }
 
     /// Of an answer that grants a lease ([`Answer::Got`], [`Answer::Acquired`]): the connection took

@@ -85,7 +85,7 @@ impl Engine {
         match judge(&self.state, &self.limits, self.at, &done) {
             Verdict::Grant(records, _) => self.commit(records, step),
             Verdict::Refuse(refusal) => return Err(refusal),
-            Verdict::Wait => unreachable!("done never waits"),
+            Verdict::Wait | Verdict::WaitUntil(_) => unreachable!("done never waits"),
         }
         Ok(())
     }
@@ -130,6 +130,11 @@ impl Engine {
             // Withdrawn once more, it is remembered for as long once more.
             Remembrance::Withdrawn => return None,
             Remembrance::Placed(queue, job) => Granted::Job(queue.clone(), *job),
+            // Nothing was put that could be taken back.
+            Remembrance::Present(..)
+            | Remembrance::Paused
+            | Remembrance::Purged(_)
+            | Remembrance::Redriven(..) => Granted::Nothing,
             what @ (Remembrance::Leased(..) | Remembrance::Woken { .. }) => {
                 let (thing, lease) = what.lease().expect("a lease was granted");
                 Granted::Lease(thing, lease)

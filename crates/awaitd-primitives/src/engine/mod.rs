@@ -1,16 +1,18 @@
 //! The glue between [`crate::judge()`] and [`State::apply`], plus the waiting lines.
 
+mod any;
 mod conditions;
 mod delivery;
 mod gather;
 mod keys;
 mod positions;
 mod rest;
+mod results;
 mod settle;
 mod start;
 mod time;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use crate::engine::delivery::Deliveries;
@@ -106,6 +108,8 @@ pub struct Engine {
     positions: Positions,
     /// Lines that are to be judged again, and from which place on.
     stirred: VecDeque<(Line, u64)>,
+    /// Queues whose rate allows the next get at these moments.
+    again: BTreeSet<(Time, Name)>,
     closing: bool,
 }
 
@@ -125,6 +129,7 @@ impl Engine {
             deliveries: Deliveries::default(),
             rests,
             stirred: VecDeque::new(),
+            again: BTreeSet::new(),
             closing: false,
         }
     }
@@ -213,7 +218,9 @@ impl Engine {
         self.note_moment(&mut ask.command, step);
         let number = seat.number.unwrap_or_else(|| self.waiters.new_number());
         let line = Line::of(&ask.command).expect("only what has a line is told to wait");
-        self.waiters.park(ticket, Parked { arrived, until, number, line, ask, key: seat.key });
+        let also = Line::also_of(&ask.command);
+        self.waiters
+            .park(ticket, Parked { arrived, until, number, line, also, ask, key: seat.key });
     }
 
     /// What is told to a newcomer who has to wait, but will not or may not.
@@ -251,8 +258,15 @@ impl Engine {
         if let Some(told) = self.judge_notify(ask, step) {
             return Some(told);
         }
+        if let Command::GetAny { .. } = &ask.command {
+            return self.judge_any(ask, seat, step);
+        }
         match judge(&self.state, &self.limits, self.at, ask) {
             Verdict::Refuse(refusal) => Some(Err(refusal)),
+            Verdict::WaitUntil(again) => {
+                self.judge_again(&ask.command, again);
+                None
+            }
             Verdict::Wait => self.completes(ask, seat, step).map(Ok),
             Verdict::Grant(records, answer) => {
                 // What would take something parks behind whoever is there; a read or a repeat takes
@@ -264,7 +278,7 @@ impl Engine {
                     return None;
                 }
                 self.commit(records, step);
-                Some(Ok(answer))
+                Some(Ok(self.take_more(&ask.command, answer, step)))
             }
         }
     }
@@ -277,7 +291,7 @@ impl Engine {
             Err(Refusal::TooManyWaits)
         } else if bytes > 0 && self.waiters.bytes() + bytes > self.limits.waiting_bytes_max {
             Err(Refusal::WaitingBytes)
-        } else if command.makes().is_some_and(|thing| !self.state.has(&thing)) {
+        } else if command.makes().any(|thing| !self.state.has(&thing)) {
             self.state.may_make(&self.limits)
         } else {
             Ok(())
@@ -287,8 +301,10 @@ impl Engine {
     /// Makes what is waited for, and notes the generation at which a wait begins: any later one
     /// answers it, even if the event is cleared or the queue filled again at once.
     fn note_moment(&mut self, command: &mut Command, step: &mut Step) {
-        if let Some(thing) = command.makes().filter(|thing| !self.state.has(thing)) {
-            self.commit(vec![Record::Made { thing }], step);
+        for thing in command.makes() {
+            if !self.state.has(&thing) {
+                self.commit(vec![Record::Made { thing }], step);
+            }
         }
         if let Command::Join { queue, after } = command {
             after.get_or_insert(self.state.drained(queue));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
 
-use crate::messages::answer::Answer;
+use crate::messages::answer::{Answer, Got};
 use crate::messages::command::{Ask, Command, GetMode, JobId, LeaseId};
 use crate::messages::record::{Entry, Held, Record, Then};
 
@@ -43,6 +43,7 @@ impl Positions {
         for record in &entry.records {
             match record {
                 Record::Placed { job, .. }
+                | Record::Moved { job, .. }
                 | Record::Settled {
                     held: Held::Job { job, .. }, then: Then::Back { .. }, ..
                 } => {
@@ -79,12 +80,22 @@ impl Positions {
     /// lease: if that is lost, the job is there again, under a larger number.
     pub(super) fn after(&self, ask: &Ask, told: Option<&Answer>) -> Position {
         match told {
-            Some(Answer::Got(got)) if is_plain_get(ask) => {
-                let job = self.jobs.get(&got.job).copied().unwrap_or_default();
-                job.max(self.mark(got.lease))
+            Some(Answer::Got(got)) if is_plain_get(ask) => self.of(got),
+            Some(Answer::GotMany(all)) if is_plain_get(ask) => {
+                all.iter().map(|got| self.of(got)).max().unwrap_or_default()
             }
             _ => self.committed,
         }
+    }
+
+    /// What has to be durable before a job is told of. If its lease is a promise to others as well, that
+    /// has to be.
+    fn of(&self, got: &Got) -> Position {
+        if got.promised {
+            return self.committed;
+        }
+        let job = self.jobs.get(&got.job).copied().unwrap_or_default();
+        job.max(self.mark(got.lease))
     }
 
     /// The entry that reserves a lease's number; the beginning if that is durable.
@@ -100,6 +111,10 @@ impl Positions {
 /// Whether a lost lease would only mean that the job is handed out again. It would mean more if it is
 /// done on delivery, if the request did something else as well, or if a repeat has to get the same.
 fn is_plain_get(ask: &Ask) -> bool {
-    let plain = matches!(ask.command, Command::Get { mode: GetMode::Leased(_), settle: None, .. });
+    let plain = matches!(
+        ask.command,
+        Command::Get { mode: GetMode::Leased(_), settle: None, .. }
+            | Command::GetAny { mode: GetMode::Leased(_), .. }
+    );
     plain && ask.key.is_none()
 }

@@ -2,7 +2,7 @@
 //! same [`judge()`], in the same step.
 
 use crate::engine::{Engine, Reply, Step};
-use crate::judge::{Verdict, judge, turned_away};
+use crate::judge::{Verdict, turned_away};
 use crate::limits::TURN_MAX;
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::{Command, Share, Ticket};
@@ -24,6 +24,7 @@ impl Engine {
             let unheard_of = self.deliveries.unheard_of(record);
             self.deliveries.note(record, self.positions.committed());
             self.notice(record, step);
+            self.tell_results(record, step);
             if let Some((lock, condition)) = unheard_of {
                 self.notify(&lock, &condition, 1);
             }
@@ -48,6 +49,7 @@ impl Engine {
             Record::Forgotten { thing } => self.rests.unwatch(thing),
             Record::Configured { queue, .. } | Record::Prepared(Configuration::Queue(queue, _)) => {
                 self.stir(Line::Put(queue.clone()));
+                self.stir(Line::Get(queue.clone()));
             }
             Record::Prepared(Configuration::Barrier(barrier, _)) => {
                 self.stir(Line::Barrier(barrier.clone()));
@@ -60,9 +62,18 @@ impl Engine {
             Record::Leased { held: Held::Job { queue, .. }, .. }
             | Record::ShutDown { queue, .. }
             | Record::Cancelled { queue, .. }
+            | Record::Died { queue, .. }
+            | Record::Dropped { queue, .. }
+            | Record::Paused { queue, .. }
+            | Record::Purged { queue, .. }
             | Record::Emptied { queue, .. } => {
                 self.stir(Line::Put(queue.clone()));
                 self.stir(Line::Get(queue.clone()));
+            }
+            Record::Moved { from, to, .. } => {
+                self.stir(Line::Put(from.clone()));
+                self.stir(Line::Get(from.clone()));
+                self.stir(Line::Get(to.clone()));
             }
             Record::Settled { lease, held, .. } => {
                 self.stir(Line::Watch(*lease));
@@ -88,6 +99,9 @@ impl Engine {
             | Record::Copied(_)
             | Record::Checkpoint(_)
             | Record::Ranked { .. }
+            | Record::Traits { .. }
+            | Record::Resulted { .. }
+            | Record::Progressed { .. }
             | Record::Tripped { .. } => {}
         }
     }
@@ -115,24 +129,40 @@ impl Engine {
                 step.work += 1;
                 from = number + 1;
                 let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
-                match judge(&self.state, &self.limits, self.at, &parked.ask) {
+                match self.judge_in(&parked.ask, &line) {
                     Verdict::Grant(records, answer) => {
-                        let parked = self.waiters.unpark(ticket).expect("it was there just now");
+                        let parked = self.unpark(ticket).expect("it was there just now");
                         self.commit(records, step);
+                        let answer = self.take_more(&parked.ask.command, answer, step);
                         self.tell(ticket, parked, Ok(answer), step);
                     }
                     Verdict::Refuse(refusal) => self.dismiss(ticket, Err(refusal), step),
                     Verdict::Wait if line.is_crowd() => {}
                     Verdict::Wait => break,
+                    Verdict::WaitUntil(again) => {
+                        if let Line::Get(queue) = &line {
+                            self.again.insert((again, queue.clone()));
+                        }
+                        break;
+                    }
                 }
             }
         }
         true
     }
 
+    /// Takes one out who waits. Whoever stood behind him in another line is judged again.
+    fn unpark(&mut self, ticket: Ticket) -> Option<Parked> {
+        let parked = self.waiters.unpark(ticket)?;
+        for line in parked.lines().filter(|_| !parked.also.is_empty()) {
+            self.stir(line.clone());
+        }
+        Some(parked)
+    }
+
     /// One who waits leaves the line without an answer; whoever stood behind moves up.
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<Parked> {
-        let parked = self.waiters.unpark(ticket)?;
+        let parked = self.unpark(ticket)?;
         if !parked.line.is_crowd() {
             self.stir(parked.line.clone());
         }

@@ -8,6 +8,7 @@ use crate::limits::TURN_MAX;
 use crate::messages::command::LeaseId;
 use crate::messages::time::Time;
 use crate::state::ending::{Ending, end};
+use crate::state::tend::end_wait;
 use crate::waiters::Line;
 
 impl Engine {
@@ -42,6 +43,8 @@ impl Engine {
         let moments = [
             self.deliveries.next_keep().map(|(end, _)| end),
             self.state.next_due(),
+            self.state.next_end_of_wait().map(|(end, ..)| end),
+            self.again.first().map(|(at, _)| *at),
             self.next_end(by).map(|(end, _)| end),
             self.waiters.next_end().map(|(end, _)| end),
             self.waiters.next_kept_end(),
@@ -71,12 +74,25 @@ impl Engine {
         for queue in queues {
             self.stir(Line::Get(queue));
         }
+        self.allow_again(now);
         step.work += self.state.remembered.forget(now, TURN_MAX.saturating_sub(step.work));
         while step.work < TURN_MAX
             && let Some((_, lease)) = self.next_end(now)
         {
             step.work += 1;
             self.run_out(lease, step);
+        }
+        if step.work >= TURN_MAX || !self.settle(step) {
+            return;
+        }
+        // Only now, so that no job ends that somebody waits for.
+        while step.work < TURN_MAX
+            && let Some((_, queue, job)) =
+                self.state.next_end_of_wait().filter(|(end, ..)| *end <= now)
+        {
+            step.work += 1;
+            let records = end_wait(&self.state, now, &queue.clone(), job);
+            self.commit(records, step);
         }
         if step.work >= TURN_MAX || !self.settle(step) {
             return;

@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::configuration::Configuration;
+use crate::messages::job::Trait;
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
-use crate::messages::view::{Holder, View};
+use crate::messages::view::{Holder, JobView, View};
 
 /// The caller has what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,8 +40,42 @@ pub enum Answer {
         /// Under which number.
         job: JobId,
     },
+    /// There is a job with this unique value already; nothing was added.
+    Present {
+        /// Which queue.
+        queue: Name,
+        /// Under which number.
+        job: JobId,
+    },
     /// A job.
     Got(Box<Got>),
+    /// Jobs, at least one.
+    GotMany(Vec<Got>),
+    /// A job as it is.
+    Job(Box<JobView>),
+    /// A page of jobs.
+    Jobs {
+        /// In the order in which they were put.
+        items: Vec<JobView>,
+        /// The last of them, if there are more behind it.
+        cursor: Option<JobId>,
+    },
+    /// The job is done; what came of it, if its worker said so and that is still kept.
+    Result(Payload),
+    /// Nothing is handed out any more, or things go on.
+    Paused,
+    /// Jobs were dropped.
+    Purged {
+        /// How many.
+        dropped: u64,
+    },
+    /// Jobs were put as new.
+    Redriven {
+        /// How many.
+        moved: u64,
+        /// How many more there are of those that were asked for.
+        left: u64,
+    },
     /// Every job is done.
     Joined {
         /// Of the moment when the last one was.
@@ -97,6 +132,33 @@ pub enum Answer {
     Withdrawn(Withdrawal),
 }
 
+impl Answer {
+    /// What was put, of each job that it tells of with its number.
+    pub fn payloads(&mut self) -> impl Iterator<Item = (JobId, &mut Payload)> {
+        let (one, jobs, views) = match self {
+            Self::Got(got) => (Some((got.job, &mut got.payload)), &mut [][..], &mut [][..]),
+            Self::Job(view) => (Some((view.job, &mut view.payload)), &mut [][..], &mut [][..]),
+            Self::GotMany(all) => (None, all.as_mut_slice(), &mut [][..]),
+            Self::Jobs { items, .. } => (None, &mut [][..], items.as_mut_slice()),
+            _ => (None, &mut [][..], &mut [][..]),
+        };
+        let jobs = jobs.iter_mut().map(|got| (got.job, &mut got.payload));
+        let views = views.iter_mut().map(|view| (view.job, &mut view.payload));
+        one.into_iter().chain(jobs).chain(views)
+    }
+
+    /// The leases that it grants.
+    pub fn leases(&self) -> impl Iterator<Item = LeaseId> + '_ {
+        let (one, many) = match self {
+            Self::Got(got) => (Some(got.lease), &[][..]),
+            Self::Acquired(grant) | Self::Woken { grant, .. } => (Some(grant.lease), &[][..]),
+            Self::GotMany(all) => (None, all.as_slice()),
+            _ => (None, &[][..]),
+        };
+        one.into_iter().chain(many.iter().map(|got| got.lease))
+    }
+}
+
 /// A lease, as its holder is told of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
@@ -127,6 +189,10 @@ pub struct Got {
     pub enqueued: Time,
     /// What was put.
     pub payload: Payload,
+    /// What else it has.
+    pub traits: Vec<Trait>,
+    /// Its lease is a promise to others, so it has to be durable before anybody is told of it.
+    pub promised: bool,
 }
 
 /// What became of a request under a key that is taken back.
@@ -156,10 +222,23 @@ pub enum Refusal {
     Full,
     /// The bodies of waiting puts have no more room.
     WaitingBytes,
+    /// The job alone has more bytes than may wait in the queue.
+    TooLarge {
+        /// How many may wait.
+        max_bytes: u64,
+    },
+    /// The server holds as much as it may.
+    MemoryFull,
     /// The queue takes no more jobs, or has none any more.
     QueueShutDown,
     /// The queue has no job.
     Empty,
+    /// The job is neither done nor dead yet.
+    NotDone,
+    /// The job will never be done: it is dead, or was cancelled or dropped.
+    Failed,
+    /// A queue is no dead letter queue of itself.
+    OwnDeadLetter,
     /// Jobs are unfinished.
     NotDrained {
         /// How many.
@@ -240,6 +319,10 @@ impl Refusal {
         match self {
             Self::Full => "queue_full",
             Self::WaitingBytes => "waiting_bytes",
+            Self::TooLarge { .. } => "too_large",
+            Self::MemoryFull => "memory_full",
+            Self::NotDone => "not_done",
+            Self::Failed => "failed",
             Self::QueueShutDown => "queue_shut_down",
             Self::Empty => "empty",
             Self::NotDrained { .. } => "not_drained",
@@ -247,7 +330,7 @@ impl Refusal {
             Self::AlreadySet { .. } => "already_set",
             Self::Exists { .. } => "exists",
             Self::Locked { .. } => "locked",
-            Self::OtherOrder | Self::NoRanks => "conflict",
+            Self::OtherOrder | Self::NoRanks | Self::OwnDeadLetter => "conflict",
             Self::OverBound { .. } => "over_bound",
             Self::NotTripped => "not_tripped",
             Self::Broken => "broken",

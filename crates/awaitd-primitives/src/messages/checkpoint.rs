@@ -129,6 +129,26 @@ pub enum Copied {
         /// Of the last moment when all had come.
         generation: u64,
     },
+    /// What came of a job.
+    Result {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// When it was put.
+        enqueued: Time,
+        /// What its worker said.
+        result: Payload,
+        /// Until when it is kept.
+        until: Time,
+    },
+    /// The pace of a queue whose rate is limited.
+    Pace {
+        /// Of which queue.
+        queue: Name,
+        /// Up to when its rate is used up.
+        used: Time,
+    },
 }
 
 /// Whether a queue takes jobs.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::messages::body::Body;
 use crate::messages::configuration::{Configuration, Rank};
+use crate::messages::job::{JobState, Trait};
 use crate::messages::name::{Kind, Name, Thing};
 
 /// Whoever asked; opaque here.
@@ -127,6 +128,70 @@ pub enum Command {
         delay: Duration,
         /// Where it stands, if the queue's order is by rank.
         rank: Option<Rank>,
+        /// For how long it may wait; as long as the queue says if nothing is said.
+        ttl: Option<Duration>,
+        /// What else was said of it.
+        traits: Vec<Trait>,
+    },
+    /// A job, in any state.
+    ReadJob {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+    },
+    /// The jobs of a queue in the order in which they were put.
+    ListJobs {
+        /// Of which queue.
+        queue: Name,
+        /// Only those in this state.
+        state: Option<JobState>,
+        /// Only those of this key.
+        key: Option<Arc<str>>,
+        /// Only those after this one.
+        cursor: Option<JobId>,
+        /// At most so many.
+        limit: usize,
+        /// With their bodies, wherever these are.
+        bodies: bool,
+    },
+    /// What came of a job: waits until it is done or dead.
+    WaitResult {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+    },
+    /// Hands out nothing, or goes on.
+    Pause {
+        /// Which queue.
+        queue: Name,
+        /// Or goes on.
+        paused: bool,
+    },
+    /// Drops jobs that nobody holds.
+    Purge {
+        /// Of which queue.
+        queue: Name,
+        /// Only those in this state; all that wait or are dead if nothing is said.
+        state: Option<JobState>,
+    },
+    /// Puts jobs that wait or are dead, as new.
+    Redrive {
+        /// Of which queue.
+        queue: Name,
+        /// Into this one; where each died, if nothing is said, else where it is.
+        to: Option<Name>,
+        /// Only those in this state.
+        state: Option<JobState>,
+        /// Only this one.
+        job: Option<JobId>,
+        /// At most so many.
+        limit: u64,
+        /// The first is ready after so long.
+        delay: Duration,
+        /// From each to the next.
+        spacing: Duration,
     },
     /// Takes a job out of its queue.
     CancelJob {
@@ -145,6 +210,19 @@ pub enum Command {
         mode: GetMode,
         /// `task_done` of this lease first; if that is refused, nothing is got.
         settle: Option<LeaseRef>,
+        /// As many as there are, up to this; 1 for a plain one.
+        most: u64,
+    },
+    /// `get` from whichever of these has a job.
+    GetAny {
+        /// From which queues, no two of them the same.
+        queues: Vec<Name>,
+        /// The one that was not asked for longest goes first; otherwise the first that has one.
+        fair: bool,
+        /// Held by a lease, or at most once.
+        mode: GetMode,
+        /// As many as there are, up to this.
+        most: u64,
     },
     /// `join`: until every job that was put is done.
     Join {
@@ -260,6 +338,20 @@ pub enum Command {
         /// Of which lease.
         lease: LeaseRef,
     },
+    /// `task_done()` with a result.
+    Finish {
+        /// Of which lease.
+        lease: LeaseRef,
+        /// Kept for whoever asks what came of the job.
+        result: Payload,
+    },
+    /// How far the work is.
+    Progress {
+        /// Of which lease.
+        lease: LeaseRef,
+        /// In the worker's words.
+        progress: Payload,
+    },
     /// Gives the job back.
     Nack {
         /// Of which lease.
@@ -301,6 +393,12 @@ impl Command {
             | Self::CancelJob { queue, .. }
             | Self::Get { queue, .. }
             | Self::Join { queue, .. }
+            | Self::ReadJob { queue, .. }
+            | Self::ListJobs { queue, .. }
+            | Self::WaitResult { queue, .. }
+            | Self::Pause { queue, .. }
+            | Self::Purge { queue, .. }
+            | Self::Redrive { queue, .. }
             | Self::Shutdown { queue, .. } => Some(Thing::Queue(queue.clone())),
             Self::SetEvent { event, .. }
             | Self::ClearEvent { event }
@@ -318,17 +416,22 @@ impl Command {
             | Self::Acquire { thing, .. }
             | Self::Withdraw { thing, .. } => Some(thing.clone()),
             Self::Done { lease }
+            | Self::Finish { lease, .. }
+            | Self::Progress { lease, .. }
             | Self::Nack { lease, .. }
             | Self::Extend { lease, .. }
             | Self::Watch { lease } => lease.thing.clone(),
-            Self::List { .. } => None,
+            // Of several: a key belongs to one thing, so these have none.
+            Self::GetAny { .. } | Self::List { .. } => None,
         }
     }
 
     /// What it makes when it has to wait for it.
-    pub(crate) fn makes(&self) -> Option<Thing> {
+    pub(crate) fn makes(&self) -> impl Iterator<Item = Thing> {
         let waits = matches!(self, Self::Get { .. } | Self::Join { .. } | Self::WaitEvent { .. });
-        if waits { self.thing() } else { None }
+        let one = if waits { self.thing() } else { None };
+        let many = if let Self::GetAny { queues, .. } = self { queues.as_slice() } else { &[] };
+        one.into_iter().chain(many.iter().cloned().map(Thing::Queue))
     }
 
     /// Bytes of its body that are held while it waits.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limits;
 use crate::messages::name::{Name, Thing};
+use crate::messages::policy::Policy;
 
 /// Which job is handed out first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,20 +52,27 @@ impl From<i64> for Rank {
     }
 }
 
-/// What a queue is told to be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What a queue is told to be; [`super::written`] says how it is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueConfig {
     /// How many jobs may wait in it, ready or delayed; 0 is asyncio's "infinite".
     pub maxsize: u64,
     /// Which of them goes first.
     pub order: Order,
-    /// How long a lease is if the get does not say.
+    /// How long a lease is if neither the get nor the job says.
     pub lease: Duration,
+    /// All the rest.
+    pub policy: Box<Policy>,
 }
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        Self { maxsize: limits::MAXSIZE_DEFAULT, order: Order::Fifo, lease: limits::LEASE_DEFAULT }
+        Self {
+            maxsize: limits::MAXSIZE_DEFAULT,
+            order: Order::Fifo,
+            lease: limits::LEASE_DEFAULT,
+            policy: Box::default(),
+        }
     }
 }
 

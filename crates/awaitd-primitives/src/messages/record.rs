@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::checkpoint::{Checkpoint, Copied};
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::configuration::{Configuration, QueueConfig, Rank};
+use crate::messages::job::{Cause, JobState, Trait};
 use crate::messages::name::{Name, Thing};
 use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
@@ -104,6 +105,11 @@ pub enum Then {
     },
     /// The job went, since its queue was shut down at once.
     Dropped,
+    /// The job is dead, in its own queue.
+    Dead {
+        /// What its worker said.
+        error: Option<Box<str>>,
+    },
 }
 
 /// A job as a record tells it: one that was put, or was copied.
@@ -337,4 +343,91 @@ pub enum Record {
         /// Which one.
         barrier: Name,
     },
+    /// More about the job that the same entry tells of next.
+    Traits {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// What else it has.
+        traits: Vec<Trait>,
+    },
+    /// A job that waited is dead, in its own queue.
+    Died {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// Why.
+        cause: Cause,
+    },
+    /// A job that waited or was dead went.
+    Dropped {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// Why.
+        cause: DropCause,
+    },
+    /// A job that waited or was dead is as new, in this queue or another.
+    Moved {
+        /// From which queue.
+        from: Name,
+        /// Which one.
+        job: JobId,
+        /// Into which queue; it may be the same one.
+        to: Name,
+        /// Its place there.
+        ready_at: Time,
+        /// Then it goes, if it still waits.
+        ends: Option<Time>,
+        /// It died; otherwise it was redriven.
+        dead_letter: bool,
+    },
+    /// A queue hands out nothing, or goes on.
+    Paused {
+        /// Which one.
+        queue: Name,
+        /// Or goes on.
+        paused: bool,
+    },
+    /// Jobs of a queue in this state were dropped.
+    Purged {
+        /// Of which queue.
+        queue: Name,
+        /// In which state.
+        state: JobState,
+        /// How many.
+        dropped: u64,
+    },
+    /// What came of the job that the same entry tells of before.
+    Resulted {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// What its worker said.
+        result: Payload,
+        /// Until when that is kept.
+        until: Time,
+    },
+    /// How far the work on a job is.
+    Progressed {
+        /// Of which queue.
+        queue: Name,
+        /// Which one.
+        job: JobId,
+        /// In the worker's words.
+        progress: Payload,
+    },
+}
+
+/// Why a job that nobody held went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DropCause {
+    /// It had waited for as long as it may, and its queue has no dead letter queue.
+    Ttl,
+    /// It made room for a newer one.
+    Full,
 }

@@ -71,6 +71,14 @@ pub enum Remembrance {
     },
     /// So many who waited for a condition were woken.
     Notified(u64),
+    /// There was a job with this unique value.
+    Present(Name, JobId),
+    /// A queue was paused, or went on.
+    Paused,
+    /// Jobs were dropped.
+    Purged(u64),
+    /// Jobs were put as new: how many, and how many more there were.
+    Redriven(u64, u64),
 }
 
 impl Remembrance {

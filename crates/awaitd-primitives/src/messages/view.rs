@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::command::{LeaseId, Share};
-use crate::messages::configuration::{QueueConfig, SemaphoreConfig};
+use crate::messages::command::{JobId, LeaseId, Payload, Share};
+use crate::messages::configuration::{QueueConfig, Rank, SemaphoreConfig};
+use crate::messages::job::{JobState, Trait};
 use crate::messages::name::Name;
 use crate::messages::time::Time;
 
@@ -22,7 +23,9 @@ pub struct QueueView {
     pub delayed: u64,
     /// Jobs that somebody holds.
     pub leased: u64,
-    /// Jobs that were put and are not done.
+    /// Jobs that failed too often or waited for too long.
+    pub dead: u64,
+    /// Jobs that were put and are not done or dead.
     pub unfinished: u64,
     /// When the job that has been ready for longest became so.
     pub oldest_ready: Option<Time>,
@@ -30,6 +33,33 @@ pub struct QueueView {
     pub shut_down: bool,
     /// Who waits.
     pub waiters: QueueWaiters,
+}
+
+/// A job, as it is looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobView {
+    /// Of which queue.
+    pub queue: Name,
+    /// Its number.
+    pub job: JobId,
+    /// Where it is in its life.
+    pub state: JobState,
+    /// When it was put.
+    pub enqueued: Time,
+    /// When it became ready, or will; of a dead one when it died.
+    pub since: Time,
+    /// How many of its attempts have ended.
+    pub attempts: u32,
+    /// What its last worker said who said something.
+    pub error: Option<Box<str>>,
+    /// By which lease it is held, and until when; `None` for one without an end.
+    pub lease: Option<(LeaseId, Option<Time>)>,
+    /// Where it stands, if it was put with a rank.
+    pub rank: Option<Rank>,
+    /// What was put, or what came of it if it is done.
+    pub payload: Payload,
+    /// What else it has.
+    pub traits: Vec<Trait>,
 }
 
 /// Who waits at a queue and is there.

@@ -4,20 +4,24 @@
 //! because they come whole, later, or have gone since. Such records are skipped, but for the numbers
 //! in them. Only a job is never skipped: a queue that it is put into is there.
 
-use crate::messages::checkpoint::{Checkpoint, Copied, Gate, LeaseCopy, Tie};
+use std::collections::BTreeSet;
+
+use crate::messages::checkpoint::{Checkpoint, Gate, Tie};
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::configuration::{Configuration, QueueConfig};
+use crate::messages::job::{Cause, Trait};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
 use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::barrier::Barrier;
 use crate::state::event::Event;
-use crate::state::jobs::{Job, Place};
+use crate::state::job::{Job, More, Place};
 use crate::state::lease::Lease;
 use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::KeyOf;
+use crate::state::results::Kept;
 use crate::state::settled::Fate;
 
 impl State {
@@ -83,8 +87,7 @@ impl State {
                 self.with_queue(queue, |queue| queue.jobs.rank(*job, rank.clone()));
             }
             Record::Cancelled { queue, job } => {
-                self.with_queue(queue, |queue| queue.jobs.remove(*job));
-                self.index_due(queue);
+                self.drop_job(queue, *job);
             }
             Record::Prepared(configuration) => self.prepare(at, configuration),
             Record::Tripped { barrier, generation } => {
@@ -97,13 +100,43 @@ impl State {
             Record::Aborted { barrier } => {
                 self.with_barrier(barrier, |barrier| barrier.broken = true);
             }
+            Record::Traits { queue: _, job, traits } => self.told = Some((*job, traits.clone())),
+            Record::Died { queue, job, cause } => self.bury(at, queue, *job, *cause),
+            Record::Dropped { queue, job, cause: _ } => self.drop_job(queue, *job),
+            Record::Moved { from, job, to, ready_at, ends, dead_letter: _ } => {
+                let place = Place { ready_at: *ready_at, job: *job };
+                self.move_job(at, from, to, place, *ends);
+            }
+            Record::Paused { queue, paused } => {
+                self.with_queue(queue, |queue| queue.config.policy.paused = *paused);
+            }
+            Record::Purged { queue, state, .. } => {
+                let gone = self.with_queue(queue, |queue| queue.jobs.purge(*state));
+                self.trash.0.extend(gone);
+                self.index(queue);
+            }
+            Record::Resulted { queue, job, result, until } => {
+                let (result, until) = (result.clone(), *until);
+                self.with_queue(queue, |queue| {
+                    let Some(out) = queue.jobs.out(*job) else { return };
+                    let kept = Kept { result, enqueued: out.job.enqueued, until };
+                    queue.jobs.results_mut().insert(*job, kept);
+                });
+                self.index(queue);
+            }
+            Record::Progressed { queue, job, progress } => {
+                let progress = Trait::Progress(Box::new(progress.clone()));
+                self.with_queue(queue, |queue| queue.jobs.progress(*job, progress));
+            }
         }
     }
 
     fn configure(&mut self, at: Time, queue: &Name, config: &QueueConfig) {
-        let known = self.queue_or_new(queue, at);
-        known.configure(config.clone());
-        known.configured = true;
+        self.queue_or_new(queue, at);
+        self.with_queue(queue, |known| {
+            known.configure(config.clone());
+            known.configured = true;
+        });
     }
 
     fn prepare(&mut self, at: Time, configuration: &Configuration) {
@@ -124,7 +157,7 @@ impl State {
     }
 
     /// Notes that there is this thing.
-    fn note(&mut self, thing: &Thing) {
+    pub(super) fn note(&mut self, thing: &Thing) {
         if self.things.insert(thing.clone()) {
             self.sums.names += thing.name().as_str().len() as u64;
         }
@@ -145,9 +178,9 @@ impl State {
     }
 
     fn empty(&mut self, queue: &Name) {
-        let waiting = self.with_queue(queue, |queue| queue.jobs.take_waiting());
+        let waiting = self.with_queue(queue, |queue| queue.jobs.take_waiting(&queue.config.policy));
         self.trash.0.extend(waiting);
-        self.index_due(queue);
+        self.index(queue);
     }
 
     fn drained_at(&mut self, at: Time, queue: &Name, generation: u64) {
@@ -166,7 +199,11 @@ impl State {
     }
 
     /// Changes a queue, if it is there, and the sums with it.
-    fn with_queue<R>(&mut self, name: &Name, change: impl FnOnce(&mut Queue) -> R) -> Option<R> {
+    pub(super) fn with_queue<R>(
+        &mut self,
+        name: &Name,
+        change: impl FnOnce(&mut Queue) -> R,
+    ) -> Option<R> {
         let queue = self.queues.get_mut(name)?;
         self.sums.jobs.sub(queue.load(name));
         let result = change(queue);
@@ -174,14 +211,14 @@ impl State {
         Some(result)
     }
 
-    fn queue_or_new(&mut self, name: &Name, at: Time) -> &mut Queue {
+    pub(super) fn queue_or_new(&mut self, name: &Name, at: Time) -> &mut Queue {
         if !self.queues.contains_key(name) {
             self.note(&Thing::Queue(name.clone()));
         }
         self.queues.entry(name.clone()).or_insert_with(|| Queue::new(at))
     }
 
-    fn put_event(&mut self, name: &Name, event: Event) {
+    pub(super) fn put_event(&mut self, name: &Name, event: Event) {
         self.sums.values += event.bytes();
         match self.events.insert(name.clone(), event) {
             Some(before) => self.sums.values -= before.bytes(),
@@ -201,7 +238,7 @@ impl State {
         }
     }
 
-    fn put_permits(&mut self, thing: &Thing, permits: Permits) {
+    pub(super) fn put_permits(&mut self, thing: &Thing, permits: Permits) {
         let (Thing::Lock(name) | Thing::Semaphore(name)) = thing else { return };
         let semaphores = matches!(thing, Thing::Semaphore(_));
         let all = if semaphores { &mut self.semaphores } else { &mut self.locks };
@@ -220,7 +257,10 @@ impl State {
                 if let Some(due) = queue.due {
                     self.due.remove(&(due, name.clone()));
                 }
-                if queue.jobs.unfinished() > 0 {
+                if let Some(ends) = queue.ends {
+                    self.ends.remove(&(ends, name.clone()));
+                }
+                if queue.jobs.load().jobs > 0 {
                     self.trash.0.push(queue.jobs);
                 }
             }
@@ -236,21 +276,38 @@ impl State {
 
     fn place(&mut self, at: Time, queue: &Name, job: JobId, ready_at: Time, payload: &Payload) {
         self.last_job = self.last_job.max(job.0);
-        let what = Job { payload: payload.clone(), enqueued: at, tried: None };
+        let (more, _) = self.take_told(job);
+        let timed = more.traits.iter().any(|it| matches!(it, Trait::Ends(_)));
+        let what = Job::new(payload.clone(), at, more);
         if !self.queues.contains_key(queue) {
             self.queue_or_new(queue, at);
         }
         self.with_queue(queue, |queue| queue.jobs.insert(at, Place { ready_at, job }, what));
-        if ready_at > at {
-            self.index_due(queue);
+        if timed || ready_at > at {
+            self.index(queue);
         }
+    }
+
+    /// What was told of this job before it, and whether it is dead.
+    pub(super) fn take_told(&mut self, job: JobId) -> (More, bool) {
+        let told = self.told.take().filter(|(of, _)| *of == job);
+        let mut traits = told.map(|(_, traits)| traits).unwrap_or_default();
+        let all = traits.len();
+        traits.retain(|it| *it != Trait::HoldsKey);
+        let holds_key = traits.len() < all;
+        let living = traits.len();
+        traits.retain(|it| *it != Trait::Dead);
+        let dead = traits.len() < living;
+        (More { traits, holds_key, ..More::default() }, dead)
     }
 
     fn lease(&mut self, id: LeaseId, lease: Lease) {
         let there = match &lease.held {
-            Held::Job { queue, job } => {
-                let queue = self.queues.get_mut(queue);
-                queue.is_some_and(|queue| queue.jobs.lease(*job, id))
+            Held::Job { queue: name, job } => {
+                let queue = self.queues.get_mut(name);
+                let there = queue.is_some_and(|queue| queue.hand_out(lease.granted, *job, id));
+                self.index(name);
+                there
             }
             held @ (Held::Lock { .. } | Held::Part { .. }) => {
                 let permits = self.permits_mut(&held.thing());
@@ -272,7 +329,7 @@ impl State {
         };
         self.leases.remove(id, fate);
         match held {
-            Held::Job { queue, job } => self.release_job(at, queue, *job, then),
+            Held::Job { queue, job } => self.release_job(at, queue, *job, outcome, then),
             Held::Lock { .. } | Held::Part { .. } => {
                 if let Some(permits) = self.permits_mut(&held.thing()) {
                     permits.give_back(at, id);
@@ -281,82 +338,82 @@ impl State {
         }
     }
 
-    fn release_job(&mut self, at: Time, name: &Name, job: JobId, then: &Then) {
-        let delayed = self.with_queue(name, |queue| {
+    fn release_job(&mut self, at: Time, name: &Name, job: JobId, outcome: Outcome, then: &Then) {
+        self.with_queue(name, |queue| {
             let out = queue.jobs.release(job);
-            let Then::Back { ready_at, since, counted, error } = then else {
-                queue.jobs.unrank(job);
-                return None;
-            };
-            let out = out?;
-            let mut tried = out.job.tried.unwrap_or_default();
-            tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
-            tried.since = (since != ready_at).then_some(*since);
-            tried.error = error.clone().or(tried.error);
-            let untried = tried.attempts == 0 && tried.since.is_none() && tried.error.is_none();
-            let tried = if untried { None } else { Some(tried) };
-            let place = Place { ready_at: *ready_at, job };
-            queue.jobs.insert(at, place, Job { tried, ..out.job });
-            Some(*ready_at > at)
+            match then {
+                Then::Finished | Then::Dropped => queue.jobs.unrank(job),
+                Then::Back { ready_at, since, counted, error } => {
+                    let Some(out) = out else { return };
+                    let back = out.job.change(|more| {
+                        let tried = &mut more.tried;
+                        tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
+                        tried.since = (since != ready_at).then_some(*since);
+                        tried.error = error.clone().or(tried.error.take());
+                        let keyed = more.traits.iter().any(|it| matches!(it, Trait::Key(_)));
+                        more.holds_key |= keyed && outcome != Outcome::Undelivered;
+                    });
+                    queue.jobs.insert(at, Place { ready_at: *ready_at, job }, back);
+                }
+                Then::Dead { error } => {
+                    let Some(out) = out else { return };
+                    let dead = out.job.change(|more| {
+                        more.tried.attempts = more.tried.attempts.saturating_add(1);
+                        more.tried.error = error.clone().or(more.tried.error.take());
+                    });
+                    queue.jobs.bury(job, dead.die(name, Cause::Attempts, at));
+                }
+            }
         });
-        if delayed.flatten() == Some(true) {
-            self.index_due(name);
+        if matches!(then, Then::Finished | Then::Dropped) {
+            self.strays.0.remove(&job);
+        } else {
+            self.index(name);
         }
     }
 
-    /// Takes in a copy of what is there, or was told of in a part of the history that has gone.
-    fn restore(&mut self, at: Time, copied: &Copied) {
-        match copied.clone() {
-            Copied::Queue { queue: name, config, configured, gate, drained, touched } => {
-                let known = self.queue_or_new(&name, at);
-                known.configure(config);
-                (known.configured, known.gate) = (configured, gate);
-                (known.drained, known.touched) = (drained, touched);
+    /// A job that waits is dead.
+    fn bury(&mut self, at: Time, name: &Name, id: JobId, cause: Cause) {
+        self.with_queue(name, |queue| {
+            if let Some(job) = queue.jobs.remove(id) {
+                queue.jobs.bury(id, job.die(name, cause, at));
             }
-            Copied::Job { queue: name, job, ready_at, enqueued, payload, tried, lease } => {
-                self.queue_or_new(&name, at);
-                let id = lease.as_ref().map(|lease| lease.lease);
-                let (place, held) =
-                    (Place { ready_at, job }, Held::Job { queue: name.clone(), job });
-                let what = Job { payload, enqueued, tried };
-                self.with_queue(&name, |queue| queue.jobs.restore(at, place, what, id));
-                self.index_due(&name);
-                self.restore_lease(lease, held);
-            }
-            Copied::Event { event, set, last, touched } => {
-                self.put_event(&event, Event { set, last, touched });
-            }
-            Copied::Lock { lock, touched, owner, lease } => {
-                let mut known = Permits::new(touched, None);
-                let (thing, held) = (Thing::Lock(lock.clone()), Held::Lock { lock, owner });
-                if let Some(lease) = &lease {
-                    known.take(lease.lease, &held);
-                }
-                self.put_permits(&thing, known);
-                self.restore_lease(lease, held);
-            }
-            Copied::Permits { thing, config, touched, holders } => {
-                let mut known = Permits::new(touched, config);
-                for (permits, owner, lease) in holders {
-                    let held = Held::Part { thing: thing.clone(), permits, owner };
-                    known.take(lease.lease, &held);
-                    self.restore_lease(Some(Box::new(lease)), held);
-                }
-                self.put_permits(&thing, known);
-            }
-            Copied::Barrier { barrier, parties, broken, generation } => {
-                self.note(&Thing::Barrier(barrier.clone()));
-                self.barriers.insert(barrier, Barrier { parties, broken, generation });
-            }
-            Copied::Fates { chunk, bits } => self.leases.settled().fill(chunk, &bits),
-            Copied::Late { fates } => self.leases.settled().fill_late(&fates),
-        }
+        });
+        self.index(name);
     }
 
-    fn restore_lease(&mut self, lease: Option<Box<LeaseCopy>>, held: Held) {
-        if let Some(lease) = lease {
-            self.leases.insert(lease.lease, Lease::from_copy(held, &lease));
-        }
+    /// A job that waits or is dead has gone.
+    fn drop_job(&mut self, name: &Name, job: JobId) {
+        self.with_queue(name, |queue| {
+            queue.jobs.remove(job);
+            queue.jobs.unrank(job);
+        });
+        self.strays.0.remove(&job);
+        self.index(name);
+    }
+
+    /// A job that waits or is dead is as new, there or elsewhere.
+    fn move_job(&mut self, at: Time, from: &Name, to: &Name, place: Place, ends: Option<Time>) {
+        let taken = self.with_queue(from, |queue| {
+            let job = queue.jobs.remove(place.job)?;
+            let rank = queue.jobs.rank_of(place.job).cloned();
+            queue.jobs.unrank(place.job);
+            Some((job, rank))
+        });
+        let Some((job, rank)) = taken.flatten() else { return };
+        self.index(from);
+        let job = job.change(|more| {
+            more.traits.retain(|it| !matches!(it, Trait::Ends(_)));
+            more.traits.extend(ends.map(Trait::Ends));
+            *more = More { traits: std::mem::take(&mut more.traits), ..More::default() };
+        });
+        self.queue_or_new(to, at);
+        self.with_queue(to, |queue| {
+            rank.into_iter().for_each(|rank| queue.jobs.rank(place.job, rank));
+            queue.jobs.insert(at, place, job);
+        });
+        self.strays.0.insert(place.job, to.clone());
+        self.index(to);
     }
 
     fn checkpoint(&mut self, checkpoint: &Checkpoint) {
@@ -366,19 +423,25 @@ impl State {
         self.tied = checkpoint.tied;
     }
 
-    /// Brings the index of due jobs up to date for a queue whose delayed jobs have changed.
-    pub(super) fn index_due(&mut self, name: &Name) {
+    /// Brings the indexes of what time does up to date for a queue that has changed.
+    pub(super) fn index(&mut self, name: &Name) {
         let Some(queue) = self.queues.get_mut(name) else { return };
-        let due = queue.jobs.due();
+        let (due, ends) = (queue.jobs.due(), queue.jobs.next_end().map(|(end, _)| end));
         let before = std::mem::replace(&mut queue.due, due);
-        if before == due {
-            return;
-        }
-        if let Some(before) = before {
-            self.due.remove(&(before, name.clone()));
-        }
-        if let Some(due) = due {
-            self.due.insert((due, name.clone()));
-        }
+        put_off(&mut self.due, name, before, due);
+        let before = std::mem::replace(&mut queue.ends, ends);
+        put_off(&mut self.ends, name, before, ends);
+    }
+}
+
+fn put_off(index: &mut BTreeSet<(Time, Name)>, name: &Name, from: Option<Time>, to: Option<Time>) {
+    if from == to {
+        return;
+    }
+    if let Some(from) = from {
+        index.remove(&(from, name.clone()));
+    }
+    if let Some(to) = to {
+        index.insert((to, name.clone()));
     }
 }

@@ -1,13 +1,15 @@
 //! What lives, as copies that make older entries needless.
 
 use crate::messages::body::Stored;
-use crate::messages::checkpoint::{Checkpoint, Copied, Counts, Part, Tie};
+use crate::messages::checkpoint::{Checkpoint, Copied, Counts, Part, Tie, Tried};
 use crate::messages::command::JobId;
+use crate::messages::job::{JobState, Trait};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::barrier::Barrier;
+use crate::state::jobs::Found;
 use crate::state::remembered::KeyOf;
 
 /// What a thing or a key takes in the journal beside names and values, at most.
@@ -18,28 +20,15 @@ const LEASE_BYTES: u64 = 48;
 
 impl State {
     /// A copy of what a part of the history is about, as it is now; `None` if it has gone.
-    pub(crate) fn copy(&self, part: &Part) -> Option<Vec<Record>> {
+    pub(crate) fn copy(&mut self, part: &Part) -> Option<Vec<Record>> {
         let copied = match part {
-            Part::Thing(thing) => self.copy_thing(thing)?,
+            Part::Thing(thing) => {
+                let copied = Record::Copied(Box::new(self.copy_thing(thing)?));
+                return Some([copied].into_iter().chain(self.copy_pace(thing)).collect());
+            }
             Part::Job { queue, job } => {
-                let known = self.queues.get(queue)?;
-                let (place, job, lease) = known.jobs.find(*job)?;
-                let (payload, tried) = (job.payload.clone(), job.tried.clone());
-                let copied = Copied::Job {
-                    queue: queue.clone(),
-                    job: place.job,
-                    ready_at: place.ready_at,
-                    enqueued: job.enqueued,
-                    payload,
-                    tried,
-                    lease: lease.and_then(|id| Some(Box::new(self.leases.get(id)?.copy(id)))),
-                };
-                let rank = known.jobs.rank_of(place.job).map(|rank| {
-                    let (queue, job, rank) = (queue.clone(), place.job, rank.clone());
-                    Record::Ranked { queue, job, rank }
-                });
-                let copied = Record::Copied(Box::new(copied));
-                return Some(rank.into_iter().chain([copied]).collect());
+                let stray = self.strays.0.remove(job);
+                return self.copy_job(queue, *job).or_else(|| self.copy_job(&stray?, *job));
             }
             Part::Key { thing, key } => {
                 let of = KeyOf { thing: thing.clone(), text: key.clone() };
@@ -48,6 +37,46 @@ impl State {
             Part::Fates(lease) => self.leases.copy_fates(*lease)?,
         };
         Some(vec![Record::Copied(Box::new(copied))])
+    }
+
+    fn copy_job(&self, queue: &Name, id: JobId) -> Option<Vec<Record>> {
+        let known = self.queues.get(queue)?;
+        if let Some(kept) = known.jobs.results().and_then(|results| results.get(id)) {
+            let (queue, enqueued, until) = (queue.clone(), kept.enqueued, kept.until);
+            let result = kept.result.clone();
+            let copied = Copied::Result { queue, job: id, enqueued, result, until };
+            return Some(vec![Record::Copied(Box::new(copied))]);
+        }
+        let Found { place, job, state, lease } = known.jobs.find(id)?;
+        let mut records = Vec::new();
+        if let Some(rank) = known.jobs.rank_of(id).cloned() {
+            records.push(Record::Ranked { queue: queue.clone(), job: id, rank });
+        }
+        let dead = (state == JobState::Dead).then_some(Trait::Dead);
+        let holds_key = job.holds_key().then_some(Trait::HoldsKey);
+        let traits: Vec<Trait> =
+            job.traits().iter().cloned().chain(dead).chain(holds_key).collect();
+        if !traits.is_empty() {
+            records.push(Record::Traits { queue: queue.clone(), job: id, traits });
+        }
+        let tried = job.more().map(|more| &more.tried).filter(|tried| **tried != Tried::default());
+        records.push(Record::Copied(Box::new(Copied::Job {
+            queue: queue.clone(),
+            job: id,
+            ready_at: place.ready_at,
+            enqueued: job.enqueued,
+            payload: job.payload.clone(),
+            tried: tried.cloned().map(Box::new),
+            lease: lease.and_then(|id| Some(Box::new(self.leases.get(id)?.copy(id)))),
+        })));
+        Some(records)
+    }
+
+    /// The pace of a queue whose rate is limited.
+    fn copy_pace(&self, thing: &Thing) -> Option<Record> {
+        let Thing::Queue(name) = thing else { return None };
+        let used = self.queues.get(name).map(|known| known.used).filter(|it| *it > Time::ZERO)?;
+        Some(Record::Copied(Box::new(Copied::Pace { queue: name.clone(), used })))
     }
 
     fn copy_thing(&self, thing: &Thing) -> Option<Copied> {
@@ -145,6 +174,8 @@ impl State {
 
     /// Lets go of the body of a job: the journal has it there. `keep`: only if it is not in memory anyway.
     pub(crate) fn stow(&mut self, queue: &Name, job: JobId, stored: Stored, keep: bool) {
+        let stray = self.strays.0.get(&job);
+        let queue = &stray.unwrap_or(queue).clone();
         if let Some(known) = self.queues.get_mut(queue) {
             self.sums.jobs.sub(known.load(queue));
             known.jobs.stow(job, stored, keep);

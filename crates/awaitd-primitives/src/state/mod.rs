@@ -5,27 +5,41 @@ pub(crate) mod barrier;
 mod checkpoint;
 pub(crate) mod ending;
 pub(crate) mod event;
+pub(crate) mod get;
+pub(crate) mod groups;
+pub(crate) mod job;
 pub(crate) mod jobs;
 pub(crate) mod lease;
+pub(crate) mod look;
 pub(crate) mod permits;
+pub(crate) mod put;
 pub(crate) mod queue;
 pub(crate) mod ranks;
+pub(crate) mod redrive;
 pub(crate) mod remembered;
+mod restore;
+pub(crate) mod results;
 pub(crate) mod settled;
+pub(crate) mod tend;
 
 use std::collections::{BTreeSet, HashMap};
+
+use rustc_hash::FxHashMap;
 
 use crate::limits::{Limits, Room};
 use crate::messages::answer::Refusal;
 use crate::messages::checkpoint::{Gate, Tie};
+use crate::messages::command::JobId;
 use crate::messages::configuration::Configuration;
+use crate::messages::job::Trait;
 use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::Entry;
 use crate::messages::time::Time;
 use crate::messages::view::View;
 use crate::state::barrier::Barrier;
 use crate::state::event::Event;
-use crate::state::jobs::{Jobs, Load};
+use crate::state::job::Load;
+use crate::state::jobs::Jobs;
 use crate::state::lease::Leases;
 use crate::state::permits::Permits;
 use crate::state::queue::Queue;
@@ -47,8 +61,13 @@ pub struct State {
     pub(crate) last_job: u64,
     /// Of sets and drains alike.
     pub(crate) last_generation: u64,
-    /// When the first delayed job of each queue is due.
+    /// When time has something to do in each queue.
     due: BTreeSet<(Time, Name)>,
+    /// When the first job of each queue has waited for as long as it may.
+    ends: BTreeSet<(Time, Name)>,
+    /// The traits of the job that an entry tells of next.
+    told: Option<(JobId, Vec<Trait>)>,
+    strays: Strays,
     /// The newest moment of which the time of day is known.
     tied: Option<Tie>,
     sums: Sums,
@@ -71,6 +90,17 @@ impl PartialEq for Sums {
     fn eq(&self, other: &Self) -> bool {
         let told = |sums: &Self| (sums.jobs.jobs, sums.jobs.bytes, sums.values, sums.names);
         told(self) == told(other)
+    }
+}
+
+/// Where those jobs are that are not in the queue into which they were put: an old part of the journal
+/// names them as they were then. It follows from the rest.
+#[derive(Clone, Debug, Default)]
+struct Strays(FxHashMap<JobId, Name>);
+
+impl PartialEq for Strays {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 
@@ -114,14 +144,14 @@ impl State {
         drop(self.take_trash());
     }
 
-    /// What follows from time alone: delayed jobs become ready, keys are forgotten.
+    /// What follows from time alone: delayed jobs become ready, keys and results are forgotten.
     pub fn advance(&mut self, now: Time) {
         self.ripen(now, usize::MAX);
         self.remembered.forget(now, usize::MAX);
     }
 
-    /// Makes delayed jobs ready that are due, at most `most` of them. Says how many there were, and
-    /// of which queues.
+    /// Makes delayed jobs ready that are due, and forgets results, at most `most` of them. Says how many
+    /// there were, and of which queues.
     pub(crate) fn ripen(&mut self, now: Time, most: usize) -> (usize, Vec<Name>) {
         let (mut moved, mut queues) = (0, Vec::new());
         while moved < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
@@ -129,7 +159,7 @@ impl State {
             let queue =
                 self.queues.get_mut(&name).expect("only a queue that is there has due jobs");
             moved += queue.jobs.ripen(now, most - moved);
-            self.index_due(&name);
+            self.index(&name);
             queues.push(name);
         }
         (moved, queues)
@@ -139,6 +169,24 @@ impl State {
     pub(crate) fn next_due(&self) -> Option<Time> {
         let due = self.due.first().map(|(due, _)| *due);
         due.into_iter().chain(self.remembered.next_end()).min()
+    }
+
+    /// The next job that has waited for as long as it may, if there is one by then.
+    pub(crate) fn next_end_of_wait(&self) -> Option<(Time, &Name, JobId)> {
+        let (end, name) = self.ends.first()?;
+        let (_, job) = self.queues.get(name)?.jobs.next_end()?;
+        Some((*end, name, job))
+    }
+
+    /// Whether a job of this queue died and is in its dead letter queue.
+    pub(crate) fn is_dead_letter(&self, from: &Name, job: JobId) -> bool {
+        let to = self.queues.get(from).and_then(|known| known.config.policy.dead_letter.as_ref());
+        to.and_then(|to| self.queues.get(to)).is_some_and(|it| it.jobs.find(job).is_some())
+    }
+
+    /// About how many bytes of memory all jobs take.
+    pub(crate) fn memory(&self) -> u64 {
+        self.sums.jobs.here + self.sums.jobs.jobs * crate::limits::JOB_MEMORY
     }
 
     /// Takes what is to be dropped elsewhere.

@@ -1,19 +1,23 @@
 //! Queues: bounded, in order, with every job finished or given back.
 
-use std::time::Duration;
-
-use crate::judge::{At, Verdict, wait_for_unknown};
-use crate::limits::{self, Limits};
-use crate::messages::answer::{Answer, Got, Refusal};
+use crate::judge::{At, Verdict};
+use crate::limits::Limits;
+use crate::messages::answer::{Answer, Refusal};
 use crate::messages::checkpoint::Gate;
-use crate::messages::command::{GetMode, JobId, LeaseId, Payload};
-use crate::messages::configuration::{Order, QueueConfig, Rank};
+use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::configuration::{Order, QueueConfig};
 use crate::messages::name::{Name, Thing};
-use crate::messages::record::{Held, Outcome, Record, Then};
+use crate::messages::policy::Policy;
+use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::messages::view::{QueueView, QueueWaiters};
 use crate::state::State;
-use crate::state::jobs::{Job, Jobs, Load, Place};
+use crate::state::job::Load;
+use crate::state::jobs::Jobs;
+use crate::state::lease::Lease;
+
+/// What a policy and the pace of a queue take in the journal, at most.
+const POLICY_BYTES: u64 = 512;
 
 /// A queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +33,23 @@ pub(crate) struct Queue {
     pub(crate) touched: Time,
     /// Where [`State::due`] has it.
     pub(crate) due: Option<Time>,
+    /// Where [`State::ends`] has it.
+    pub(crate) ends: Option<Time>,
+    /// Up to when its rate is used up.
+    pub(crate) used: Time,
+    pub(crate) served: Served,
+    /// What its policy takes in the journal.
+    policy_bytes: u64,
+}
+
+/// The lease that was granted last, of all leases: whose turn it is, and no part of what is true.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Served(pub(crate) u64);
+
+impl PartialEq for Served {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Queue {
@@ -41,6 +62,10 @@ impl Queue {
             drained: 0,
             touched: now,
             due: None,
+            ends: None,
+            used: Time::ZERO,
+            served: Served::default(),
+            policy_bytes: 0,
         }
     }
 
@@ -49,18 +74,45 @@ impl Queue {
         let load = self.jobs.load();
         // The name stands with each of them, and with each rank.
         let names = (load.jobs + self.jobs.ranks()) * name.as_str().len() as u64;
-        Load { bytes: load.bytes + names, ..load }
+        Load { bytes: load.bytes + names + self.policy_bytes, ..load }
     }
 
     /// Makes it what it was told to be.
     pub(crate) fn configure(&mut self, config: QueueConfig) {
-        self.jobs.set_order(config.order);
+        self.jobs.set_order(config.order, &config.policy);
+        let plain = *config.policy == Policy::default();
+        self.policy_bytes = if plain { 0 } else { POLICY_BYTES };
         self.config = config;
     }
 
-    fn is_full(&self) -> bool {
-        let waiting = (self.jobs.ready() + self.jobs.delayed()) as u64;
+    /// Hands out a job that waits; `false` if there is none of this number.
+    pub(crate) fn hand_out(&mut self, at: Time, job: JobId, lease: LeaseId) -> bool {
+        self.served = Served(lease.fence());
+        if let Some(rate) = &self.config.policy.rate {
+            self.used = self.used.max(at) + rate.interval();
+        }
+        self.jobs.lease(job, lease)
+    }
+
+    /// When its rate allows the next one.
+    pub(crate) fn next_allowed(&self) -> Option<Time> {
+        let rate = self.config.policy.rate.as_ref()?;
+        let burst = rate.interval() * u32::try_from(rate.burst.max(1) - 1).unwrap_or(u32::MAX);
+        Some(Time::from_micros(self.used.micros().saturating_sub(burst.as_micros() as u64)))
+    }
+
+    pub(crate) fn waiting(&self) -> u64 {
+        (self.jobs.ready() + self.jobs.delayed()) as u64
+    }
+
+    /// Whether there is no room for a job of so many bytes, once so many have come and so many are gone:
+    /// how many jobs, of how many bytes.
+    pub(crate) fn is_full(&self, bytes: u64, come: (u64, u64), gone: (u64, u64)) -> bool {
+        let Policy { max_bytes, .. } = &*self.config.policy;
+        let waiting = self.waiting() + come.0 - gone.0;
+        let waiting_bytes = self.jobs.waiting_bytes() + come.1 - gone.1;
         self.config.maxsize != 0 && waiting >= self.config.maxsize
+            || max_bytes.is_some_and(|most| waiting_bytes + bytes > most)
     }
 }
 
@@ -70,6 +122,24 @@ pub(crate) fn may_be(state: &State, queue: &Name, order: Order) -> bool {
     !state.queues.get(queue).is_some_and(|known| holds(&known))
 }
 
+/// Whether it hands out nothing.
+pub(crate) fn is_paused(state: &State, queue: &Name) -> bool {
+    state.queues.get(queue).is_some_and(|known| known.config.policy.paused)
+}
+
+/// The record of what came of a job, if that is kept.
+pub(crate) fn keep_result(
+    state: &State,
+    at: At,
+    lease: &Lease,
+    result: &Payload,
+) -> Option<Record> {
+    let Held::Job { queue, job } = &lease.held else { return None };
+    let retain = state.queues.get(queue)?.config.policy.retain;
+    let (queue, job, result) = (queue.clone(), *job, result.clone());
+    (!retain.is_zero()).then(|| Record::Resulted { queue, job, result, until: at.now + retain })
+}
+
 pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
     let Some(known) = state.queues.get(queue) else {
         return Verdict::Refuse(Refusal::NotFound);
@@ -77,97 +147,6 @@ pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
     let (thing, dropped) = (Thing::Queue(queue.clone()), known.jobs.unfinished() as u64);
     let leases = known.jobs.leases().collect();
     Verdict::Grant(vec![Record::Deleted { thing, dropped, leases }], Answer::Deleted)
-}
-
-pub(crate) fn judge_put(
-    state: &State,
-    limits: &Limits,
-    at: At,
-    queue: &Name,
-    payload: &Payload,
-    (delay, rank): (Duration, Option<&Rank>),
-) -> Verdict {
-    let mut records = Vec::with_capacity(2);
-    let known = state.queues.get(queue);
-    let order = known.map_or(Order::default(), |known| known.config.order);
-    let may_make = if known.is_none() { state.may_make(limits) } else { Ok(()) };
-    if let Err(refusal) = may_make {
-        return Verdict::Refuse(refusal);
-    }
-    if rank.is_some() && order != Order::Priority {
-        return Verdict::Refuse(Refusal::NoRanks);
-    }
-    match known {
-        Some(known) if known.gate != Gate::Open => return Verdict::Refuse(Refusal::QueueShutDown),
-        Some(known) if known.is_full() => return Verdict::Wait,
-        Some(_) => {}
-        None => records.push(Record::Made { thing: Thing::Queue(queue.clone()) }),
-    }
-    let (queue, job) = (queue.clone(), JobId(state.last_job + 1));
-    let (ready_at, payload) = (at.now + delay, payload.clone());
-    if let Some(rank) = rank.cloned() {
-        records.push(Record::Ranked { queue: queue.clone(), job, rank });
-    }
-    records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
-    Verdict::Grant(records, Answer::Placed { queue, job })
-}
-
-pub(crate) fn judge_cancel(
-    state: &State,
-    at: At,
-    queue: &Name,
-    job: JobId,
-    force: bool,
-) -> Verdict {
-    let known = state.queues.get(queue);
-    let Some((known, (_, _, lease))) = known.and_then(|it| Some((it, it.jobs.find(job)?))) else {
-        return Verdict::Refuse(Refusal::NotFound);
-    };
-    let mut records = match lease {
-        None => vec![Record::Cancelled { queue: queue.clone(), job }],
-        Some(_) if !force => return Verdict::Refuse(Refusal::Leased),
-        Some(id) => {
-            let lease = state.leases.get(id).expect("a job is held by a lease");
-            vec![lease.settled(id, at.now, Outcome::Broken, Then::Dropped)]
-        }
-    };
-    if known.jobs.unfinished() == 1 {
-        let generation = state.last_generation + 1;
-        records.push(Record::Drained { queue: queue.clone(), generation });
-    }
-    Verdict::Grant(records, Answer::Deleted)
-}
-
-pub(crate) fn judge_get(
-    state: &State,
-    limits: &Limits,
-    at: At,
-    queue: &Name,
-    mode: GetMode,
-) -> Verdict {
-    let Some(known) = state.queues.get(queue) else {
-        return wait_for_unknown(limits);
-    };
-    let Some((place, job)) = known.jobs.first() else {
-        let over = known.gate != Gate::Open && known.jobs.delayed() == 0;
-        return if over { Verdict::Refuse(Refusal::QueueShutDown) } else { Verdict::Wait };
-    };
-    if known.jobs.leased() as u64 >= limits::LEASED_MAX {
-        return Verdict::Wait;
-    }
-    let lease = state.leases.next();
-    let (length, until) = match mode {
-        GetMode::Leased(length) => {
-            let length = length.unwrap_or(known.config.lease);
-            (length, Some(at.clock + length))
-        }
-        GetMode::AtMostOnce => (Duration::ZERO, None),
-    };
-    let waited = at.now.since(job.since(place));
-    let held = Held::Job { queue: queue.clone(), job: place.job };
-    let got = got(queue, lease, until, waited, place, job);
-    let ready_at = place.ready_at;
-    Verdict::Grant(vec![Record::Leased { lease, held, length, until, waited, ready_at }], got)
 }
 
 pub(crate) fn judge_join(
@@ -209,27 +188,6 @@ pub(crate) fn judge_shutdown(state: &State, queue: &Name, immediate: bool) -> Ve
     Verdict::Grant(records, Answer::ShutDown)
 }
 
-/// A job, as a get is answered with it.
-pub(crate) fn got(
-    queue: &Name,
-    lease: LeaseId,
-    until: Option<Time>,
-    waited: Duration,
-    place: Place,
-    job: &Job,
-) -> Answer {
-    Answer::Got(Box::new(Got {
-        queue: queue.clone(),
-        job: place.job,
-        lease,
-        until,
-        attempt: job.attempt(),
-        waited,
-        enqueued: job.enqueued,
-        payload: job.payload.clone(),
-    }))
-}
-
 /// For whoever will not wait for the end, or no longer.
 pub(crate) fn not_drained(state: &State, queue: &Name) -> Refusal {
     let known = state.queues.get(queue);
@@ -246,6 +204,7 @@ pub(crate) fn view(state: &State, queue: &Name) -> Option<QueueView> {
         ready: known.jobs.ready() as u64,
         delayed: known.jobs.delayed() as u64,
         leased: known.jobs.leased() as u64,
+        dead: known.jobs.dead() as u64,
         unfinished: known.jobs.unfinished() as u64,
         oldest_ready: known.jobs.oldest_ready(),
         shut_down: known.gate != Gate::Open,

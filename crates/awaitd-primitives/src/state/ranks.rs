@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 
 use crate::messages::command::JobId;
 use crate::messages::configuration::Rank;
-use crate::state::jobs::Place;
+use crate::state::job::Place;
 
 /// What a rank takes in the journal beside itself and its queue's name, at most.
 const RECORD_BYTES: usize = 16;
@@ -63,6 +63,11 @@ impl Ranks {
     /// A job is not ready any more.
     pub(crate) fn leave(&mut self, place: Place) {
         self.ready.remove(&(self.rank(place.job), place));
+    }
+
+    /// Nothing is ready any more.
+    pub(crate) fn leave_all(&mut self) {
+        self.ready.clear();
     }
 
     /// The place of the job that goes next.

@@ -101,9 +101,9 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
     What::Plain(match rng.u32(0..140) {
         0..26 => {
             let (payload, delay, rank) = (payload(rng), delay(rng), rank(rng, mood));
-            Command::Put { queue, payload, delay, rank }
+            Command::Put { queue, payload, delay, rank, ttl: None, traits: Vec::new() }
         }
-        26..46 => Command::Get { queue, mode: mode(rng), settle: None },
+        26..46 => Command::Get { queue, mode: mode(rng), settle: None, most: 1 },
         46..50 => return What::GetAfter { queue, back },
         50..56 => Command::Join { queue, after },
         56..58 => return What::Cancel { queue, back, force: rng.bool() },
@@ -317,7 +317,7 @@ impl Run {
             What::Plain(command) => command.clone(),
             What::GetAfter { queue, back } => {
                 let settle = Some(LeaseRef { thing: None, ..self.lease(*back) });
-                Command::Get { queue: queue.clone(), mode: GetMode::Leased(None), settle }
+                Command::Get { queue: queue.clone(), mode: GetMode::Leased(None), settle, most: 1 }
             }
             What::Cancel { queue, back, force } => {
                 let job = JobId(self.ledger.job.saturating_sub(*back as u64));

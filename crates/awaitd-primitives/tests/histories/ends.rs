@@ -49,7 +49,7 @@ impl Run {
         for (queue, unfinished) in unfinished.collect::<Vec<_>>() {
             for _ in 0..unfinished {
                 let mode = GetMode::Leased(None);
-                let command = Command::Get { queue: queue.clone(), mode, settle: None };
+                let command = Command::Get { queue: queue.clone(), mode, settle: None, most: 1 };
                 self.ask(Ask { command, key: None }, self.clock, Duration::ZERO)?;
             }
         }

@@ -52,12 +52,19 @@ pub(crate) fn name(text: &str) -> Name {
 }
 
 pub(crate) fn get(queue: &str) -> Command {
-    Command::Get { queue: name(queue), mode: GetMode::Leased(None), settle: None }
+    Command::Get { queue: name(queue), mode: GetMode::Leased(None), settle: None, most: 1 }
 }
 
 pub(crate) fn put(queue: &str, bytes: usize) -> Command {
     let payload = Payload { body: vec![0; bytes].into(), content_type: None };
-    Command::Put { queue: name(queue), payload, delay: Duration::ZERO, rank: None }
+    Command::Put {
+        queue: name(queue),
+        payload,
+        delay: Duration::ZERO,
+        rank: None,
+        ttl: None,
+        traits: Vec::new(),
+    }
 }
 
 pub(crate) fn acquire(lock: &str) -> Command {

@@ -198,7 +198,7 @@ fn old_leases(rng: &mut Rng) -> [Turn; 3] {
             lease: None,
             owner: None,
         };
-        [put, Command::Get { queue, mode, settle: None }, lock].map(plain)
+        [put, Command::Get { queue, mode, settle: None, most: 1 }, lock].map(plain)
     };
     let held = (0..3).flat_map(|_| take(rng)).collect();
     let crash = Crash { idle: rng.u64(120..140), ..crash(rng) };

@@ -60,7 +60,7 @@ impl Form {
 
 /// The answer to whoever asked.
 pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> Response {
-    let Told { told, now, delivery, fetch: _ } = told;
+    let Told { told, now, delivery, fetches: _ } = told;
     let granted = match told {
         Ok(granted) => granted,
         Err(refusal) => return refuse(refusal, form, now),
@@ -72,7 +72,14 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             json(StatusCode::OK, &shown::Page::of(&items, cursor.as_ref(), now))
         }
         Answer::Deleted | Answer::Cleared | Answer::Settled => bare(StatusCode::NO_CONTENT),
-        Answer::ShutDown => bare(StatusCode::OK),
+        Answer::ShutDown | Answer::Paused => bare(StatusCode::OK),
+        Answer::Present { .. }
+        | Answer::GotMany(_)
+        | Answer::Job(_)
+        | Answer::Jobs { .. }
+        | Answer::Result(_)
+        | Answer::Purged { .. }
+        | Answer::Redriven { .. } => todo!("told by the wire"),
         Answer::Placed { queue, job } => {
             let path = format!("/v1/queues/{queue}/jobs/{}", job.0);
             located(path, form, None)

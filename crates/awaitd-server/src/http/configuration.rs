@@ -16,7 +16,7 @@ pub(super) fn queue(body: &[u8]) -> Result<QueueConfig, String> {
     }
     let right = r#"{"maxsize": 1000, "order": "fifo", "lease": "30s"}"#;
     let QueueFields { maxsize, order, lease } = parse(body, "queue", right)?;
-    Ok(QueueConfig { maxsize, order, lease })
+    Ok(QueueConfig { maxsize, order, lease, ..QueueConfig::default() })
 }
 
 /// A semaphore's.
@@ -55,7 +55,7 @@ struct QueueFields {
 
 impl Default for QueueFields {
     fn default() -> Self {
-        let QueueConfig { maxsize, order, lease } = QueueConfig::default();
+        let QueueConfig { maxsize, order, lease, .. } = QueueConfig::default();
         Self { maxsize, order, lease }
     }
 }

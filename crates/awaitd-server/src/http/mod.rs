@@ -109,7 +109,7 @@ async fn serve(
     let mut response = match heard.await {
         Ok(Heard::Question(ask, wait, form)) => {
             let told = front.app.desk.ask(ask, wait).await;
-            let told = told.with_body(&front.app.desk).await;
+            let told = told.with_bodies(&front.app.desk).await;
             answer::answer(told, form, &front.tokens, &front.app.clock)
         }
         Ok(Heard::Answered(response)) => response,

@@ -163,6 +163,11 @@ impl Problem {
             }
             Refusal::Full
             | Refusal::WaitingBytes
+            | Refusal::TooLarge { .. }
+            | Refusal::MemoryFull
+            | Refusal::NotDone
+            | Refusal::Failed
+            | Refusal::OwnDeadLetter
             | Refusal::QueueShutDown
             | Refusal::Empty
             | Refusal::OtherOrder
@@ -219,6 +224,7 @@ fn status(refusal: &Refusal) -> u16 {
         Refusal::Empty
         | Refusal::NotDrained { .. }
         | Refusal::NotSet { .. }
+        | Refusal::NotDone
         | Refusal::NotTripped
         | Refusal::Locked { waited: true, .. } => 408,
         Refusal::Leased
@@ -226,14 +232,20 @@ fn status(refusal: &Refusal) -> u16 {
         | Refusal::Superseded
         | Refusal::OtherOrder
         | Refusal::NoRanks
+        | Refusal::OwnDeadLetter
         | Refusal::OverBound { .. }
         | Refusal::Broken
         | Refusal::NotExclusive => 409,
-        Refusal::QueueShutDown | Refusal::LeaseLost | Refusal::Deleted | Refusal::Withdrawn => 410,
+        Refusal::QueueShutDown
+        | Refusal::Failed
+        | Refusal::LeaseLost
+        | Refusal::Deleted
+        | Refusal::Withdrawn => 410,
+        Refusal::TooLarge { .. } => 413,
         Refusal::AlreadySet { .. } | Refusal::Exists { .. } => 412,
         Refusal::KeyMismatch => 422,
         Refusal::Locked { waited: false, .. } => 423,
-        Refusal::Full | Refusal::WaitingBytes => 429,
+        Refusal::Full | Refusal::WaitingBytes | Refusal::MemoryFull => 429,
         Refusal::TooManyWaits
         | Refusal::TooManyKeys
         | Refusal::TooManyNames
@@ -246,6 +258,11 @@ fn title(refusal: &Refusal) -> &'static str {
     match refusal {
         Refusal::Full => "The queue is full",
         Refusal::WaitingBytes => "The bodies of waiting puts are too many",
+        Refusal::TooLarge { .. } => "The job is too large for the queue",
+        Refusal::MemoryFull => "The server's memory is full",
+        Refusal::NotDone => "The job is not done",
+        Refusal::Failed => "The job has failed",
+        Refusal::OwnDeadLetter => "A queue is no dead letter queue of itself",
         Refusal::QueueShutDown => "The queue is shut down",
         Refusal::Empty => "The queue is empty",
         Refusal::NotDrained { .. } => "The queue was not drained",
@@ -277,6 +294,22 @@ fn detail(refusal: &Refusal) -> Cow<'static, str> {
     Cow::Borrowed(match refusal {
         Refusal::Full => "the queue is at its maxsize: ask again, or wait for room with wait=30s",
         Refusal::WaitingBytes => "puts that wait hold --max-waiting-bytes already: ask again later",
+        Refusal::TooLarge { max_bytes } => {
+            return Cow::Owned(format!(
+                "the queue's max_bytes is {max_bytes}, and this job alone has more: put what it is \
+                 about elsewhere, and its place into the job"
+            ));
+        }
+        Refusal::MemoryFull => {
+            "jobs take --max-memory already: ask again when some are done, or allow more"
+        }
+        Refusal::NotDone => "it is still to be done: ask again, or wait longer with wait=30s",
+        Refusal::Failed => {
+            "it will not be done: it is dead, or was cancelled, purged or dropped; GET the job says more"
+        }
+        Refusal::OwnDeadLetter => {
+            "`dead_letter` must be the name of another queue; left out, dead jobs stay in this one"
+        }
         Refusal::QueueShutDown => {
             "the queue was shut down: no job is put into it any more; DELETE and PUT open it again"
         }

@@ -12,6 +12,8 @@ pub(super) fn put(call: &mut Call<'_>) -> Result<Asked, Problem> {
         delay: call.delay()?.unwrap_or_default(),
         rank: call.rank()?,
         payload: call.payload()?,
+        ttl: None,
+        traits: Vec::new(),
     };
     Ok(Asked::waiting(call.wait()?, command))
 }
@@ -27,8 +29,12 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Result<Asked, Problem> {
 
 /// `get()`, and without `wait` `get_nowait()`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    let command =
-        Command::Get { queue: call.name()?, mode: call.get_mode()?, settle: call.settle()? };
+    let command = Command::Get {
+        queue: call.name()?,
+        mode: call.get_mode()?,
+        settle: call.settle()?,
+        most: 1,
+    };
     Ok(Asked { empty: call.empty()?, ..Asked::waiting(call.wait()?, command) })
 }
 

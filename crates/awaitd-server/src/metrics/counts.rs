@@ -75,11 +75,25 @@ pub(super) enum Event {
     Expired,
     Dropped,
     Cancelled,
+    Dead,
+    DeadLettered,
+    Redriven,
 }
 
 /// [`Event`]s in their order, as they stand in the label `event`.
-pub(super) const EVENTS: [&str; 8] =
-    ["put", "got", "done", "returned", "undelivered", "expired", "dropped", "cancelled"];
+pub(super) const EVENTS: [&str; 11] = [
+    "put",
+    "got",
+    "done",
+    "returned",
+    "undelivered",
+    "expired",
+    "dropped",
+    "cancelled",
+    "dead",
+    "dead_lettered",
+    "redriven",
+];
 
 /// Those of them that end a lease, as they stand in the label `outcome`.
 pub(super) const ENDS: Range<usize> = Event::Done as usize..Event::Dropped as usize;

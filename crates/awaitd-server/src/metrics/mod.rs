@@ -198,6 +198,11 @@ impl ByName {
         let waits = match answer {
             Answer::Placed { queue, .. } => &mut self.queues.of(queue).put_blocked,
             Answer::Got(got) => &mut self.queues.of(&got.queue).get_blocked,
+            // Many, of one queue: the wait was one.
+            Answer::GotMany(all) => match all.first() {
+                Some(got) => &mut self.queues.of(&got.queue).get_blocked,
+                None => return,
+            },
             Answer::Acquired(grant) => match self.permits(&grant.thing) {
                 Some(counts) => &mut counts.wait,
                 None => return,
@@ -218,6 +223,13 @@ impl ByName {
             | Answer::State(_)
             | Answer::List { .. }
             | Answer::Deleted
+            | Answer::Present { .. }
+            | Answer::Job(_)
+            | Answer::Jobs { .. }
+            | Answer::Result(_)
+            | Answer::Paused
+            | Answer::Purged { .. }
+            | Answer::Redriven { .. }
             | Answer::Joined { .. }
             | Answer::ShutDown
             | Answer::Set { .. }
@@ -255,6 +267,16 @@ impl ByName {
             Record::Emptied { queue, dropped } => {
                 self.queues.of(queue).count(Event::Dropped, *dropped);
             }
+            Record::Purged { queue, dropped, .. } => {
+                self.queues.of(queue).count(Event::Dropped, *dropped);
+            }
+            Record::Dropped { queue, .. } => self.queues.of(queue).count(Event::Dropped, 1),
+            Record::Died { queue, .. } => self.queues.of(queue).count(Event::Dead, 1),
+            Record::Moved { from, to, dead_letter, .. } => {
+                let event = if *dead_letter { Event::DeadLettered } else { Event::Redriven };
+                self.queues.of(from).count(event, 1);
+                self.queues.of(to).count(Event::Put, 1);
+            }
             Record::Cancelled { queue, .. } => self.queues.of(queue).count(Event::Cancelled, 1),
             Record::Deleted { thing, dropped, .. } => {
                 if let Thing::Queue(queue) = thing {
@@ -280,7 +302,11 @@ impl ByName {
             | Record::Ranked { .. }
             | Record::Tripped { .. }
             | Record::Reset { .. }
-            | Record::Aborted { .. } => {}
+            | Record::Aborted { .. }
+            | Record::Traits { .. }
+            | Record::Paused { .. }
+            | Record::Resulted { .. }
+            | Record::Progressed { .. } => {}
         }
     }
 
@@ -306,8 +332,10 @@ impl ByName {
         let queue = self.queues.of(queue);
         queue.count(end, 1);
         queue.job_held[end as usize - counts::ENDS.start].observe(lasted);
-        if *then == Then::Dropped {
-            queue.count(Event::Dropped, 1);
+        match then {
+            Then::Dropped => queue.count(Event::Dropped, 1),
+            Then::Dead { .. } => queue.count(Event::Dead, 1),
+            Then::Finished | Then::Back { .. } => {}
         }
     }
 

@@ -152,7 +152,7 @@ fn records_are_counted() {
 #[test]
 fn waits_that_ended_well_are_observed() {
     let metrics = metrics(10);
-    let get = Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None };
+    let get = Command::Get { queue: name("q"), mode: GetMode::AtMostOnce, settle: None, most: 1 };
     let got = Answer::Got(Box::new(Got {
         queue: name("q"),
         job: JobId(1),

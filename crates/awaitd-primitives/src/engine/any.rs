@@ -1,0 +1,116 @@
+//! Gets of many jobs, gets from many queues, and gets that a rate holds back.
+
+use crate::engine::keys::Seat;
+use crate::engine::{Engine, Step};
+use crate::judge::{Verdict, judge};
+use crate::messages::answer::{Answer, Refusal};
+use crate::messages::command::{Ask, Command, GetMode};
+use crate::messages::name::Name;
+use crate::messages::time::Time;
+use crate::waiters::Line;
+
+impl Engine {
+    /// Judges a get from several queues: from the first that has a job, or from the one that was asked
+    /// for longest ago. It overtakes nobody in any of their lines.
+    pub(super) fn judge_any(
+        &mut self,
+        ask: &Ask,
+        seat: &Seat,
+        step: &mut Step,
+    ) -> Option<Result<Answer, Refusal>> {
+        let Command::GetAny { queues, fair, mode, .. } = &ask.command else { return None };
+        let mut queues: Vec<&Name> = queues.iter().collect();
+        if *fair {
+            let served = |name: &&Name| self.state.queues.get(*name).map_or(0, |it| it.served.0);
+            queues.sort_by_key(served);
+        }
+        let place = seat.number.unwrap_or(u64::MAX);
+        let mut refusal = None;
+        let mut open = false;
+        for queue in queues {
+            if self.waiters.somebody_before(&Line::Get(queue.clone()), place) {
+                open = true;
+                continue;
+            }
+            match self.judge_one(queue, *mode) {
+                Verdict::Grant(records, answer) => {
+                    self.commit(records, step);
+                    return Some(Ok(self.take_more(&ask.command, answer, step)));
+                }
+                Verdict::Refuse(why) => refusal = refusal.or(Some(why)),
+                Verdict::Wait => open = true,
+                Verdict::WaitUntil(again) => {
+                    open = true;
+                    self.again.insert((again, queue.clone()));
+                }
+            }
+        }
+        refusal.filter(|_| !open).map(Err)
+    }
+
+    /// Judges one who waits in this line. A get from several queues goes on as long as one of them may
+    /// have a job.
+    pub(super) fn judge_in(&self, ask: &Ask, line: &Line) -> Verdict {
+        let (Command::GetAny { queues, mode, .. }, Line::Get(queue)) = (&ask.command, line) else {
+            return judge(&self.state, &self.limits, self.at, ask);
+        };
+        match self.judge_one(queue, *mode) {
+            Verdict::Refuse(refusal) => {
+                let refuses = |name| matches!(self.judge_one(name, *mode), Verdict::Refuse(_));
+                let all = queues.iter().all(refuses);
+                if all { Verdict::Refuse(refusal) } else { Verdict::Wait }
+            }
+            other => other,
+        }
+    }
+
+    fn judge_one(&self, queue: &Name, mode: GetMode) -> Verdict {
+        let (queue, settle, most) = (queue.clone(), None, 1);
+        let command = Command::Get { queue, mode, settle, most };
+        judge(&self.state, &self.limits, self.at, &Ask { command, key: None })
+    }
+
+    /// Of a get that takes many: as many as there are besides the first.
+    pub(super) fn take_more(
+        &mut self,
+        command: &Command,
+        first: Answer,
+        step: &mut Step,
+    ) -> Answer {
+        let (most, mode) = match command {
+            Command::Get { most, mode, .. } | Command::GetAny { most, mode, .. } => (*most, *mode),
+            _ => return first,
+        };
+        let first = match first {
+            Answer::Got(first) if most > 1 => *first,
+            other => return other,
+        };
+        let queue = first.queue.clone();
+        let mut all = vec![first];
+        while (all.len() as u64) < most
+            && let Verdict::Grant(records, Answer::Got(got)) = self.judge_one(&queue, mode)
+        {
+            self.commit(records, step);
+            step.work += 1;
+            all.push(*got);
+        }
+        Answer::GotMany(all)
+    }
+
+    /// A get that a rate holds back is judged again at this moment.
+    pub(super) fn judge_again(&mut self, command: &Command, at: Time) {
+        if let Command::Get { queue, .. } = command {
+            self.again.insert((at, queue.clone()));
+        }
+    }
+
+    /// The rates of these queues allow the next get by now.
+    pub(super) fn allow_again(&mut self, now: Time) {
+        while let Some((at, _)) = self.again.first()
+            && *at <= now
+        {
+            let (_, queue) = self.again.pop_first().expect("there is one");
+            self.stir(Line::Get(queue));
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The steps of which every change of a queue's jobs is made.
+
+use std::sync::Arc;
+
+use super::{DEFAULT, Jobs, Special};
+use crate::messages::command::JobId;
+use crate::messages::configuration::{Order, Rank};
+use crate::messages::job::JobState;
+use crate::state::groups::Slot;
+use crate::state::job::{Job, Out, Place};
+
+impl Jobs {
+    /// Takes one out that waits.
+    pub(super) fn take(&mut self, id: JobId) -> Option<(Place, Job)> {
+        let (place, job) = if let Some(job) = self.fresh.remove(&id) {
+            let place = job.first_place(id);
+            self.leave_ranks(place);
+            (place, job)
+        } else if let Some(ready_at) = self.moved_at.remove(&id) {
+            let place = Place { ready_at, job: id };
+            let job = self.moved.remove(&place)?;
+            self.moved_since.remove(&(job.since(place), id));
+            self.leave_ranks(place);
+            (place, job)
+        } else if let Some(ready_at) = self.delayed_at.remove(&id) {
+            let place = Place { ready_at, job: id };
+            (place, self.delayed.remove(&place)?)
+        } else {
+            let (place, job) = self.special.0.as_mut()?.keyed.remove(&id)?;
+            self.moved_since.remove(&(job.since(place), id));
+            let seat = (self.seat_rank(id), self.slot(place), id);
+            if let (Some(special), Some(key)) = (&mut self.special.0, job.key()) {
+                special.groups.unready(key, &seat, job.holds_key());
+            }
+            (place, job)
+        };
+        self.forget_wait(place, &job);
+        Some((place, job))
+    }
+
+    /// Takes out, whole, what waits in this state and has neither traits nor ranks.
+    pub(super) fn take_plain(&mut self, state: JobState, into: &mut Self) {
+        if state == JobState::Delayed {
+            into.delayed = std::mem::take(&mut self.delayed);
+            self.delayed_at.clear();
+        } else {
+            into.fresh = std::mem::take(&mut self.fresh);
+            into.moved = std::mem::take(&mut self.moved);
+            (self.moved_at, self.moved_since) = Default::default();
+            if let Some(ranks) = &mut self.ranks {
+                ranks.leave_all();
+            }
+        }
+        let waited = into.fresh.values().chain(into.moved.values()).chain(into.delayed.values());
+        for job in waited {
+            self.load.0.sub(job.load());
+            self.waiting_bytes -= job.payload.body.len() as u64;
+        }
+    }
+
+    /// A job waits no longer where it was.
+    pub(super) fn forget_wait(&mut self, place: Place, job: &Job) {
+        self.waiting_bytes -= job.payload.body.len() as u64;
+        if let (Some(ends), Some(special)) = (job.ends(), &mut self.special.0) {
+            special.ends.remove(&(ends, place.job));
+        }
+    }
+
+    fn leave_ranks(&mut self, place: Place) {
+        if let Some(ranks) = &mut self.ranks {
+            ranks.leave(place);
+        }
+    }
+
+    /// A job is there, under lease.
+    pub(super) fn take_out(&mut self, out: Out) {
+        self.enroll(out.place.job, &out.job);
+        self.hold_key(&out.job);
+        self.leased.insert(out.place.job, out);
+    }
+
+    /// An unfinished job is there.
+    pub(super) fn enroll(&mut self, id: JobId, job: &Job) {
+        self.load.0.add(job.load());
+        if job.traits().is_empty() {
+            return;
+        }
+        let special = self.special();
+        if let Some(key) = job.key() {
+            special.groups.enroll(key, id);
+        }
+        if let Some(value) = job.unique() {
+            special.unique.entry(Arc::clone(value)).or_insert(id);
+        }
+    }
+
+    /// A job is there no more.
+    pub(super) fn strike(&mut self, id: JobId, job: &Job) {
+        self.load.0.sub(job.load());
+        let Some(special) = &mut self.special.0 else { return };
+        if let Some(key) = job.key() {
+            special.groups.leave(key, id);
+        }
+        if let Some(value) = job.unique()
+            && special.unique.get(value) == Some(&id)
+        {
+            special.unique.remove(value);
+        }
+    }
+
+    pub(super) fn hold_key(&mut self, job: &Job) {
+        if let (Some(key), Some(special)) = (job.key(), &mut self.special.0) {
+            special.groups.hold(key);
+        }
+    }
+
+    pub(super) fn let_key_go(&mut self, job: &Job) {
+        if let (Some(key), Some(special)) = (job.key(), &mut self.special.0) {
+            special.groups.let_go(key);
+        }
+    }
+
+    pub(super) fn special(&mut self) -> &mut Special {
+        self.special.0.get_or_insert_with(|| Box::new(Special::new(1, false)))
+    }
+
+    pub(super) fn seat_rank(&self, job: JobId) -> Rank {
+        let ranked = self.rank_of(job).filter(|_| self.order == Order::Priority);
+        ranked.unwrap_or(&DEFAULT).clone()
+    }
+
+    pub(super) fn slot(&self, place: Place) -> Slot {
+        let (at, job) = (place.ready_at.micros(), place.job.0);
+        if self.order == Order::Lifo { (u64::MAX - at, u64::MAX - job) } else { (at, job) }
+    }
+}
