@@ -275,10 +275,10 @@ impl Waiters {
                 self.lines.remove(line);
             }
         }
-        if !self.lines.contains_key(&parked.line) {
-            if let Line::Condition(lock, condition) = &parked.line {
-                self.conditions.remove(&(lock.clone(), condition.clone()));
-            }
+        if let Line::Condition(lock, condition) = &parked.line
+            && !self.lines.contains_key(&parked.line)
+        {
+            self.conditions.remove(&(lock.clone(), condition.clone()));
         }
         if let Some(key) = &parked.key {
             self.open.remove(key);

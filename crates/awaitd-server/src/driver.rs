@@ -9,15 +9,13 @@ use std::time::Duration;
 
 use awaitd_journal::{Appended, Fetch, Journal, JournalError};
 use awaitd_primitives::{
-    Answer, At, Body, Command, Engine, Entry, Position, Refusal, Reply, Room, State, Step, Ticket,
-    Time,
+    Answer, At, Body, Command, Engine, Entry, Position, Refusal, Reply, Room, State, Step, Time,
 };
-use rustc_hash::FxHashMap;
 use tokio::sync::mpsc;
 use tokio::task;
 use tracing::{info, warn};
 
-use crate::batch::{Asker, Batch};
+use crate::batch::Askers;
 use crate::clock::{Alarm, Clock};
 use crate::config::Config;
 use crate::desk::{BackOffice, Message, Stamped, Told};
@@ -49,9 +47,7 @@ pub(crate) struct Driver<J: Journal> {
     inbox: mpsc::UnboundedReceiver<Stamped>,
     desk: BackOffice,
     /// Where those who asked are told.
-    askers: FxHashMap<Ticket, Asker>,
-    /// By their first tickets.
-    batches: FxHashMap<Ticket, Batch>,
+    askers: Askers,
     /// What this turn has to do outside; what was left over from the last one begins it.
     step: Step,
     /// What was judged and has not left.
@@ -85,8 +81,7 @@ impl<J: Journal> Driver<J> {
     fn fall_silent(&mut self) {
         let (_, closed) = mpsc::unbounded_channel();
         mem::forget(mem::replace(&mut self.inbox, closed));
-        let askers = (mem::take(&mut self.askers), mem::take(&mut self.batches));
-        mem::forget((askers, self.held.take()));
+        mem::forget((mem::take(&mut self.askers), self.held.take()));
     }
 
     /// A loop that goes on from there.
@@ -108,8 +103,7 @@ impl<J: Journal> Driver<J> {
             metrics,
             inbox,
             desk,
-            askers: FxHashMap::default(),
-            batches: FxHashMap::default(),
+            askers: Askers::default(),
             step,
             outbox: Outbox::default(),
             space: Space::default(),
@@ -291,22 +285,17 @@ impl<J: Journal> Driver<J> {
         }
         match message {
             Message::Ask(request, asker) => {
-                self.askers.insert(request.ticket, Asker::One(asker));
+                self.askers.insert(request.ticket, asker);
                 self.engine.submit(request, &mut self.step);
             }
             Message::Batch(requests, asker) => {
-                let Some(first) = requests.first().map(|request| request.ticket) else {
-                    _ = asker.send(Vec::new());
-                    return None;
-                };
-                self.batches.insert(first, Batch::new(requests.len(), asker));
+                self.askers.insert_all(requests.iter().map(|request| request.ticket), asker);
                 for request in requests {
-                    self.askers.insert(request.ticket, Asker::Part(first));
                     self.engine.submit(request, &mut self.step);
                 }
             }
             Message::Withdraw(ticket) => {
-                self.askers.remove(&ticket);
+                self.askers.remove(ticket);
                 self.engine.withdraw(ticket, &mut self.step);
             }
             Message::Handed(lease, taken) => self.engine.handed(lease, taken, &mut self.step),
@@ -359,11 +348,7 @@ impl<J: Journal> Driver<J> {
             let delivery = self.desk.delivery(&told);
             let fetches = self.fetches(&command, &mut told);
             let told = Told { told, now, delivery, fetches };
-            match self.askers.remove(&ticket) {
-                Some(Asker::One(asker)) => _ = asker.send(told),
-                Some(Asker::Part(first)) => self.collect(first, ticket, told),
-                None => {}
-            }
+            self.askers.tell(ticket, told);
         }
     }
 
@@ -382,16 +367,6 @@ impl<J: Journal> Driver<J> {
             Body::Here(_) => None,
         });
         stored.collect()
-    }
-
-    /// One of a batch was told.
-    fn collect(&mut self, first: Ticket, ticket: Ticket, told: Told) {
-        let Some(batch) = self.batches.get_mut(&first) else { return };
-        if batch.put((ticket.0 - first.0) as usize, told)
-            && let Some(batch) = self.batches.remove(&first)
-        {
-            batch.send();
-        }
     }
 
     /// Large tables are dropped where that holds nobody up.

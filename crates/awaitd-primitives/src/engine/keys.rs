@@ -130,11 +130,7 @@ impl Engine {
             // Withdrawn once more, it is remembered for as long once more.
             Remembrance::Withdrawn => return None,
             Remembrance::Placed(queue, job) => Granted::Job(queue.clone(), *job),
-            // Nothing was put that could be taken back.
-            Remembrance::Present(..)
-            | Remembrance::Paused
-            | Remembrance::Purged(_)
-            | Remembrance::Redriven(..) => Granted::Nothing,
+
             what @ (Remembrance::Leased(..) | Remembrance::Woken { .. }) => {
                 let (thing, lease) = what.lease().expect("a lease was granted");
                 Granted::Lease(thing, lease)
@@ -151,7 +147,12 @@ impl Engine {
             | Remembrance::Released
             | Remembrance::Tripped { .. }
             | Remembrance::Turned
-            | Remembrance::Notified(_) => Granted::Nothing,
+            | Remembrance::Notified(_)
+            // Nothing was put that could be taken back.
+            | Remembrance::Present(..)
+            | Remembrance::Paused
+            | Remembrance::Purged(_)
+            | Remembrance::Redriven(..) => Granted::Nothing,
         };
         if let Granted::Lease(_, lease) = &granted {
             self.deliveries.heard_of(*lease);

@@ -1,6 +1,7 @@
 //! Who waits for what comes of a job is told when the job ends, whether that is kept or not.
 
 use crate::engine::{Engine, Step};
+use crate::judge::Verdict;
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::body::Body;
 use crate::messages::command::{JobId, Payload};
@@ -30,12 +31,11 @@ impl Engine {
         let line = Line::Result(job);
         while let Some((_, ticket)) = self.waiters.next_in(&line, 0) {
             let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
-            let told = match self.judge_in(&parked.ask, &line) {
-                crate::Verdict::Grant(_, answer) => answer,
-                _ => {
-                    let (body, content_type) = (Body::from(&[][..]), None);
-                    Answer::Result(Payload { body, content_type })
-                }
+            let told = if let Verdict::Grant(_, answer) = self.judge_in(&parked.ask, &line) {
+                answer
+            } else {
+                let (body, content_type) = (Body::from(&[][..]), None);
+                Answer::Result(Payload { body, content_type })
             };
             self.dismiss(ticket, Ok(told), step);
         }

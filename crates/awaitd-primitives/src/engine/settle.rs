@@ -47,10 +47,6 @@ impl Engine {
                 self.send_away(thing, step);
             }
             Record::Forgotten { thing } => self.rests.unwatch(thing),
-            Record::Configured { queue, .. } | Record::Prepared(Configuration::Queue(queue, _)) => {
-                self.stir(Line::Put(queue.clone()));
-                self.stir(Line::Get(queue.clone()));
-            }
             Record::Prepared(Configuration::Barrier(barrier, _)) => {
                 self.stir(Line::Barrier(barrier.clone()));
             }
@@ -59,7 +55,9 @@ impl Engine {
                 self.stir(Line::Acquire(Thing::Semaphore(semaphore.clone())));
             }
             Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
-            Record::Leased { held: Held::Job { queue, .. }, .. }
+            Record::Configured { queue, .. }
+            | Record::Prepared(Configuration::Queue(queue, _))
+            | Record::Leased { held: Held::Job { queue, .. }, .. }
             | Record::ShutDown { queue, .. }
             | Record::Cancelled { queue, .. }
             | Record::Died { queue, .. }

@@ -24,6 +24,15 @@ pub struct Stored {
     pub bytes: u32,
 }
 
+/// Bytes that somebody put, and what they said these are.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Payload {
+    /// The bytes, never looked into.
+    pub body: Body,
+    /// Their `Content-Type`, if one was given.
+    pub content_type: Option<Arc<str>>,
+}
+
 impl Body {
     /// How long it is, wherever it is.
     pub fn len(&self) -> usize {

@@ -1,61 +1,17 @@
 //! What is asked. A command is a value: it can be judged, parked and judged again.
 
-use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::messages::body::Body;
 use crate::messages::configuration::{Configuration, Rank};
 use crate::messages::job::{JobState, Trait};
 use crate::messages::name::{Kind, Name, Thing};
 
-/// Whoever asked; opaque here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
-
-/// A job's number; larger than that of any job before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct JobId(pub u64);
-
-/// A lease's number, which is its fence as well: larger than that of any lease before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct LeaseId(pub NonZeroU64);
-
-impl LeaseId {
-    /// The fence: the number to compare.
-    pub fn fence(self) -> u64 {
-        self.0.get()
-    }
-}
-
-/// A command, and the `Idempotency-Key` that it came with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ask {
-    /// What is asked.
-    pub command: Command,
-    /// Under which key, if any. A key belongs to the thing of the command.
-    pub key: Option<Key>,
-}
-
-/// An `Idempotency-Key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// 1 to 255 visible ASCII characters.
-    pub text: Arc<str>,
-    /// A hash of method, path, body and all parameters but `wait`: what makes two requests the same.
-    pub fingerprint: u128,
-}
-
-/// Bytes that somebody put, and what they said these are.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Payload {
-    /// The bytes, never looked into.
-    pub body: Body,
-    /// Their `Content-Type`, if one was given.
-    pub content_type: Option<Arc<str>>,
-}
+pub use crate::messages::ask::{Ask, Key};
+pub use crate::messages::body::Payload;
+pub use crate::messages::id::{JobId, LeaseId, Ticket};
 
 /// How much of a lock or a semaphore is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -84,7 +84,7 @@ fn micros(length: Duration) -> u64 {
     u64::try_from(length.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// SplitMix64's last step: numbers in a row become as good as thrown.
+/// The last step of `SplitMix64`: numbers in a row become as good as thrown.
 /// <https://prng.di.unimi.it/splitmix64.c>
 fn mix(seed: u64) -> u64 {
     let mut bits = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);

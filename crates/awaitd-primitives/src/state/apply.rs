@@ -7,21 +7,20 @@
 use std::collections::BTreeSet;
 
 use crate::messages::checkpoint::{Checkpoint, Gate, Tie};
-use crate::messages::command::{JobId, LeaseId, Payload};
+use crate::messages::command::LeaseId;
 use crate::messages::configuration::{Configuration, QueueConfig};
-use crate::messages::job::{Cause, Trait};
+use crate::messages::job::Trait;
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::{Entry, Held, Outcome, Record, Then};
 use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::barrier::Barrier;
 use crate::state::event::Event;
-use crate::state::job::{Job, More, Place};
+use crate::state::job::Place;
 use crate::state::lease::Lease;
 use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::KeyOf;
-use crate::state::results::Kept;
 use crate::state::settled::Fate;
 
 impl State {
@@ -116,13 +115,7 @@ impl State {
                 self.index(queue);
             }
             Record::Resulted { queue, job, result, until } => {
-                let (result, until) = (result.clone(), *until);
-                self.with_queue(queue, |queue| {
-                    let Some(out) = queue.jobs.out(*job) else { return };
-                    let kept = Kept { result, enqueued: out.job.enqueued, until };
-                    queue.jobs.results_mut().insert(*job, kept);
-                });
-                self.index(queue);
+                self.keep_result(queue, *job, result, *until);
             }
             Record::Progressed { queue, job, progress } => {
                 let progress = Trait::Progress(Box::new(progress.clone()));
@@ -274,33 +267,6 @@ impl State {
         }
     }
 
-    fn place(&mut self, at: Time, queue: &Name, job: JobId, ready_at: Time, payload: &Payload) {
-        self.last_job = self.last_job.max(job.0);
-        let (more, _) = self.take_told(job);
-        let timed = more.traits.iter().any(|it| matches!(it, Trait::Ends(_)));
-        let what = Job::new(payload.clone(), at, more);
-        if !self.queues.contains_key(queue) {
-            self.queue_or_new(queue, at);
-        }
-        self.with_queue(queue, |queue| queue.jobs.insert(at, Place { ready_at, job }, what));
-        if timed || ready_at > at {
-            self.index(queue);
-        }
-    }
-
-    /// What was told of this job before it, and whether it is dead.
-    pub(super) fn take_told(&mut self, job: JobId) -> (More, bool) {
-        let told = self.told.take().filter(|(of, _)| *of == job);
-        let mut traits = told.map(|(_, traits)| traits).unwrap_or_default();
-        let all = traits.len();
-        traits.retain(|it| *it != Trait::HoldsKey);
-        let holds_key = traits.len() < all;
-        let living = traits.len();
-        traits.retain(|it| *it != Trait::Dead);
-        let dead = traits.len() < living;
-        (More { traits, holds_key, ..More::default() }, dead)
-    }
-
     fn lease(&mut self, id: LeaseId, lease: Lease) {
         let there = match &lease.held {
             Held::Job { queue: name, job } => {
@@ -336,84 +302,6 @@ impl State {
                 }
             }
         }
-    }
-
-    fn release_job(&mut self, at: Time, name: &Name, job: JobId, outcome: Outcome, then: &Then) {
-        self.with_queue(name, |queue| {
-            let out = queue.jobs.release(job);
-            match then {
-                Then::Finished | Then::Dropped => queue.jobs.unrank(job),
-                Then::Back { ready_at, since, counted, error } => {
-                    let Some(out) = out else { return };
-                    let back = out.job.change(|more| {
-                        let tried = &mut more.tried;
-                        tried.attempts = tried.attempts.saturating_add(u32::from(*counted));
-                        tried.since = (since != ready_at).then_some(*since);
-                        tried.error = error.clone().or(tried.error.take());
-                        let keyed = more.traits.iter().any(|it| matches!(it, Trait::Key(_)));
-                        more.holds_key |= keyed && outcome != Outcome::Undelivered;
-                    });
-                    queue.jobs.insert(at, Place { ready_at: *ready_at, job }, back);
-                }
-                Then::Dead { error } => {
-                    let Some(out) = out else { return };
-                    let dead = out.job.change(|more| {
-                        more.tried.attempts = more.tried.attempts.saturating_add(1);
-                        more.tried.error = error.clone().or(more.tried.error.take());
-                    });
-                    queue.jobs.bury(job, dead.die(name, Cause::Attempts, at));
-                }
-            }
-        });
-        if matches!(then, Then::Finished | Then::Dropped) {
-            self.strays.0.remove(&job);
-        } else {
-            self.index(name);
-        }
-    }
-
-    /// A job that waits is dead.
-    fn bury(&mut self, at: Time, name: &Name, id: JobId, cause: Cause) {
-        self.with_queue(name, |queue| {
-            if let Some(job) = queue.jobs.remove(id) {
-                queue.jobs.bury(id, job.die(name, cause, at));
-            }
-        });
-        self.index(name);
-    }
-
-    /// A job that waits or is dead has gone.
-    fn drop_job(&mut self, name: &Name, job: JobId) {
-        self.with_queue(name, |queue| {
-            queue.jobs.remove(job);
-            queue.jobs.unrank(job);
-        });
-        self.strays.0.remove(&job);
-        self.index(name);
-    }
-
-    /// A job that waits or is dead is as new, there or elsewhere.
-    fn move_job(&mut self, at: Time, from: &Name, to: &Name, place: Place, ends: Option<Time>) {
-        let taken = self.with_queue(from, |queue| {
-            let job = queue.jobs.remove(place.job)?;
-            let rank = queue.jobs.rank_of(place.job).cloned();
-            queue.jobs.unrank(place.job);
-            Some((job, rank))
-        });
-        let Some((job, rank)) = taken.flatten() else { return };
-        self.index(from);
-        let job = job.change(|more| {
-            more.traits.retain(|it| !matches!(it, Trait::Ends(_)));
-            more.traits.extend(ends.map(Trait::Ends));
-            *more = More { traits: std::mem::take(&mut more.traits), ..More::default() };
-        });
-        self.queue_or_new(to, at);
-        self.with_queue(to, |queue| {
-            rank.into_iter().for_each(|rank| queue.jobs.rank(place.job, rank));
-            queue.jobs.insert(at, place, job);
-        });
-        self.strays.0.insert(place.job, to.clone());
-        self.index(to);
     }
 
     fn checkpoint(&mut self, checkpoint: &Checkpoint) {

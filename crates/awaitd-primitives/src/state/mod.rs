@@ -3,6 +3,7 @@
 mod apply;
 pub(crate) mod barrier;
 mod checkpoint;
+mod course;
 pub(crate) mod ending;
 pub(crate) mod event;
 pub(crate) mod get;

@@ -97,8 +97,9 @@ impl Queue {
     /// When its rate allows the next one.
     pub(crate) fn next_allowed(&self) -> Option<Time> {
         let rate = self.config.policy.rate.as_ref()?;
-        let burst = rate.interval() * u32::try_from(rate.burst.max(1) - 1).unwrap_or(u32::MAX);
-        Some(Time::from_micros(self.used.micros().saturating_sub(burst.as_micros() as u64)))
+        let more = u32::try_from(rate.burst.max(1) - 1).unwrap_or(u32::MAX);
+        let ahead = u64::try_from((rate.interval() * more).as_micros()).unwrap_or(u64::MAX);
+        Some(Time::from_micros(self.used.micros().saturating_sub(ahead)))
     }
 
     pub(crate) fn waiting(&self) -> u64 {

@@ -264,10 +264,7 @@ impl ByName {
             Record::Settled { held, outcome, then, lasted, .. } => {
                 self.settled(held, *outcome, then, *lasted);
             }
-            Record::Emptied { queue, dropped } => {
-                self.queues.of(queue).count(Event::Dropped, *dropped);
-            }
-            Record::Purged { queue, dropped, .. } => {
+            Record::Emptied { queue, dropped } | Record::Purged { queue, dropped, .. } => {
                 self.queues.of(queue).count(Event::Dropped, *dropped);
             }
             Record::Dropped { queue, .. } => self.queues.of(queue).count(Event::Dropped, 1),

@@ -1,20 +1,20 @@
 //! The jobs of one queue: which are ready, delayed, leased or dead, and in which order they go.
 
+mod bulk;
 mod pages;
+mod special;
 mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 
-use rustc_hash::FxHashMap;
-
-use crate::messages::body::{Body, Stored};
+pub(crate) use self::pages::Found;
+use self::special::{Rare, Special};
 use crate::messages::command::{JobId, LeaseId};
 use crate::messages::configuration::{Order, Rank};
 use crate::messages::job::{JobState, Trait};
 use crate::messages::policy::Policy;
 use crate::messages::time::Time;
-use crate::state::groups::Groups;
 use crate::state::job::{Job, Load, Out, Place};
 use crate::state::ranks::Ranks;
 use crate::state::results::Results;
@@ -41,29 +41,6 @@ pub(crate) struct Jobs {
     load: Sums,
 }
 
-/// What few queues have; with nothing in it, it is as if it were not there.
-#[derive(Clone, Debug, Default)]
-struct Rare(Option<Box<Special>>);
-
-impl PartialEq for Rare {
-    fn eq(&self, other: &Self) -> bool {
-        let empty = Special::new(1, false);
-        self.0.as_deref().unwrap_or(&empty) == other.0.as_deref().unwrap_or(&empty)
-    }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-struct Special {
-    /// Ready, with a key.
-    keyed: BTreeMap<JobId, (Place, Job)>,
-    groups: Groups,
-    /// The first unfinished job of each value.
-    unique: FxHashMap<Arc<str>, JobId>,
-    /// Until when those that wait may.
-    ends: BTreeSet<(Time, JobId)>,
-    results: Results,
-}
-
 /// Equal if as many jobs of as many bytes are there, wherever the bytes are.
 #[derive(Clone, Debug, Default)]
 struct Sums(Load);
@@ -74,28 +51,8 @@ impl PartialEq for Sums {
     }
 }
 
-/// A job, where it is.
-pub(crate) struct Found<'a> {
-    pub(crate) place: Place,
-    pub(crate) job: &'a Job,
-    pub(crate) state: JobState,
-    pub(crate) lease: Option<LeaseId>,
-}
-
 /// Where a job stands that was put without a rank.
 static DEFAULT: LazyLock<Rank> = LazyLock::new(|| Rank::from(0));
-
-impl Special {
-    fn new(key_concurrency: u64, fair: bool) -> Self {
-        Self {
-            keyed: BTreeMap::new(),
-            groups: Groups::new(key_concurrency, fair),
-            unique: FxHashMap::default(),
-            ends: BTreeSet::new(),
-            results: Results::default(),
-        }
-    }
-}
 
 impl Jobs {
     /// Sums over all of them.
@@ -374,57 +331,6 @@ impl Jobs {
         Some(job)
     }
 
-    /// Takes out all that waits, whole, so that dropping it holds nobody up.
-    pub(crate) fn take_waiting(&mut self, policy: &Policy) -> Self {
-        let (leased, dead) = (std::mem::take(&mut self.leased), std::mem::take(&mut self.dead));
-        let mut waiting = std::mem::take(self);
-        self.set_order(waiting.order, policy);
-        if let Some(special) = &mut waiting.special.0 {
-            *self.results_mut() = std::mem::take(&mut special.results);
-        }
-        for id in leased.keys().chain(dead.keys()) {
-            if let Some(rank) = waiting.rank_of(*id) {
-                self.rank(*id, rank.clone());
-            }
-        }
-        for (id, job) in dead {
-            self.bury(id, job);
-        }
-        for out in leased.into_values() {
-            self.take_out(out);
-        }
-        waiting
-    }
-
-    /// Drops what is in this state; nothing of what somebody holds. The many are taken out whole, so that
-    /// freeing them holds nobody up.
-    pub(crate) fn purge(&mut self, state: JobState) -> Self {
-        let mut gone = Self::default();
-        match state {
-            JobState::Done => *self.results_mut() = Results::default(),
-            JobState::Leased => {}
-            JobState::Dead => {
-                gone.dead = std::mem::take(&mut self.dead);
-                gone.dead.iter().for_each(|(id, job)| self.strike(*id, job));
-                gone.dead.keys().for_each(|id| self.unrank(*id));
-            }
-            JobState::Ready | JobState::Delayed => {
-                let ids: Vec<JobId> = self.page(state, JobId(0)).collect();
-                let few = |id: &JobId| {
-                    let traits = self.waiting(*id).is_some_and(|(_, job)| !job.traits().is_empty());
-                    traits || self.rank_of(*id).is_some()
-                };
-                let few: Vec<JobId> = ids.into_iter().filter(few).collect();
-                for id in few {
-                    self.remove(id);
-                    self.unrank(id);
-                }
-                self.take_plain(state, &mut gone);
-            }
-        }
-        gone
-    }
-
     /// Takes a copy in. One that is there already is the same one.
     pub(crate) fn restore(
         &mut self,
@@ -455,33 +361,6 @@ impl Jobs {
         self.leased.insert(id, out);
     }
 
-    /// Lets go of the body of a job: the journal has it. `keep`: only if it is not in memory anyway.
-    pub(crate) fn stow(&mut self, id: JobId, stored: Stored, keep: bool) {
-        let Some(job) = self.any_mut(id) else { return };
-        if !keep || job.payload.body.here().is_none() {
-            let here = job.payload.body.bytes_here();
-            job.payload.body = Body::Stored(Box::new(stored));
-            self.load.0.here -= here;
-        }
-    }
-
-    fn any_mut(&mut self, id: JobId) -> Option<&mut Job> {
-        if let Some(job) = self.fresh.get_mut(&id) {
-            return Some(job);
-        }
-        if let Some(out) = self.leased.get_mut(&id) {
-            return Some(&mut out.job);
-        }
-        if let Some(ready_at) = self.moved_at.get(&id) {
-            return self.moved.get_mut(&Place { ready_at: *ready_at, job: id });
-        }
-        if let Some(ready_at) = self.delayed_at.get(&id) {
-            return self.delayed.get_mut(&Place { ready_at: *ready_at, job: id });
-        }
-        let keyed = self.special.0.as_mut().and_then(|special| special.keyed.get_mut(&id));
-        keyed.map(|(_, job)| job).or_else(|| self.dead.get_mut(&id))
-    }
-
     /// One that waits, and its place.
     pub(crate) fn waiting(&self, id: JobId) -> Option<(Place, &Job)> {
         if let Some(job) = self.fresh.get(&id) {
@@ -496,26 +375,6 @@ impl Jobs {
         };
         let place = Place { ready_at: *at, job: id };
         Some((place, there.get(&place)?))
-    }
-
-    /// One that waits or is dead.
-    pub(crate) fn at_rest(&self, id: JobId) -> Option<&Job> {
-        self.waiting(id).map(|(_, job)| job).or_else(|| self.corpse(id))
-    }
-
-    /// One in any state.
-    pub(crate) fn find(&self, id: JobId) -> Option<Found<'_>> {
-        if let Some((place, job)) = self.waiting(id) {
-            let state = if self.is_delayed(id) { JobState::Delayed } else { JobState::Ready };
-            return Some(Found { place, job, state, lease: None });
-        }
-        if let Some(Out { lease, place, job }) = self.leased.get(&id) {
-            let lease = Some(*lease);
-            return Some(Found { place: *place, job, state: JobState::Leased, lease });
-        }
-        let job = self.dead.get(&id)?;
-        let place = Place { ready_at: job.past().map_or(job.enqueued, |past| past.died), job: id };
-        Some(Found { place, job, state: JobState::Dead, lease: None })
     }
 
     /// Whether one that waits is delayed.

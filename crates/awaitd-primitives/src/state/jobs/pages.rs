@@ -3,11 +3,40 @@
 use std::ops::Bound;
 
 use super::Jobs;
-use crate::messages::command::JobId;
+use crate::messages::command::{JobId, LeaseId};
 use crate::messages::job::JobState;
+use crate::state::job::{Job, Out, Place};
 use crate::state::results::Results;
 
+/// A job, where it is.
+pub(crate) struct Found<'a> {
+    pub(crate) place: Place,
+    pub(crate) job: &'a Job,
+    pub(crate) state: JobState,
+    pub(crate) lease: Option<LeaseId>,
+}
+
 impl Jobs {
+    /// One that waits or is dead.
+    pub(crate) fn at_rest(&self, id: JobId) -> Option<&Job> {
+        self.waiting(id).map(|(_, job)| job).or_else(|| self.corpse(id))
+    }
+
+    /// One in any state.
+    pub(crate) fn find(&self, id: JobId) -> Option<Found<'_>> {
+        if let Some((place, job)) = self.waiting(id) {
+            let state = if self.is_delayed(id) { JobState::Delayed } else { JobState::Ready };
+            return Some(Found { place, job, state, lease: None });
+        }
+        if let Some(Out { lease, place, job }) = self.leased.get(&id) {
+            let lease = Some(*lease);
+            return Some(Found { place: *place, job, state: JobState::Leased, lease });
+        }
+        let job = self.dead.get(&id)?;
+        let place = Place { ready_at: job.past().map_or(job.enqueued, |past| past.died), job: id };
+        Some(Found { place, job, state: JobState::Dead, lease: None })
+    }
+
     /// The numbers of the jobs in a state after this one, in order.
     pub(crate) fn page(
         &self,

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{DEFAULT, Jobs, Special};
+use super::special::Special;
+use super::{DEFAULT, Jobs};
+use crate::messages::body::{Body, Stored};
 use crate::messages::command::JobId;
 use crate::messages::configuration::{Order, Rank};
-use crate::messages::job::JobState;
 use crate::state::groups::Slot;
 use crate::state::job::{Job, Out, Place};
 
@@ -36,26 +37,6 @@ impl Jobs {
         };
         self.forget_wait(place, &job);
         Some((place, job))
-    }
-
-    /// Takes out, whole, what waits in this state and has neither traits nor ranks.
-    pub(super) fn take_plain(&mut self, state: JobState, into: &mut Self) {
-        if state == JobState::Delayed {
-            into.delayed = std::mem::take(&mut self.delayed);
-            self.delayed_at.clear();
-        } else {
-            into.fresh = std::mem::take(&mut self.fresh);
-            into.moved = std::mem::take(&mut self.moved);
-            (self.moved_at, self.moved_since) = Default::default();
-            if let Some(ranks) = &mut self.ranks {
-                ranks.leave_all();
-            }
-        }
-        let waited = into.fresh.values().chain(into.moved.values()).chain(into.delayed.values());
-        for job in waited {
-            self.load.0.sub(job.load());
-            self.waiting_bytes -= job.payload.body.len() as u64;
-        }
     }
 
     /// A job waits no longer where it was.
@@ -132,5 +113,32 @@ impl Jobs {
     pub(super) fn slot(&self, place: Place) -> Slot {
         let (at, job) = (place.ready_at.micros(), place.job.0);
         if self.order == Order::Lifo { (u64::MAX - at, u64::MAX - job) } else { (at, job) }
+    }
+
+    /// Lets go of the body of a job: the journal has it. `keep`: only if it is not in memory anyway.
+    pub(crate) fn stow(&mut self, id: JobId, stored: Stored, keep: bool) {
+        let Some(job) = self.any_mut(id) else { return };
+        if !keep || job.payload.body.here().is_none() {
+            let here = job.payload.body.bytes_here();
+            job.payload.body = Body::Stored(Box::new(stored));
+            self.load.0.here -= here;
+        }
+    }
+
+    fn any_mut(&mut self, id: JobId) -> Option<&mut Job> {
+        if let Some(job) = self.fresh.get_mut(&id) {
+            return Some(job);
+        }
+        if let Some(out) = self.leased.get_mut(&id) {
+            return Some(&mut out.job);
+        }
+        if let Some(ready_at) = self.moved_at.get(&id) {
+            return self.moved.get_mut(&Place { ready_at: *ready_at, job: id });
+        }
+        if let Some(ready_at) = self.delayed_at.get(&id) {
+            return self.delayed.get_mut(&Place { ready_at: *ready_at, job: id });
+        }
+        let keyed = self.special.0.as_mut().and_then(|special| special.keyed.get_mut(&id));
+        keyed.map(|(_, job)| job).or_else(|| self.dead.get_mut(&id))
     }
 }
