@@ -23,8 +23,8 @@ pub(crate) enum Line {
     Barrier(Name),
     /// Of a lock: a condition.
     Condition(Name, Name),
-    /// What comes of a job.
-    Result(JobId),
+    /// Of a queue: what comes of a job.
+    Result(Name, JobId),
     Watch(LeaseId),
 }
 
@@ -46,7 +46,7 @@ impl Line {
             Command::WaitEvent { event, .. } => Some(Self::Event(event.clone())),
             // And in those of the others, see [`Line::also_of`].
             Command::GetAny { queues, .. } => queues.first().cloned().map(Self::Get),
-            Command::WaitResult { job, .. } => Some(Self::Result(*job)),
+            Command::WaitResult { queue, job } => Some(Self::Result(queue.clone(), *job)),
             Command::Watch { lease } => Some(Self::Watch(lease.id)),
             Command::Configure { .. }
             | Command::Read { .. }
@@ -86,7 +86,7 @@ impl Line {
         }
     }
 
-    /// All lines of a thing but those of a lock's conditions; who watches a lease of it stands elsewhere.
+    /// All lines of a thing but those of a lock's conditions and of what comes of jobs; who watches a lease of it stands elsewhere.
     pub(crate) fn all_of(thing: &Thing) -> Vec<Self> {
         match thing {
             Thing::Queue(name) => {
@@ -106,7 +106,7 @@ impl Line {
             | Self::Event(_)
             | Self::Barrier(_)
             | Self::Condition(..)
-            | Self::Result(_)
+            | Self::Result(..)
             | Self::Watch(_) => true,
         }
     }
@@ -121,7 +121,7 @@ impl Line {
             Self::Acquire(thing) => Some((thing.clone(), "acquire")),
             Self::Barrier(name) => Some((Thing::Barrier(name.clone()), "wait")),
             Self::Condition(lock, _) => Some((Thing::Lock(lock.clone()), "wait")),
-            Self::Result(_) | Self::Watch(_) => None,
+            Self::Result(..) | Self::Watch(_) => None,
         }
     }
 }
@@ -163,6 +163,8 @@ pub(crate) struct Waiters {
     lines: HashMap<Line, BTreeMap<u64, Ticket>>,
     /// Locks and those of their conditions for which somebody waits.
     conditions: BTreeSet<(Name, Name)>,
+    /// Queues and those of their jobs of which somebody waits for what comes.
+    results: BTreeSet<(Name, JobId)>,
     ends: BTreeSet<(Time, Ticket)>,
     open: HashMap<KeyOf, Ticket>,
     kept: BTreeMap<KeyOf, Kept>,
@@ -204,7 +206,16 @@ impl Waiters {
                     .map(|(name, _)| Line::Condition(lock.clone(), name.clone())),
             );
         }
+        if let Thing::Queue(queue) = thing {
+            lines.extend(self.results_of(queue).map(|job| Line::Result(queue.clone(), job)));
+        }
         lines
+    }
+
+    /// The jobs of a queue of which somebody waits for what comes.
+    pub(crate) fn results_of<'a>(&'a self, queue: &'a Name) -> impl Iterator<Item = JobId> + 'a {
+        let from = self.results.range((queue.clone(), JobId(0))..);
+        from.take_while(move |(of, _)| of == queue).map(|(_, job)| *job)
     }
 
     /// The conditions of a lock for which somebody waits, and how many do.
@@ -254,6 +265,9 @@ impl Waiters {
         if let Line::Condition(lock, condition) = &parked.line {
             self.conditions.insert((lock.clone(), condition.clone()));
         }
+        if let Line::Result(queue, job) = &parked.line {
+            self.results.insert((queue.clone(), *job));
+        }
         for line in parked.lines() {
             self.lines.entry(line.clone()).or_default().insert(parked.number, ticket);
         }
@@ -275,10 +289,14 @@ impl Waiters {
                 self.lines.remove(line);
             }
         }
-        if let Line::Condition(lock, condition) = &parked.line
-            && !self.lines.contains_key(&parked.line)
-        {
-            self.conditions.remove(&(lock.clone(), condition.clone()));
+        if !self.lines.contains_key(&parked.line) {
+            match &parked.line {
+                Line::Condition(lock, condition) => {
+                    self.conditions.remove(&(lock.clone(), condition.clone()));
+                }
+                Line::Result(queue, job) => _ = self.results.remove(&(queue.clone(), *job)),
+                _ => {}
+            }
         }
         if let Some(key) = &parked.key {
             self.open.remove(key);

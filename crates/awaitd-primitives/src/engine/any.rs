@@ -4,7 +4,7 @@ use crate::engine::keys::Seat;
 use crate::engine::{Engine, Step};
 use crate::judge::{Verdict, judge};
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, GetMode};
+use crate::messages::command::{Ask, Command, GetMode, Ticket};
 use crate::messages::name::Name;
 use crate::messages::time::Time;
 use crate::waiters::Line;
@@ -61,6 +61,18 @@ impl Engine {
                 if all { Verdict::Refuse(refusal) } else { Verdict::Wait }
             }
             other => other,
+        }
+    }
+
+    /// Whether one who waits in several lines has nothing to hope for in this one: then those behind him
+    /// may be told so.
+    pub(super) fn stands_aside(&self, ticket: Ticket, line: &Line) -> bool {
+        let parked = self.waiters.get(ticket).map(|parked| &parked.ask.command);
+        match (parked, line) {
+            (Some(Command::GetAny { mode, .. }), Line::Get(queue)) => {
+                matches!(self.judge_one(queue, *mode), Verdict::Refuse(_))
+            }
+            _ => false,
         }
     }
 

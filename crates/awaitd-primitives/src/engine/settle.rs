@@ -135,7 +135,7 @@ impl Engine {
                         self.tell(ticket, parked, Ok(answer), step);
                     }
                     Verdict::Refuse(refusal) => self.dismiss(ticket, Err(refusal), step),
-                    Verdict::Wait if line.is_crowd() => {}
+                    Verdict::Wait if line.is_crowd() || self.stands_aside(ticket, &line) => {}
                     Verdict::Wait => break,
                     Verdict::WaitUntil(again) => {
                         if let Line::Get(queue) = &line {

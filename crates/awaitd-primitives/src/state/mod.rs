@@ -286,8 +286,7 @@ impl State {
         match thing {
             Thing::Queue(name) => {
                 let queue = self.queues.get(name)?;
-                let rests =
-                    !queue.configured && queue.gate == Gate::Open && queue.jobs.unfinished() == 0;
+                let rests = !queue.configured && queue.gate == Gate::Open && queue.is_bare();
                 rests.then_some(queue.touched)
             }
             Thing::Event(name) => {

@@ -15,6 +15,7 @@ use crate::state::State;
 use crate::state::job::Load;
 use crate::state::jobs::Jobs;
 use crate::state::lease::Lease;
+use crate::state::results::Results;
 
 /// What a policy and the pace of a queue take in the journal, at most.
 const POLICY_BYTES: u64 = 512;
@@ -75,6 +76,12 @@ impl Queue {
         // The name stands with each of them, and with each rank.
         let names = (load.jobs + self.jobs.ranks()) * name.as_str().len() as u64;
         Load { bytes: load.bytes + names + self.policy_bytes, ..load }
+    }
+
+    /// Nothing would be lost with it: no job, alive or dead, no result, and it is not paused.
+    pub(crate) fn is_bare(&self) -> bool {
+        let results = self.jobs.results().map_or(0, Results::len);
+        self.jobs.load().jobs == 0 && results == 0 && !self.config.policy.paused
     }
 
     /// Makes it what it was told to be.
