@@ -3,9 +3,9 @@
 use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::{
-    Answer, Census, Command, Entry, GetMode, Got, Grant, Held, JobId, LeaseId, LockView, Name,
-    Outcome, Payload, Position, QueueConfig, QueueView, QueueWaiters, Record, Reply,
-    SemaphoreConfig, SemaphoreView, Share, Then, Thing, Ticket, Time, View,
+    Answer, Cause, Census, Command, DropCause, Entry, GetMode, Got, Grant, Held, JobId, JobState,
+    LeaseId, LockView, Name, Outcome, Payload, Position, QueueConfig, QueueView, QueueWaiters,
+    Record, Reply, SemaphoreConfig, SemaphoreView, Share, Then, Thing, Ticket, Time, View,
 };
 
 use crate::config::Config;
@@ -64,6 +64,7 @@ fn view(queue: &str, ready: u64) -> QueueView {
         ready,
         delayed: 1,
         leased: 2,
+        dead: 5,
         unfinished: ready + 3,
         oldest_ready: Some(Time::ZERO),
         shut_down: false,
@@ -162,6 +163,8 @@ fn waits_that_ended_well_are_observed() {
         waited: SECOND,
         enqueued: Time::ZERO,
         payload: payload(),
+        traits: Vec::new(),
+        promised: false,
     }));
     let wait = Command::WaitEvent { event: name("e"), after: None };
     let meet = Command::WaitBarrier { barrier: name("b") };
@@ -197,6 +200,39 @@ fn waits_that_ended_well_are_observed() {
     assert_eq!(value(&page, r#"awaitd_semaphore_wait_seconds_sum{semaphore="s"}"#), "30");
 }
 
+/// Jobs that die, go elsewhere or make room are counted where that happens.
+#[test]
+fn what_becomes_of_jobs_is_counted() {
+    let metrics = metrics(10);
+    let (queue, job) = (name("q"), JobId(1));
+    let dead = settled(&self::job(), Outcome::Returned, Then::Dead { error: None });
+    let moved = |dead_letter| {
+        let (from, to, ready_at) = (name("q"), name("d"), Time::ZERO);
+        Record::Moved { from, job, to, ready_at, ends: None, dead_letter }
+    };
+    let records = vec![
+        dead,
+        moved(true),
+        Record::Died { queue: queue.clone(), job, cause: Cause::Ttl },
+        Record::Dropped { queue: queue.clone(), job, cause: DropCause::Full },
+        Record::Purged { queue, state: JobState::Dead, dropped: 7 },
+        moved(false),
+    ];
+    happened(&metrics, records);
+    let page = metrics.render(&Census::default(), Time::ZERO);
+    for (queue, event, count) in [
+        ("q", "returned", "1"),
+        ("q", "dead", "2"),
+        ("q", "dead_lettered", "1"),
+        ("q", "redriven", "1"),
+        ("q", "dropped", "8"),
+        ("d", "put", "2"),
+    ] {
+        let series = format!(r#"awaitd_jobs_total{{event="{event}",queue="{queue}"}}"#);
+        assert_eq!(value(&page, &series), count, "{series}");
+    }
+}
+
 /// Gauges tell what the census tells, and ages by the clock.
 #[test]
 fn gauges_are_those_of_the_census() {
@@ -226,7 +262,8 @@ fn gauges_are_those_of_the_census() {
     let page = metrics.render(&census, Time::ZERO + 9 * SECOND);
     for (series, expected) in [
         (r#"awaitd_queue_depth{queue="q",state="ready"}"#, "4"),
-        (r#"awaitd_queue_depth{queue="q",state="dead"}"#, "0"),
+        (r#"awaitd_queue_depth{queue="q",state="dead"}"#, "5"),
+        (r#"awaitd_queue_paused{queue="q"}"#, "0"),
         (r#"awaitd_queue_maxsize{queue="q"}"#, "1000"),
         (r#"awaitd_queue_unfinished{queue="q"}"#, "7"),
         (r#"awaitd_queue_oldest_ready_age_seconds{queue="q"}"#, "9"),

@@ -29,6 +29,7 @@ struct Depth {
     maxsize: u64,
     unfinished: u64,
     age: f64,
+    paused: bool,
 }
 
 /// The states of jobs, as they stand in the label `state`.
@@ -36,14 +37,16 @@ const STATES: [&str; 4] = ["ready", "delayed", "leased", "dead"];
 
 impl Depth {
     fn add(&mut self, view: &QueueView, now: Time) {
-        // Nothing dies here yet.
-        for (sum, more) in self.jobs.iter_mut().zip([view.ready, view.delayed, view.leased, 0]) {
+        for (sum, more) in
+            self.jobs.iter_mut().zip([view.ready, view.delayed, view.leased, view.dead])
+        {
             *sum += more;
         }
         self.maxsize += view.config.maxsize;
         self.unfinished += view.unfinished;
         let age = view.oldest_ready.map_or(0.0, |ready| now.since(ready).as_secs_f64());
         self.age = self.age.max(age);
+        self.paused |= view.config.policy.paused;
     }
 }
 
@@ -78,7 +81,7 @@ impl Page {
         );
         self.add(
             "awaitd_queue_unfinished",
-            "Jobs that were put and are not done.",
+            "Jobs that were put and are neither done nor dead.",
             MetricType::GAUGE,
             by_queue(|depth| depth.unfinished as f64),
         );
@@ -87,6 +90,12 @@ impl Page {
             "For how long the oldest ready job has been ready; 0 if none is.",
             MetricType::GAUGE,
             by_queue(|depth| depth.age),
+        );
+        self.add(
+            "awaitd_queue_paused",
+            "1 if the queue hands out nothing until it is resumed.",
+            MetricType::GAUGE,
+            by_queue(|depth| f64::from(u8::from(depth.paused))),
         );
         self.jobs(&rows(names));
     }
