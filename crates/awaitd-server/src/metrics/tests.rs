@@ -228,7 +228,7 @@ fn what_becomes_of_jobs_is_counted() {
         ("q", "dropped", "8"),
         ("d", "put", "2"),
     ] {
-        let series = format!(r#"awaitd_jobs_total{{event="{event}",queue="{queue}"}}"#);
+        let series = format!(r#"awaitd_jobs_total{{queue="{queue}",event="{event}"}}"#);
         assert_eq!(value(&page, &series), count, "{series}");
     }
 }
