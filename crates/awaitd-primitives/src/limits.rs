@@ -80,6 +80,9 @@ pub const JOB_HEADERS_BYTES_MAX: usize = 8 * 1024;
 /// Jobs of one batch, of one get and of one settle: some milliseconds of the loop.
 pub const BATCH_MAX: u64 = 1_000;
 
+/// Bytes in the bodies of the jobs of one get, and one job more: all of them are in memory at one time.
+pub const GOT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
 /// Queues of one get.
 pub const QUEUES_MAX: usize = 100;
 

@@ -87,6 +87,13 @@ pub(crate) enum Message {
     Stop,
 }
 
+impl Message {
+    /// How much of a turn it takes.
+    pub(crate) fn requests(&self) -> usize {
+        if let Self::Batch(requests, _) = self { requests.len() } else { 1 }
+    }
+}
+
 /// What was told, at the moment when it left the loop.
 pub struct Told {
     /// The answer or the refusal.
@@ -144,7 +151,7 @@ impl Told {
             Ok(Answer::GotMany(all)) => {
                 for got in all.extract_if(.., |got| is_over(got)) {
                     self.delivery =
-                        self.delivery.take().map(|delivery| delivery.without(got.lease));
+                        self.delivery.take().and_then(|delivery| delivery.without(got.lease));
                 }
                 all.is_empty()
             }
@@ -186,16 +193,15 @@ impl Delivery {
     }
 
     /// Without one of them, which goes back; nothing if that was the last.
-    fn without(mut self, lease: LeaseId) -> Self {
-        if self.lease == lease
-            && let Some(other) = self.others.pop()
-        {
-            self.lease = other;
+    fn without(mut self, lease: LeaseId) -> Option<Self> {
+        if self.lease == lease {
+            // Alone, it goes back by being dropped.
+            self.lease = self.others.pop()?;
         } else {
             self.others.retain(|other| *other != lease);
         }
         self.counter.send(self.counter.clock.now(), Message::Handed(lease, false));
-        self
+        Some(self)
     }
 }
 

@@ -23,9 +23,9 @@ use crate::metrics::Metrics;
 use crate::outbox::Outbox;
 use crate::space::{Event, Space};
 
-/// Messages in one turn: enough to share an append among all who came during the last one, few
+/// Requests in one turn: enough to share an append among all who came during the last one, few
 /// enough to let the connections speak in between.
-const TURN_MESSAGES_MAX: usize = 1_024;
+const TURN_REQUESTS_MAX: usize = 1_024;
 
 /// A wall clock that goes otherwise than the monotonic one by so much has been set.
 const DRIFT_MAX: Duration = Duration::from_secs(1);
@@ -262,11 +262,13 @@ impl<J: Journal> Driver<J> {
         self.mind_the_room();
         self.behind = true;
         let credit = self.space.credit();
-        for _ in 0..TURN_MESSAGES_MAX {
+        let mut taken = 0;
+        while taken < TURN_REQUESTS_MAX {
             let Some(message) = self.held.take().or_else(|| self.inbox.try_recv().ok()) else {
                 self.behind = !self.advance(self.clock.now());
                 return;
             };
+            taken += message.message.requests();
             self.held = self.take(message);
             let judged = self.outbox.weigh(&self.step.entries);
             if self.held.is_some() || self.outbox.is_full() || credit.is_some_and(|it| judged >= it)

@@ -3,8 +3,9 @@
 use crate::engine::keys::Seat;
 use crate::engine::{Engine, Step};
 use crate::judge::{Verdict, judge};
+use crate::limits::GOT_BYTES_MAX;
 use crate::messages::answer::{Answer, Refusal};
-use crate::messages::command::{Ask, Command, GetMode, Ticket};
+use crate::messages::command::{Ask, Command, GetMode};
 use crate::messages::name::Name;
 use crate::messages::time::Time;
 use crate::waiters::Line;
@@ -49,31 +50,15 @@ impl Engine {
     }
 
     /// Judges one who waits in this line. A get from several queues goes on as long as one of them may
-    /// have a job.
-    pub(super) fn judge_in(&self, ask: &Ask, line: &Line) -> Verdict {
+    /// have a job: `None` if that is not this line's, and then whoever stands behind is not held up.
+    pub(super) fn judge_in(&self, ask: &Ask, line: &Line) -> Option<Verdict> {
         let (Command::GetAny { queues, mode, .. }, Line::Get(queue)) = (&ask.command, line) else {
-            return judge(&self.state, &self.limits, self.at, ask);
+            return Some(judge(&self.state, &self.limits, self.at, ask));
         };
-        match self.judge_one(queue, *mode) {
-            Verdict::Refuse(refusal) => {
-                let refuses = |name| matches!(self.judge_one(name, *mode), Verdict::Refuse(_));
-                let all = queues.iter().all(refuses);
-                if all { Verdict::Refuse(refusal) } else { Verdict::Wait }
-            }
-            other => other,
-        }
-    }
-
-    /// Whether one who waits in several lines has nothing to hope for in this one: then those behind him
-    /// may be told so.
-    pub(super) fn stands_aside(&self, ticket: Ticket, line: &Line) -> bool {
-        let parked = self.waiters.get(ticket).map(|parked| &parked.ask.command);
-        match (parked, line) {
-            (Some(Command::GetAny { mode, .. }), Line::Get(queue)) => {
-                matches!(self.judge_one(queue, *mode), Verdict::Refuse(_))
-            }
-            _ => false,
-        }
+        let verdict = self.judge_one(queue, *mode);
+        let refuses = |name| matches!(self.judge_one(name, *mode), Verdict::Refuse(_));
+        let only_here = matches!(verdict, Verdict::Refuse(_)) && !queues.iter().all(refuses);
+        (!only_here).then_some(verdict)
     }
 
     fn judge_one(&self, queue: &Name, mode: GetMode) -> Verdict {
@@ -82,7 +67,7 @@ impl Engine {
         judge(&self.state, &self.limits, self.at, &Ask { command, key: None })
     }
 
-    /// Of a get that takes many: as many as there are besides the first.
+    /// Of a get that takes many: as many as there are besides the first, until their bodies are large.
     pub(super) fn take_more(
         &mut self,
         command: &Command,
@@ -98,12 +83,15 @@ impl Engine {
             other => return other,
         };
         let queue = first.queue.clone();
+        let mut bytes = first.payload.body.len();
         let mut all = vec![first];
         while (all.len() as u64) < most
+            && bytes < GOT_BYTES_MAX
             && let Verdict::Grant(records, Answer::Got(got)) = self.judge_one(&queue, mode)
         {
             self.commit(records, step);
             step.work += 1;
+            bytes += got.payload.body.len();
             all.push(*got);
         }
         Answer::GotMany(all)

@@ -127,7 +127,8 @@ impl Engine {
                 step.work += 1;
                 from = number + 1;
                 let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
-                match self.judge_in(&parked.ask, &line) {
+                let Some(verdict) = self.judge_in(&parked.ask, &line) else { continue };
+                match verdict {
                     Verdict::Grant(records, answer) => {
                         let parked = self.unpark(ticket).expect("it was there just now");
                         self.commit(records, step);
@@ -135,7 +136,7 @@ impl Engine {
                         self.tell(ticket, parked, Ok(answer), step);
                     }
                     Verdict::Refuse(refusal) => self.dismiss(ticket, Err(refusal), step),
-                    Verdict::Wait if line.is_crowd() || self.stands_aside(ticket, &line) => {}
+                    Verdict::Wait if line.is_crowd() => {}
                     Verdict::Wait => break,
                     Verdict::WaitUntil(again) => {
                         if let Line::Get(queue) = &line {
