@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Configuration, Got, Grant, Granted, Payload, Refusal, Thing, Time, Withdrawal,
+    Answer, Command, Configuration, Got, Grant, Granted, JobId, Name, Payload, Refusal, Thing,
+    Time, Withdrawal,
 };
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
@@ -12,12 +13,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::Response;
 use bytes::Bytes;
-use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
-use super::call::Empty;
+use super::call::{Asked, Empty};
 use super::delivery::Delivered;
+use super::job;
 use super::problem::Problem;
 use super::shown;
 use super::token::Tokens;
@@ -42,19 +43,23 @@ pub(super) struct Form {
     json: bool,
     /// How to say that there is nothing.
     empty: Empty,
+    /// Jobs are shown with their bodies.
+    bodies: bool,
     /// Of the connection.
     version: Version,
 }
 
 impl Form {
     /// As this request wants it.
-    pub(super) fn new(head: &Parts, empty: Empty) -> Self {
+    pub(super) fn new(head: &Parts, asked: &Asked) -> Self {
         let accepts = head.headers.get_all(ACCEPT);
         let named = |value: &HeaderValue| {
             let mut types = value.as_bytes().split(|byte| b",;".contains(byte));
             types.any(|name| name.trim_ascii().eq_ignore_ascii_case(b"application/json"))
         };
-        Self { json: accepts.iter().any(named), empty, version: head.version }
+        let bodies = !matches!(asked.command, Command::ListJobs { bodies: false, .. });
+        let json = accepts.iter().any(named);
+        Self { json, empty: asked.empty, bodies, version: head.version }
     }
 }
 
@@ -73,18 +78,26 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         }
         Answer::Deleted | Answer::Cleared | Answer::Settled => bare(StatusCode::NO_CONTENT),
         Answer::ShutDown | Answer::Paused => bare(StatusCode::OK),
-        Answer::Present { .. }
-        | Answer::GotMany(_)
-        | Answer::Job(_)
-        | Answer::Jobs { .. }
-        | Answer::Result(_)
-        | Answer::Purged { .. }
-        | Answer::Redriven { .. } => todo!("told by the wire"),
         Answer::Placed { queue, job } => {
-            let path = format!("/v1/queues/{queue}/jobs/{}", job.0);
-            located(path, form, None)
+            located(StatusCode::CREATED, job_path(&queue, job), form, None)
+        }
+        Answer::Present { queue, job } => {
+            located(StatusCode::OK, job_path(&queue, job), form, None)
         }
         Answer::Got(job) => got(*job, form, now, delivery, tokens, clock),
+        Answer::GotMany(_) => todo!("told by the wire"),
+        Answer::Job(view) => json(StatusCode::OK, &job::Shown::of(&view, form.bodies, now, clock)),
+        Answer::Jobs { items, cursor } => {
+            let page = job::Page::of(&items, cursor, form.bodies, now, clock);
+            json(StatusCode::OK, &page)
+        }
+        Answer::Result(Payload { body, content_type: kind }) => {
+            with(Response::new(Body::from(bytes(body))), [(CONTENT_TYPE, content_type(kind))])
+        }
+        Answer::Purged { dropped } => json(StatusCode::OK, &json!({ "dropped": dropped })),
+        Answer::Redriven { moved, left } => {
+            json(StatusCode::OK, &json!({ "moved": moved, "left": left }))
+        }
         Answer::Joined { generation } | Answer::Set { generation } => {
             with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])
         }
@@ -98,13 +111,13 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         }
         Answer::Acquired(grant) => {
             let path = tokens.path(grant.lease, &grant.thing);
-            with(located(path, form, delivery), lease(&grant, now))
+            with(located(StatusCode::CREATED, path, form, delivery), lease(&grant, now))
         }
         Answer::Woken { grant, condition: _, notified } => {
             let path = tokens.path(grant.lease, &grant.thing);
             let told = HeaderValue::from_static(if notified { "true" } else { "false" });
-            let response = with(located(path, form, delivery), lease(&grant, now));
-            with(response, [(NOTIFIED, told)])
+            let response = located(StatusCode::CREATED, path, form, delivery);
+            with(with(response, lease(&grant, now)), [(NOTIFIED, told)])
         }
         Answer::Broken(holders) => json(StatusCode::OK, &shown::Broken::of(&holders, now)),
         Answer::Tripped { index, generation } => {
@@ -147,8 +160,12 @@ fn configured(configuration: &Configuration, created: bool) -> Response {
     }
 }
 
-/// A 201 whose `Location` is its body as well, so that a script needs no header.
-fn located(path: String, form: Form, delivery: Option<Delivery>) -> Response {
+fn job_path(queue: &Name, job: JobId) -> String {
+    format!("/v1/queues/{queue}/jobs/{}", job.0)
+}
+
+/// An answer whose `Location` is its body as well, so that a script needs no header.
+fn located(status: StatusCode, path: String, form: Form, delivery: Option<Delivery>) -> Response {
     let length = path.len();
     let line = Bytes::from(path + "\n");
     let location = line.slice(..length);
@@ -160,7 +177,7 @@ fn located(path: String, form: Form, delivery: Option<Delivery>) -> Response {
         ("text/plain; charset=utf-8", line)
     };
     let mut response = Response::new(deliver(body, form.version, delivery));
-    *response.status_mut() = StatusCode::CREATED;
+    *response.status_mut() = status;
     with(response, [(CONTENT_TYPE, HeaderValue::from_static(kind)), (LOCATION, value(location))])
 }
 
@@ -182,14 +199,13 @@ fn got(
         headers.insert(LOCATION, value(path));
         headers.insert(EXPIRES_IN, seconds(until.since(now)));
     }
-    let put_at = Timestamp::try_from(clock.wall(got.enqueued)).expect("the clock is in our era");
     let facts = [
         (CONTENT_TYPE, content_type(kind)),
         (FENCE, HeaderValue::from(got.lease.fence())),
         (JOB, HeaderValue::from(got.job.0)),
         (ATTEMPT, HeaderValue::from(got.attempt)),
         (WAITED, seconds(got.waited)),
-        (ENQUEUED_AT, value(format!("{put_at:.3}"))),
+        (ENQUEUED_AT, value(job::instant(got.enqueued, clock))),
     ];
     with(response, facts)
 }
@@ -203,7 +219,7 @@ fn withdrawn(withdrawal: Withdrawal, tokens: &Tokens) -> Response {
     };
     let response = json(StatusCode::OK, &json!({ "outcome": "granted" }));
     let path = match granted {
-        Granted::Job(queue, job) => format!("/v1/queues/{queue}/jobs/{}", job.0),
+        Granted::Job(queue, job) => job_path(&queue, job),
         Granted::Lease(thing, lease) => tokens.path(lease, &thing),
         Granted::Nothing => return response,
     };

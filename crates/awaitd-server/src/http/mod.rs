@@ -19,6 +19,7 @@ mod delivery;
 pub mod duration;
 mod events;
 mod head;
+mod job;
 mod key;
 mod leases;
 mod locks;
@@ -146,8 +147,9 @@ async fn hear(
             let mut call = Call::new(&front.app.config, &front.tokens, &head, &body);
             let asked = parse(&mut call)?;
             let key = call.finish()?;
+            let form = Form::new(&head, &asked);
             let ask = Ask { command: asked.command, key };
-            Ok(Heard::Question(ask, asked.wait, Form::new(&head, asked.empty)))
+            Ok(Heard::Question(ask, asked.wait, form))
         }
         Handler::Tells(tell) => {
             Call::new(&front.app.config, &front.tokens, &head, &body).finish()?;

@@ -267,7 +267,10 @@ fn seconds<S: Serializer>(length: &Duration, to: S) -> Result<S::Ok, S::Error> {
 }
 
 #[expect(clippy::ref_option)] // as serde calls it
-fn maybe_seconds<S: Serializer>(length: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+pub(super) fn maybe_seconds<S: Serializer>(
+    length: &Option<Duration>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
     match length {
         Some(length) => seconds(length, to),
         None => to.serialize_none(),
