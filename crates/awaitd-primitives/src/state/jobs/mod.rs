@@ -315,6 +315,10 @@ impl Jobs {
         if let Some(ranks) = &mut self.ranks {
             ranks.remove(id);
         }
+        // One that came from a queue with ranks may have been the last that had one here.
+        if self.order != Order::Priority && self.ranks() == 0 {
+            self.ranks = None;
+        }
     }
 
     /// Takes out a job that waits or is dead. Its rank stays, see [`Jobs::unrank`].
