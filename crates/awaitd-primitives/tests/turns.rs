@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::TURN_MAX;
 use awaitd_primitives::{
-    Answer, Ask, At, Command, Configuration, Engine, Entry, GetMode, Key, LeaseId, Limits, Name,
-    Payload, Position, QueueConfig, Record, Refusal, Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Backoff, Command, Configuration, Engine, Entry, GetMode, Key, LeaseId, Limits,
+    Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply, Request, State, Step,
+    Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -110,8 +111,11 @@ fn get() -> Command {
     Command::Get { queue: name(), mode: GetMode::Leased(Some(MINUTE)), settle: None, most: 1 }
 }
 
+/// A job that comes back does so at once.
 fn configure(maxsize: u64) -> Command {
-    let config = QueueConfig { maxsize, ..QueueConfig::default() };
+    let backoff = Backoff { min: Duration::ZERO, ..Backoff::default() };
+    let policy = Box::new(Policy { backoff, ..Policy::default() });
+    let config = QueueConfig { maxsize, policy, ..QueueConfig::default() };
     Command::Configure { configuration: Configuration::Queue(name(), config), only_new: false }
 }
 

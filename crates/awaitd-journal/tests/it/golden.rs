@@ -137,7 +137,8 @@ fn placed(job: u64, bytes: &[u8]) -> Record {
 }
 
 fn things() -> Vec<Vec<Record>> {
-    let config = QueueConfig { maxsize: 50, order: Order::Fifo, lease: Duration::from_secs(9) };
+    let config =
+        QueueConfig { maxsize: 50, lease: Duration::from_secs(9), ..QueueConfig::default() };
     let [queue, event, lock] =
         [Thing::Queue(name("gone")), Thing::Event(name("e")), Thing::Lock(name("l"))];
     let set = |generation| Record::Set {

@@ -53,7 +53,12 @@ fn semaphore(text: &str, permits: u64, bounded: bool) -> Configuration {
 fn things() -> Vec<Vec<Record>> {
     let barrier = name("b");
     let ordered = |text: &str, order| {
-        let config = QueueConfig { maxsize: 7, order, lease: Duration::from_secs(9) };
+        let config = QueueConfig {
+            maxsize: 7,
+            order,
+            lease: Duration::from_secs(9),
+            ..QueueConfig::default()
+        };
         vec![Record::Configured { queue: name(text), config }]
     };
     let tripped = |generation| Record::Tripped { barrier: name("b"), generation };

@@ -76,6 +76,8 @@ fn beginning() -> Vec<(Ask, Duration)> {
         payload: payload(b"old"),
         delay: Duration::ZERO,
         rank: None,
+        ttl: None,
+        traits: Vec::new(),
     };
     vec![
         configure("q0", 0),

@@ -275,10 +275,22 @@ pub(crate) fn configure(rng: &mut Rng, mood: Mood, kind: Kind) -> Command {
         _ => {
             let lease = lease(rng).unwrap_or(Duration::from_secs(30));
             let order = if rng.u32(0..5) == 0 { Order::Fifo } else { mood.order };
-            Configuration::Queue(name, QueueConfig { maxsize: rng.u64(0..4), order, lease })
+            let policy = Box::new(Policy { backoff: backoff(rng), ..Policy::default() });
+            let maxsize = rng.u64(0..4);
+            Configuration::Queue(name, QueueConfig { maxsize, order, lease, policy })
         }
     };
     Command::Configure { configuration, only_new: rng.u32(0..3) == 0 }
+}
+
+/// Often none, so that a job comes back at once and moments meet.
+fn backoff(rng: &mut Rng) -> Backoff {
+    let min = if rng.bool() { Duration::ZERO } else { length(rng, 3) };
+    match rng.u32(0..3) {
+        0 => Backoff::default(),
+        1 => Backoff { min, jitter: Milli(0), ..Backoff::default() },
+        _ => Backoff { min, max: min * 3, factor: Milli(1_500), jitter: Milli(500) },
+    }
 }
 
 pub(crate) fn payload(rng: &mut Rng) -> Payload {

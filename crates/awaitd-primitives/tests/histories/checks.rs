@@ -151,6 +151,14 @@ impl Ledger {
             | Record::Unremembered { .. }
             | Record::Tied { .. }
             | Record::Copied(_)
+            | Record::Traits { .. }
+            | Record::Died { .. }
+            | Record::Dropped { .. }
+            | Record::Moved { .. }
+            | Record::Paused { .. }
+            | Record::Purged { .. }
+            | Record::Resulted { .. }
+            | Record::Progressed { .. }
             | Record::Checkpoint(_) => {}
         }
         Ok(())

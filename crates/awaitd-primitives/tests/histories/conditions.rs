@@ -1,6 +1,6 @@
 //! Conditions: whoever waits for one has let the lock go, and stands in its line again when he is woken.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use awaitd_primitives::*;
 
@@ -29,7 +29,7 @@ impl Model {
         let ended = self.leases.iter().find(|it| it.grant.lease == held.id);
         let ended = ended.and_then(|it| it.ended.as_ref());
         match self.alone(lock, held.id) {
-            Ok(()) => self.end(held.id, Outcome::Done, Duration::ZERO, false),
+            Ok(()) => self.end(held.id, Outcome::Done, None, false),
             Err(_) if keyed && of_this && ended.is_some_and(|it| it.0 == Outcome::Done) => {
                 over = true;
             }

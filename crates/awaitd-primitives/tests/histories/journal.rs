@@ -210,7 +210,8 @@ fn part_of(record: &Record) -> Option<Old> {
             Copied::Fates { chunk, .. } => Part::Fates(a_lease_in(*chunk)),
             Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
             Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
-            Copied::Late { .. } => return None,
+            Copied::Result { queue, job, .. } => Part::Job { queue: queue.clone(), job: *job },
+            Copied::Late { .. } | Copied::Pace { .. } => return None,
             Copied::Job { .. } => {
                 let (Written { queue, job, .. }, body) = job_in(record)?;
                 return Some((Part::Job { queue, job }, Some(body)));

@@ -42,7 +42,7 @@ impl Model {
         &mut self,
         id: LeaseId,
         why: Outcome,
-        delay: Duration,
+        delay: Option<Duration>,
         counted: bool,
     ) -> Told {
         let lease = self.leases.iter().find(|lease| lease.grant.lease == id);
@@ -55,7 +55,13 @@ impl Model {
     }
 
     /// A lease ends: its job is done, or back in its place, later or as if nothing had been.
-    pub(crate) fn end(&mut self, id: LeaseId, why: Outcome, delay: Duration, counted: bool) {
+    pub(crate) fn end(
+        &mut self,
+        id: LeaseId,
+        why: Outcome,
+        delay: Option<Duration>,
+        counted: bool,
+    ) {
         let now = self.now;
         let lease = self.lease(id);
         lease.ended = Some((why, Refusal::LeaseLost));
@@ -73,11 +79,15 @@ impl Model {
             let job = jobs.find(|job| job.leased && job.got.lease == id).expect("a job is held");
             job.leased = false;
             if why != Outcome::Undelivered {
+                let (attempt, backoff) = (job.got.attempt, known.config.policy.backoff);
+                let backoff =
+                    if counted { backoff.after(attempt, job.got.job.0) } else { Duration::ZERO };
+                let delay = delay.unwrap_or(backoff);
                 job.since = now + delay;
                 job.got.attempt += u32::from(counted);
-            }
-            if !delay.is_zero() {
-                job.place = job.since;
+                if !delay.is_zero() {
+                    job.place = job.since;
+                }
             }
         }
         if matches!(why, Outcome::Undelivered | Outcome::Broken) {

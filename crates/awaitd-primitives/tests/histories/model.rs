@@ -77,7 +77,7 @@ impl Model {
             for lease in over {
                 let unheard_of = !self.lease(lease).taken;
                 let why = if unheard_of { Outcome::Undelivered } else { Outcome::Expired };
-                self.end(lease, why, Duration::ZERO, true);
+                self.end(lease, why, None, true);
             }
             self.settle();
             while let Some(waiter) = self.whose_wait_is_over() {
@@ -336,7 +336,7 @@ impl Model {
         }
         self.one_less_out(id);
         if ended.is_none() && !heard_of && self.lease(id).out == 0 {
-            self.end(id, Outcome::Undelivered, Duration::ZERO, false);
+            self.end(id, Outcome::Undelivered, None, false);
         }
         self.settle();
         Err(match ended {
@@ -362,13 +362,13 @@ impl Model {
         if lease.ended.is_none() && taken {
             (lease.taken, lease.kept) = (true, None);
             if lease.grant.until == FOR_EVER {
-                self.end(id, Outcome::Done, Duration::ZERO, false);
+                self.end(id, Outcome::Done, None, false);
             }
         } else if lease.ended.is_none() && lease.out == 0 && !lease.taken {
             if lease.key.is_some() {
                 lease.kept = Some(now + lease.length.min(TEN_SECONDS));
             } else {
-                self.end(id, Outcome::Undelivered, Duration::ZERO, false);
+                self.end(id, Outcome::Undelivered, None, false);
             }
         }
         self.settle();

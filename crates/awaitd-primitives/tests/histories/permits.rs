@@ -79,7 +79,7 @@ impl Model {
         let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
         let holders = self.holders(&thing);
         for holder in &holders {
-            self.end(holder.lease, Outcome::Broken, Duration::ZERO, false);
+            self.end(holder.lease, Outcome::Broken, None, false);
         }
         Ok(Answer::Broken(holders))
     }

@@ -191,6 +191,8 @@ fn old_leases(rng: &mut Rng) -> [Turn; 3] {
             payload: payload(rng),
             delay: Duration::ZERO,
             rank: None,
+            ttl: None,
+            traits: Vec::new(),
         };
         let lock = Command::Acquire {
             thing: Thing::Lock(name("l")),

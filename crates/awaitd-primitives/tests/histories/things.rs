@@ -98,13 +98,13 @@ impl Model {
             Command::WaitEvent { after, .. } => return Ok(self.wait(command, seen.or(*after))),
             Command::Shutdown { immediate, .. } => self.shut_down(command, *immediate),
             Command::SetEvent { value, only_unset, .. } => self.set(command, value, *only_unset),
-            Command::Done { lease } => self.finish(lease.id, Outcome::Done, Duration::ZERO, false),
+            Command::Done { lease } => self.finish(lease.id, Outcome::Done, None, false),
             Command::Nack { lease, delay, defer, .. } => {
                 let held = self.live(lease.id);
                 if held.is_ok_and(|lease| lease.share.is_some()) {
                     return Err(Refusal::NotFound);
                 }
-                self.finish(lease.id, Outcome::Returned, delay.unwrap_or_default(), !defer)
+                self.finish(lease.id, Outcome::Returned, *delay, !defer)
             }
             Command::Extend { lease, length } => {
                 let until = self.clock + length.unwrap_or(self.live(lease.id)?.length);
@@ -117,6 +117,15 @@ impl Model {
                 Ok(Answer::Extended(held.grant.clone()))
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
+            other @ (Command::ReadJob { .. }
+            | Command::ListJobs { .. }
+            | Command::WaitResult { .. }
+            | Command::Pause { .. }
+            | Command::Purge { .. }
+            | Command::Redrive { .. }
+            | Command::GetAny { .. }
+            | Command::Finish { .. }
+            | Command::Progress { .. }) => unreachable!("{other:?}"),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
         };
         done.map(Some)
@@ -197,7 +206,9 @@ impl Model {
         let (ready, attempt, payload) = (self.now + delay, 1, payload.clone());
         let (lease, until, waited) = (LeaseId(NonZeroU64::MIN), None, Duration::ZERO);
         let enqueued = self.now;
-        let got = Got { queue, job, lease, until, attempt, waited, enqueued, payload };
+        let (traits, promised) = (Vec::new(), false);
+        let got =
+            Got { queue, job, lease, until, attempt, waited, enqueued, payload, traits, promised };
         let (queue, rank) = (got.queue.clone(), rank.cloned().unwrap_or(Rank::from(0)));
         let (place, since, leased) = (ready, ready, false);
         self.jobs.push(Job { queue: thing, got, rank, place, since, leased });

@@ -24,6 +24,7 @@ impl Model {
             ready: ready().count() as u64,
             delayed: (waiting().count() - ready().count()) as u64,
             leased: (jobs.len() - waiting().count()) as u64,
+            dead: 0,
             unfinished: jobs.len() as u64,
             oldest_ready: ready().map(|job| job.since).min(),
             shut_down: known.shut.is_some(),
@@ -193,6 +194,15 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::Extend { .. } => "extend",
         Command::Watch { .. } => "watch",
         Command::Withdraw { .. } => "withdraw",
+        Command::ReadJob { .. } => "read job",
+        Command::ListJobs { .. } => "list jobs",
+        Command::WaitResult { .. } => "result",
+        Command::Pause { .. } => "pause",
+        Command::Purge { .. } => "purge",
+        Command::Redrive { .. } => "redrive",
+        Command::GetAny { .. } => "get",
+        Command::Finish { .. } => "finish",
+        Command::Progress { .. } => "progress",
     }
 }
 
