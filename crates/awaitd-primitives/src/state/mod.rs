@@ -157,9 +157,8 @@ impl State {
         let (mut moved, mut queues) = (0, Vec::new());
         while moved < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
             let (_, name) = self.due.first().cloned().expect("one is due");
-            let queue =
-                self.queues.get_mut(&name).expect("only a queue that is there has due jobs");
-            moved += queue.jobs.ripen(now, most - moved);
+            let ripe = self.with_queue(&name, |queue| queue.jobs.ripen(now, most - moved));
+            moved += ripe.expect("only a queue that is there has due jobs");
             self.index(&name);
             queues.push(name);
         }
