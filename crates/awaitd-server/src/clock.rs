@@ -118,6 +118,14 @@ impl Clock {
         SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall).unwrap_or(0))
     }
 
+    /// The moment of the axis at a time of day; its beginning, if that lies before.
+    pub fn at(&self, wall: SystemTime) -> Time {
+        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+        let time = micros.saturating_sub(self.epoch.load(Ordering::Relaxed));
+        Time::from_micros(u64::try_from(time).unwrap_or(0))
+    }
+
     /// Until that moment has come. Never ready at its first poll by a clock that stands before it.
     pub async fn sleep_until(&self, time: Time) {
         match &self.hand {
@@ -217,6 +225,18 @@ mod tests {
         assert_eq!(sleeper.as_mut().poll(&mut context), Poll::Ready(()));
         assert_eq!(seen.now(), due);
         assert_eq!(clock.wall(due), clock.wall(Time::ZERO) + second + second);
+    }
+
+    /// A time of day is a moment of the axis, and back.
+    #[test]
+    fn a_time_of_day_is_a_moment_of_the_axis() {
+        let clock = Clock::manual();
+        clock.advance(Duration::from_secs(1));
+        let due = clock.now() + Duration::from_hours(1);
+        assert_eq!(clock.at(clock.wall(due)), due);
+        assert_eq!(clock.at(SystemTime::UNIX_EPOCH), Time::ZERO);
+        let before = SystemTime::UNIX_EPOCH - Duration::from_hours(1);
+        assert_eq!(clock.at(before), Time::ZERO);
     }
 
     /// What has come is not slept for, and a clock that runs does come there.

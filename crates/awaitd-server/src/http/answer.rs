@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use awaitd_primitives::{
     Answer, Command, Configuration, Got, Grant, Granted, JobId, Name, Payload, Refusal, Thing,
-    Time, Withdrawal,
+    Time, Trait, Withdrawal,
 };
 use axum::body::Body;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::Response;
 use bytes::Bytes;
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 use serde_json::json;
 
@@ -30,11 +31,24 @@ pub(super) const GENERATION: HeaderName = HeaderName::from_static("awaitd-genera
 pub(super) const OWNER: HeaderName = HeaderName::from_static("awaitd-owner");
 pub(super) const UNFINISHED: HeaderName = HeaderName::from_static("awaitd-unfinished");
 const ATTEMPT: HeaderName = HeaderName::from_static("awaitd-attempt");
+const DIED_AT: HeaderName = HeaderName::from_static("awaitd-died-at");
+const DIED_ATTEMPTS: HeaderName = HeaderName::from_static("awaitd-died-attempts");
+const DIED_ERROR: HeaderName = HeaderName::from_static("awaitd-died-error");
+const DIED_IN: HeaderName = HeaderName::from_static("awaitd-died-in");
+const DIED_OF: HeaderName = HeaderName::from_static("awaitd-died-of");
 const ENQUEUED_AT: HeaderName = HeaderName::from_static("awaitd-enqueued-at");
 const FENCE: HeaderName = HeaderName::from_static("awaitd-fence");
 const JOB: HeaderName = HeaderName::from_static("awaitd-job");
+const KEY: HeaderName = HeaderName::from_static("awaitd-key");
 const NOTIFIED: HeaderName = HeaderName::from_static("awaitd-notified");
 const WAITED: HeaderName = HeaderName::from_static("awaitd-waited");
+
+/// What no header's value may have, and the sign by which it is encoded.
+static INVISIBLE: AsciiSet = UNPRINTABLE.add(b' ');
+static UNPRINTABLE: AsciiSet = CONTROLS.add(b'%');
+
+/// A text in a header is cut to so many bytes: many a client takes no more than 8 KiB of them all.
+const ENCODED_BYTES_MAX: usize = 1_000;
 
 /// What is left of a request while it waits: how its answer is to look.
 #[derive(Clone, Copy, Debug)]
@@ -192,7 +206,8 @@ fn got(
     let Payload { body, content_type: kind } = got.payload;
     let mut response = Response::new(deliver(bytes(body), form.version, delivery));
     let headers = response.headers_mut();
-    headers.reserve(10);
+    headers.reserve(10 + got.traits.len());
+    tell(&got.traits, headers, clock);
     // Done once it is delivered, a job has no lease to come back with.
     if let Some(until) = got.until {
         let path = tokens.path(got.lease, &Thing::Queue(got.queue));
@@ -208,6 +223,41 @@ fn got(
         (ENQUEUED_AT, value(job::instant(got.enqueued, clock))),
     ];
     with(response, facts)
+}
+
+/// What else a job has, to whoever works on it.
+fn tell(traits: &[Trait], headers: &mut HeaderMap, clock: &Clock) {
+    let said = job::Said::of(traits);
+    for (name, told) in said.headers {
+        let name = HeaderName::from_bytes(name.as_bytes()).expect("was found fit for one");
+        headers.append(name, text(told.into()));
+    }
+    if let Some(key) = said.key {
+        headers.insert(KEY, value(encoded(key, &INVISIBLE)));
+    }
+    if let Some(past) = said.past {
+        headers.insert(DIED_IN, value(past.from.to_string()));
+        headers.insert(DIED_OF, HeaderValue::from_static(past.cause.code()));
+        headers.insert(DIED_AT, value(job::instant(past.died, clock)));
+        headers.insert(DIED_ATTEMPTS, HeaderValue::from(past.attempts));
+        if let Some(error) = &past.error {
+            headers.insert(DIED_ERROR, value(encoded(error, &UNPRINTABLE)));
+        }
+    }
+}
+
+/// A text percent-encoded where that is needed, and cut to what a header may have.
+fn encoded(text: &str, set: &'static AsciiSet) -> String {
+    let mut encoded = String::new();
+    for character in text.chars() {
+        let fits = encoded.len();
+        encoded.extend(utf8_percent_encode(character.encode_utf8(&mut [0; 4]), set));
+        if encoded.len() > ENCODED_BYTES_MAX {
+            encoded.truncate(fits);
+            break;
+        }
+    }
+    encoded
 }
 
 fn withdrawn(withdrawal: Withdrawal, tokens: &Tokens) -> Response {
@@ -286,5 +336,23 @@ struct Shared(Arc<str>);
 impl AsRef<[u8]> for Shared {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a header cannot have is encoded so that it can be read back, and cut between characters.
+    #[test]
+    fn is_encoded_for_a_header() {
+        let table =
+            [("tenant:7", "tenant:7"), ("50 %", "50%20%25"), ("é\n", "%C3%A9%0A"), ("", "")];
+        for (text, shown) in table {
+            assert_eq!(encoded(text, &INVISIBLE), shown);
+        }
+        assert_eq!(encoded("no route to host", &UNPRINTABLE), "no route to host");
+        assert_eq!(encoded(&"é".repeat(1_000), &INVISIBLE), "%C3%A9".repeat(166));
+        assert_eq!(encoded(&"e".repeat(2_000), &INVISIBLE), "e".repeat(1_000));
     }
 }

@@ -14,12 +14,13 @@ use super::parameters::NUMBER_MAX;
 use super::problem::Problem;
 use super::query::Query;
 use super::token::Tokens;
-use crate::Config;
+use crate::{App, Clock, Config};
 
 /// A request whose body has been read.
 pub(super) struct Call<'a> {
     pub(super) config: &'a Config,
     pub(super) tokens: &'a Tokens,
+    pub(super) clock: &'a Clock,
     pub(super) head: &'a Parts,
     pub(super) query: Query<'a>,
     pub(super) body: &'a Bytes,
@@ -60,14 +61,9 @@ impl Asked {
 /// What all calls have.
 impl<'a> Call<'a> {
     /// A request with this head and body.
-    pub(super) fn new(
-        config: &'a Config,
-        tokens: &'a Tokens,
-        head: &'a Parts,
-        body: &'a Bytes,
-    ) -> Self {
+    pub(super) fn new(app: &'a App, tokens: &'a Tokens, head: &'a Parts, body: &'a Bytes) -> Self {
         let query = Query::new(head.uri.query());
-        Self { config, tokens, head, query, body }
+        Self { config: &app.config, tokens, clock: &app.clock, head, query, body }
     }
 
     /// Refuses parameters that nobody asked for, and gives the key that the request came with.

@@ -90,7 +90,7 @@ impl<'a> Contents<'a> {
 
 /// How a job died.
 #[derive(Serialize)]
-pub(super) struct Died<'a> {
+pub(super) struct Death<'a> {
     queue: &'a str,
     reason: &'static str,
     attempts: u32,
@@ -100,7 +100,7 @@ pub(super) struct Died<'a> {
     died_at: String,
 }
 
-impl<'a> Died<'a> {
+impl<'a> Death<'a> {
     /// As it is remembered.
     pub(super) fn of(past: &'a Past, clock: &Clock) -> Self {
         Self {
@@ -151,7 +151,7 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     progress: Option<Contents<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    died: Option<Died<'a>>,
+    died: Option<Death<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     leased: Option<Leased>,
 }
@@ -192,7 +192,7 @@ impl<'a> Shown<'a> {
             bytes: (!done).then(|| view.payload.body.len()),
             result,
             progress: said.progress.map(of),
-            died: said.past.map(|past| Died::of(past, clock)),
+            died: said.past.map(|past| Death::of(past, clock)),
             leased: view.lease.map(|(lease, until)| Leased {
                 fence: lease.fence(),
                 expires_in: until.map(|until| until.since(now)),

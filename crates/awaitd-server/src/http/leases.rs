@@ -1,6 +1,6 @@
 //! Leases of jobs and locks, and what was asked under a key: the same for every kind of thing.
 
-use awaitd_primitives::Command;
+use awaitd_primitives::{Command, limits};
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
@@ -8,6 +8,18 @@ use super::problem::Problem;
 /// `task_done()` and `release()`.
 pub(super) fn done(call: &mut Call<'_>) -> Result<Asked, Problem> {
     Ok(Asked::at_once(Command::Done { lease: call.lease()? }))
+}
+
+/// `task_done()` with a result.
+pub(super) fn finish(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let result = call.said(limits::RESULT_BYTES_MAX, "result")?;
+    Ok(Asked::at_once(Command::Finish { lease: call.lease()?, result }))
+}
+
+/// How far the work is.
+pub(super) fn progress(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let progress = call.said(limits::PROGRESS_BYTES_MAX, "progress")?;
+    Ok(Asked::at_once(Command::Progress { lease: call.lease()?, progress }))
 }
 
 /// Keeps a lease.

@@ -20,13 +20,16 @@ pub mod duration;
 mod events;
 mod head;
 mod job;
+mod json;
 mod key;
+mod knobs;
 mod leases;
 mod locks;
 mod parameters;
 mod problem;
 mod query;
 mod queues;
+mod redrive;
 mod routes;
 mod semaphores;
 mod service;
@@ -41,7 +44,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use awaitd_primitives::Ask;
+use awaitd_primitives::{Ask, Command};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CACHE_CONTROL;
@@ -144,15 +147,20 @@ async fn hear(
     head::check(&head)?;
     match route.handler(&head)? {
         Handler::Asks(parse) => {
-            let mut call = Call::new(&front.app.config, &front.tokens, &head, &body);
+            let mut call = Call::new(&front.app, &front.tokens, &head, &body);
             let asked = parse(&mut call)?;
             let key = call.finish()?;
             let form = Form::new(&head, &asked);
             let ask = Ask { command: asked.command, key };
+            if matches!(ask.command, Command::Redrive { .. }) {
+                let told = redrive::all(&front.app.desk, ask).await;
+                let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
+                return Ok(Heard::Answered(answer));
+            }
             Ok(Heard::Question(ask, asked.wait, form))
         }
         Handler::Tells(tell) => {
-            Call::new(&front.app.config, &front.tokens, &head, &body).finish()?;
+            Call::new(&front.app, &front.tokens, &head, &body).finish()?;
             Ok(Heard::Answered(tell(&front.app, body).await))
         }
     }

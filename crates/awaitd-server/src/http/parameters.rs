@@ -6,11 +6,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use awaitd_primitives::{
-    BadName, Body, Configuration, GetMode, Kind, LeaseRef, Name, Payload, Rank, Share, limits,
+    BadName, Body, Configuration, GetMode, JobId, JobState, Kind, LeaseRef, Milli, Name, Payload,
+    Rank, Rate, Share, limits,
 };
 use axum::http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 
 use super::call::{Call, Empty};
+use super::knobs::RATES;
 use super::problem::Problem;
 use super::{configuration, duration, key};
 
@@ -23,6 +25,14 @@ impl Call<'_> {
             body: Body::Here(Arc::from(&self.body[..])),
             content_type: self.content_type()?,
         })
+    }
+
+    /// The body as what came of a job or how far it is, if it has at most so many bytes.
+    pub(super) fn said(&self, most: usize, what: &str) -> Result<Payload, Problem> {
+        if self.body.len() > most {
+            return Err(Problem::too_much_said(what, most));
+        }
+        self.payload()
     }
 
     /// The body as the configuration of the thing in the path.
@@ -86,6 +96,52 @@ impl Call<'_> {
     /// `delay=`.
     pub(super) fn delay(&mut self) -> Result<Option<Duration>, Problem> {
         self.duration("delay", Duration::ZERO..=limits::DELAY_MAX)
+    }
+
+    /// `limit=` of a list.
+    pub(super) fn page_limit(&mut self) -> Result<usize, Problem> {
+        let limit = self.integer("limit", 1, limits::LIST_LIMIT_MAX as u64)?;
+        let number = |limit| usize::try_from(limit).expect("the limit of a list is small");
+        Ok(limit.map_or(limits::LIST_LIMIT_DEFAULT, number))
+    }
+
+    /// `state=`: jobs in one of these states.
+    pub(super) fn job_state(&mut self, states: &[JobState]) -> Result<Option<JobState>, Problem> {
+        let Some(text) = self.query.take("state")? else {
+            return Ok(None);
+        };
+        let found = states.iter().find(|state| state.name() == text).copied();
+        let names = || states.iter().map(|state| state.name()).collect::<Vec<_>>().join(" or ");
+        found.map(Some).ok_or_else(|| bad("state", &text, &names()))
+    }
+
+    /// A parameter that is a job's number.
+    pub(super) fn job_number(&mut self, name: &'static str) -> Result<Option<JobId>, Problem> {
+        Ok(self.integer(name, 1, NUMBER_MAX)?.map(JobId))
+    }
+
+    /// `rate=`, jobs a second: how long it is from one to the next.
+    pub(super) fn spacing(&mut self) -> Result<Duration, Problem> {
+        let Some(text) = self.query.take("rate")? else {
+            return Ok(Duration::ZERO);
+        };
+        // As many seconds as it says jobs: the same digits, and no more of them.
+        let rate = duration::parse(&text).filter(|_| !text.contains(char::is_alphabetic));
+        let rate = rate.map(|rate| Milli(u64::try_from(rate.as_millis()).unwrap_or(u64::MAX)));
+        let rate = rate.filter(|rate| RATES.contains(rate)).ok_or_else(|| {
+            let right = format!("jobs a second, from {} to {}", RATES.start(), RATES.end());
+            bad("rate", &text, &right)
+        })?;
+        Ok(Rate { per_second: rate, burst: 1 }.interval())
+    }
+
+    /// A parameter that is the name of another thing.
+    pub(super) fn other_name(&mut self, name: &'static str) -> Result<Option<Name>, Problem> {
+        let text = self.query.take(name)?;
+        let parsed = |text: Cow<'_, str>| {
+            text.parse().map_err(|bad_name| bad(name, &text, &format!("a name: {bad_name}")))
+        };
+        text.map(parsed).transpose()
     }
 
     /// `after=`.
@@ -296,6 +352,6 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
     fits.then(|| pairs.iter().map(byte).collect()).flatten()
 }
 
-fn bad(name: &str, text: &str, right: &str) -> Problem {
+pub(super) fn bad(name: &str, text: &str, right: &str) -> Problem {
     Problem::parameter(format!("`{name}` is {}, but must be {right}", Problem::quote(text)))
 }

@@ -97,12 +97,25 @@ impl Problem {
         Self::new(413, "too_large", "The body is too large", detail)
     }
 
+    /// What is said of a job, in more than `most` bytes.
+    pub(super) fn too_much_said(what: &str, most: usize) -> Self {
+        let detail = format!(
+            "a {what} may have {most} bytes: put what is larger elsewhere, and its place into the {what}"
+        );
+        Self::new(413, "too_large", "The body is too large", detail)
+    }
+
     /// A text of the client's in a message: quoted, escaped and not too long.
     pub(super) fn quote(text: &str) -> String {
-        const SHOWN_CHARS_MAX: usize = 80;
-        let shown: String = text.chars().take(SHOWN_CHARS_MAX).collect();
-        let more = if shown.len() < text.len() { "…" } else { "" };
+        let (shown, more) = beginning(text);
         format!("{shown:?}{more}")
+    }
+
+    /// A JSON value of the client's in a message, which is quoted and escaped by itself.
+    pub(super) fn value(value: &serde_json::Value) -> String {
+        let text = value.to_string();
+        let (shown, more) = beginning(&text);
+        format!("{shown}{more}")
     }
 
     /// What was wrong and what would be right.
@@ -215,6 +228,15 @@ impl Problem {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response
+    }
+}
+
+/// As much of a text as a message shows, and whether there was more.
+fn beginning(text: &str) -> (&str, &'static str) {
+    const SHOWN_CHARS_MAX: usize = 80;
+    match text.char_indices().nth(SHOWN_CHARS_MAX) {
+        Some((end, _)) => (&text[..end], "…"),
+        None => (text, ""),
     }
 }
 

@@ -1,20 +1,46 @@
 //! Queues: `asyncio.Queue` in a path.
 
-use awaitd_primitives::Command;
+use std::time::Duration;
+
+use awaitd_primitives::{Command, JobState};
 
 use super::call::{Asked, Call};
+use super::parameters::NUMBER_MAX;
 use super::problem::Problem;
 
 /// `put()`, and without `wait` `put_nowait()`.
 pub(super) fn put(call: &mut Call<'_>) -> Result<Asked, Problem> {
     let command = Command::Put {
         queue: call.name()?,
-        delay: call.delay()?.unwrap_or_default(),
+        delay: call.ready_in()?,
         rank: call.rank()?,
         payload: call.payload()?,
-        ttl: None,
-        traits: Vec::new(),
+        ttl: call.ttl()?,
+        traits: call.traits()?,
     };
+    Ok(Asked::waiting(call.wait()?, command))
+}
+
+/// Which jobs there are.
+pub(super) fn list_jobs(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::ListJobs {
+        queue: call.name()?,
+        state: call.job_state(&JobState::ALL)?,
+        key: call.job_key("key")?,
+        cursor: call.job_number("cursor")?,
+        limit: call.page_limit()?,
+        bodies: call.flag("body")?,
+    }))
+}
+
+/// How a job is.
+pub(super) fn read_job(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::ReadJob { queue: call.name()?, job: call.job()? }))
+}
+
+/// What came of a job.
+pub(super) fn result(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let command = Command::WaitResult { queue: call.name()?, job: call.job()? };
     Ok(Asked::waiting(call.wait()?, command))
 }
 
@@ -49,5 +75,35 @@ pub(super) fn shutdown(call: &mut Call<'_>) -> Result<Asked, Problem> {
     Ok(Asked::at_once(Command::Shutdown {
         queue: call.name()?,
         immediate: call.flag("immediate")?,
+    }))
+}
+
+/// Hands out nothing from now on.
+pub(super) fn pause(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Pause { queue: call.name()?, paused: true }))
+}
+
+/// Hands out jobs again.
+pub(super) fn resume(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Pause { queue: call.name()?, paused: false }))
+}
+
+/// Drops jobs that nobody holds.
+pub(super) fn purge(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let state = call.job_state(&JobState::ALL)?;
+    Ok(Asked::at_once(Command::Purge { queue: call.name()?, state }))
+}
+
+/// Puts jobs as new that wait or are dead.
+pub(super) fn redrive(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let states = [JobState::Ready, JobState::Delayed, JobState::Leased, JobState::Dead];
+    Ok(Asked::at_once(Command::Redrive {
+        queue: call.name()?,
+        to: call.other_name("to")?,
+        state: call.job_state(&states)?,
+        job: call.job_number("id")?,
+        limit: call.integer("limit", 1, NUMBER_MAX)?.unwrap_or(NUMBER_MAX),
+        delay: Duration::ZERO,
+        spacing: call.spacing()?,
     }))
 }

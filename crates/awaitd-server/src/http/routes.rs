@@ -45,15 +45,34 @@ pub(super) const ROUTES: &[Route] = &[
             ("DELETE", Asks(things::delete)),
         ],
     },
-    Route { template: "/v1/queues/{queue}/jobs", methods: &[("POST", Asks(queues::put))] },
+    Route {
+        template: "/v1/queues/{queue}/jobs",
+        methods: &[("POST", Asks(queues::put)), ("GET", Asks(queues::list_jobs))],
+    },
     Route {
         template: "/v1/queues/{queue}/jobs/{job}",
-        methods: &[("DELETE", Asks(queues::cancel))],
+        methods: &[("GET", Asks(queues::read_job)), ("DELETE", Asks(queues::cancel))],
+    },
+    Route {
+        template: "/v1/queues/{queue}/jobs/{job}/result",
+        methods: &[("GET", Asks(queues::result))],
     },
     Route { template: "/v1/queues/{queue}/get", methods: &[("POST", Asks(queues::get))] },
     Route { template: "/v1/queues/{queue}/join", methods: &[("GET", Asks(queues::join))] },
     Route { template: "/v1/queues/{queue}/shutdown", methods: &[("POST", Asks(queues::shutdown))] },
+    Route { template: "/v1/queues/{queue}/pause", methods: &[("POST", Asks(queues::pause))] },
+    Route { template: "/v1/queues/{queue}/resume", methods: &[("POST", Asks(queues::resume))] },
+    Route { template: "/v1/queues/{queue}/purge", methods: &[("POST", Asks(queues::purge))] },
+    Route { template: "/v1/queues/{queue}/redrive", methods: &[("POST", Asks(queues::redrive))] },
     Route { template: "/v1/queues/{queue}/leases/{token}", methods: LEASE },
+    Route {
+        template: "/v1/queues/{queue}/leases/{token}/done",
+        methods: &[("POST", Asks(leases::finish))],
+    },
+    Route {
+        template: "/v1/queues/{queue}/leases/{token}/progress",
+        methods: &[("PUT", Asks(leases::progress))],
+    },
     Route {
         template: "/v1/queues/{queue}/leases/{token}/nack",
         methods: &[("POST", Asks(leases::nack))],

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    BarrierView, ConditionView, EventView, Holder, LockView, Name, Order, QueueConfig, QueueView,
-    SemaphoreView, Share, Time, View,
+    BarrierView, ConditionView, EventView, Holder, LockView, Milli, Name, Order, QueueConfig,
+    QueueView, SemaphoreView, Share, Time, View, WhenFull,
 };
 use serde::{Serialize, Serializer};
 
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 #[derive(Serialize)]
 #[serde(untagged)]
 pub(super) enum Configuration<'a> {
-    Queue(QueueConfiguration<'a>),
+    Queue(Box<QueueConfiguration<'a>>),
     Semaphore { name: &'a str, permits: u64, bounded: bool },
     Barrier { name: &'a str, parties: u64 },
 }
@@ -23,7 +23,9 @@ impl<'a> Configuration<'a> {
     pub(super) fn of(configuration: &'a awaitd_primitives::Configuration) -> Self {
         use awaitd_primitives::Configuration as Told;
         match configuration {
-            Told::Queue(name, config) => Self::Queue(QueueConfiguration::of(name, config)),
+            Told::Queue(name, config) => {
+                Self::Queue(Box::new(QueueConfiguration::of(name, config)))
+            }
             Told::Semaphore(name, config) => Self::Semaphore {
                 name: name.as_str(),
                 permits: config.permits,
@@ -36,7 +38,7 @@ impl<'a> Configuration<'a> {
     }
 }
 
-/// A queue's configuration.
+/// A queue's configuration. Whether it is paused is no part of it.
 #[derive(Serialize)]
 pub(super) struct QueueConfiguration<'a> {
     name: &'a str,
@@ -44,16 +46,71 @@ pub(super) struct QueueConfiguration<'a> {
     order: &'static str,
     #[serde(serialize_with = "seconds")]
     lease: Duration,
+    max_attempts: u32,
+    backoff: Backoff,
+    dead_letter: Option<&'a str>,
+    #[serde(serialize_with = "maybe_seconds")]
+    ttl: Option<Duration>,
+    full: &'static str,
+    max_bytes: Option<u64>,
+    max_leased: u64,
+    max_dead: u64,
+    rate: Option<Rate>,
+    concurrency: Option<u64>,
+    key_concurrency: u64,
+    fair: bool,
+    #[serde(serialize_with = "seconds")]
+    retain: Duration,
+}
+
+#[derive(Serialize)]
+struct Backoff {
+    #[serde(serialize_with = "seconds")]
+    min: Duration,
+    #[serde(serialize_with = "seconds")]
+    max: Duration,
+    factor: Milli,
+    jitter: Milli,
+}
+
+#[derive(Serialize)]
+struct Rate {
+    per_second: Milli,
+    burst: u64,
 }
 
 impl<'a> QueueConfiguration<'a> {
-    fn of(name: &'a Name, config: &QueueConfig) -> Self {
+    fn of(name: &'a Name, config: &'a QueueConfig) -> Self {
         let order = match config.order {
             Order::Fifo => "fifo",
             Order::Lifo => "lifo",
             Order::Priority => "priority",
         };
-        Self { name: name.as_str(), maxsize: config.maxsize, order, lease: config.lease }
+        let policy = &*config.policy;
+        let full = match policy.full {
+            WhenFull::Wait => "wait",
+            WhenFull::DropOldest => "drop_oldest",
+        };
+        let awaitd_primitives::Backoff { min, max, factor, jitter } = policy.backoff;
+        Self {
+            name: name.as_str(),
+            maxsize: config.maxsize,
+            order,
+            lease: config.lease,
+            max_attempts: policy.max_attempts,
+            backoff: Backoff { min, max, factor, jitter },
+            dead_letter: policy.dead_letter.as_ref().map(Name::as_str),
+            ttl: policy.ttl,
+            full,
+            max_bytes: policy.max_bytes,
+            max_leased: policy.max_leased,
+            max_dead: policy.max_dead,
+            rate: policy.rate.map(|rate| Rate { per_second: rate.per_second, burst: rate.burst }),
+            concurrency: policy.concurrency,
+            key_concurrency: policy.key_concurrency,
+            fair: policy.fair,
+            retain: policy.retain,
+        }
     }
 }
 
@@ -118,12 +175,12 @@ pub(super) struct Queue<'a> {
     ready: u64,
     delayed: u64,
     leased: u64,
-    /// Jobs that nobody will try again: there are none yet.
     dead: u64,
     unfinished: u64,
     #[serde(serialize_with = "maybe_seconds")]
     oldest_ready_age: Option<Duration>,
     shut_down: bool,
+    paused: bool,
     waiters: Waiters,
 }
 
@@ -143,10 +200,11 @@ impl<'a> Queue<'a> {
             ready: view.ready,
             delayed: view.delayed,
             leased: view.leased,
-            dead: 0,
+            dead: view.dead,
             unfinished: view.unfinished,
             oldest_ready_age: view.oldest_ready.map(|since| now.since(since)),
             shut_down: view.shut_down,
+            paused: view.config.policy.paused,
             waiters: Waiters { put: waiters.put, get: waiters.get, join: waiters.join },
         }
     }

@@ -1,20 +1,17 @@
 //! What is asked alike of things of every kind.
 
-use awaitd_primitives::{Command, limits};
+use awaitd_primitives::Command;
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
 
 /// Which things of a kind there are.
 pub(super) fn list(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    let limit = call.integer("limit", 1, limits::LIST_LIMIT_MAX as u64)?;
     Ok(Asked::at_once(Command::List {
         kind: call.kind(),
         prefix: call.part_of_name("prefix")?.unwrap_or_default(),
         cursor: call.part_of_name("cursor")?,
-        limit: limit.map_or(limits::LIST_LIMIT_DEFAULT, |limit| {
-            usize::try_from(limit).expect("the limit of a list is small")
-        }),
+        limit: call.page_limit()?,
     }))
 }
 
