@@ -230,7 +230,7 @@ fn tell(traits: &[Trait], headers: &mut HeaderMap, clock: &Clock) {
     let said = job::Said::of(traits);
     for (name, told) in said.headers {
         let name = HeaderName::from_bytes(name.as_bytes()).expect("was found fit for one");
-        headers.append(name, text(told.into()));
+        headers.insert(name, text(told.into()));
     }
     if let Some(key) = said.key {
         headers.insert(KEY, value(encoded(key, &INVISIBLE)));

@@ -1,6 +1,5 @@
 //! Jobs as JSON shows them, to whoever looks at them and to whoever gets many at one time.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -21,7 +20,6 @@ pub(super) struct Said<'a> {
     pub(super) ends: Option<Time>,
     pub(super) max_attempts: Option<u32>,
     pub(super) lease: Option<Duration>,
-    /// Of one name there may be several.
     pub(super) headers: Vec<(&'a str, &'a str)>,
     pub(super) past: Option<&'a Past>,
     pub(super) progress: Option<&'a Payload>,
@@ -47,14 +45,9 @@ impl<'a> Said<'a> {
         said
     }
 
-    /// Its headers as an object, if it has any. Those of one name stand in one value, as in HTTP.
-    pub(super) fn headers(&self) -> Option<BTreeMap<&'a str, Cow<'a, str>>> {
-        let mut all: BTreeMap<&str, Cow<'_, str>> = BTreeMap::new();
-        for (name, value) in &self.headers {
-            let one = all.entry(name);
-            one.and_modify(|one| one.to_mut().extend([", ", value])).or_insert((*value).into());
-        }
-        (!all.is_empty()).then_some(all)
+    /// Its headers as an object, if it has any.
+    pub(super) fn headers(&self) -> Option<BTreeMap<&'a str, &'a str>> {
+        (!self.headers.is_empty()).then(|| self.headers.iter().copied().collect())
     }
 }
 
@@ -141,7 +134,7 @@ pub(super) struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_seconds")]
     lease_length: Option<Duration>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'a str, Cow<'a, str>>>,
+    headers: Option<BTreeMap<&'a str, &'a str>>,
     #[serde(flatten)]
     contents: Contents<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -86,36 +86,42 @@ pub(super) fn until(text: &str, clock: &Clock) -> Result<Duration, Problem> {
     if delay <= limits::DELAY_MAX { Ok(delay) } else { Err(wrong()) }
 }
 
-/// Headers that are kept with a job, each with its name in lower case.
+/// Headers that are kept with a job, each with its name in lower case. Those of one name become one, as
+/// HTTP allows.
 pub(super) fn headers<'a>(
     given: impl Iterator<Item = (&'a str, &'a [u8])>,
 ) -> Result<Vec<Trait>, Problem> {
     let (most, bytes_most) = (limits::JOB_HEADERS_MAX, limits::JOB_HEADERS_BYTES_MAX);
-    let (mut kept, mut bytes) = (Vec::new(), 0);
+    let (mut kept, mut bytes): (Vec<(HeaderName, String)>, usize) = (Vec::new(), 0);
     for (name, value) in given {
         bytes += name.len() + value.len();
-        if kept.len() == most || bytes > bytes_most {
+        let (name, value) = header(name, value)?;
+        match kept.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, joined)) => joined.extend([", ", value]),
+            None => kept.push((name, value.to_owned())),
+        }
+        if kept.len() > most || bytes > bytes_most {
             return Err(Problem::parameter(format!(
                 "a job keeps {most} headers and {bytes_most} bytes in their names and values: send \
                  less of `Job-*`, `traceparent` and `tracestate`, or put it into the body"
             )));
         }
-        kept.push(header(name, value)?);
     }
-    Ok(kept)
+    let told =
+        |(name, value): (HeaderName, String)| Trait::Header(name.as_str().into(), value.into());
+    Ok(kept.into_iter().map(told).collect())
 }
 
-fn header(name: &str, value: &[u8]) -> Result<Trait, Problem> {
+fn header<'a>(name: &str, value: &'a [u8]) -> Result<(HeaderName, &'a str), Problem> {
     let fit = HeaderName::from_bytes(name.as_bytes()).ok().filter(is_kept);
     let fit = fit.filter(|_| HeaderValue::from_bytes(value).is_ok());
-    match (fit, std::str::from_utf8(value)) {
-        (Some(name), Ok(value)) => Ok(Trait::Header(name.as_str().into(), value.into())),
-        (Some(_), Err(_)) | (None, _) => Err(Problem::parameter(format!(
+    fit.zip(std::str::from_utf8(value).ok()).ok_or_else(|| {
+        Problem::parameter(format!(
             "the header {} is none that a job keeps: its name must be `Job-` and more, `traceparent` \
              or `tracestate`, its value one line of UTF-8",
             Problem::quote(name)
-        ))),
-    }
+        ))
+    })
 }
 
 fn is_kept(name: &HeaderName) -> bool {
@@ -152,9 +158,10 @@ mod tests {
     /// What a job keeps has names of its own, and values that HTTP can send back.
     #[test]
     fn keeps_headers_that_can_be_sent_back() {
-        let kept = headers([("Job-A", "é".as_bytes()), ("TraceParent", b"00-1-2-01")].into_iter());
+        let given = [("Job-A", "é"), ("TraceParent", "00-1-2-01"), ("job-a", "b")];
+        let kept = headers(given.into_iter().map(|(name, value)| (name, value.as_bytes())));
         let header = |name: &str, value: &str| Trait::Header(name.into(), value.into());
-        let expected = [header("job-a", "é"), header("traceparent", "00-1-2-01")];
+        let expected = [header("job-a", "é, b"), header("traceparent", "00-1-2-01")];
         assert_eq!(kept.expect("two headers"), expected);
         let bad: [(&str, &[u8]); 6] = [
             ("job-", b"x"),
@@ -172,7 +179,8 @@ mod tests {
     /// There is room for so many of so many bytes.
     #[test]
     fn keeps_not_too_many_headers() {
-        let many = |count| headers((0..count).map(|_| ("job-a", &b"x"[..])));
+        let names: Vec<_> = (0..=limits::JOB_HEADERS_MAX).map(|it| format!("job-{it}")).collect();
+        let many = |count| headers(names[..count].iter().map(|name| (&**name, &b"x"[..])));
         assert!(
             many(limits::JOB_HEADERS_MAX).is_ok() && many(limits::JOB_HEADERS_MAX + 1).is_err()
         );

@@ -30,6 +30,7 @@ mod problem;
 mod query;
 mod queues;
 mod redrive;
+mod refusal;
 mod routes;
 mod semaphores;
 mod service;
