@@ -26,3 +26,27 @@ fn a_result_that_is_forgotten_takes_nothing() {
     play.done(done(&got));
     assert_eq!(play.engine.state().bytes_here(), 0);
 }
+
+/// Two of one value may come to be in one queue, since what dies elsewhere is not refused. As long as one
+/// of them lives, no more is put.
+#[test]
+fn a_value_is_unique_until_the_last_of_its_jobs_is_gone() {
+    let mut play = Play::new();
+    play.done(configure("d", 0, |_| ()));
+    play.done(configure("q", 0, |policy| {
+        policy.max_attempts = 1;
+        policy.dead_letter = Some(name("d"));
+    }));
+    let died = play.put(put("q", &[unique("u")]));
+    let got = play.get("q");
+    let first = play.put(put("d", &[unique("u")]));
+    play.done(nack(&got));
+    let present = |job| Ok(Answer::Present { queue: name("d"), job: JobId(job) });
+    assert_eq!(play.ask(put("d", &[unique("u")])), present(died));
+    play.check();
+    play.done(cancel("d", first, false));
+    assert_eq!(play.ask(put("d", &[unique("u")])), present(died));
+    play.done(cancel("d", died, false));
+    play.put(put("d", &[unique("u")]));
+    play.check();
+}

@@ -195,7 +195,7 @@ impl Jobs {
 
     /// The unfinished job of this value.
     pub(crate) fn unique(&self, value: &str) -> Option<JobId> {
-        self.special.0.as_ref()?.unique.get(value).copied()
+        self.special.0.as_ref()?.unique.first(value)
     }
 
     /// When time has something to do here: a delayed job is due, or a result is kept no longer.

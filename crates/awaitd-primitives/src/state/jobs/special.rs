@@ -27,8 +27,7 @@ pub(super) struct Special {
     /// Ready, with a key.
     pub(super) keyed: BTreeMap<JobId, (Place, Job)>,
     pub(super) groups: Groups,
-    /// The first unfinished job of each value.
-    pub(super) unique: FxHashMap<Arc<str>, JobId>,
+    pub(super) unique: Values,
     /// Until when those that wait may.
     pub(super) ends: BTreeSet<(Time, JobId)>,
     pub(super) results: Results,
@@ -39,9 +38,46 @@ impl Special {
         Self {
             keyed: BTreeMap::new(),
             groups: Groups::new(key_concurrency, fair),
-            unique: FxHashMap::default(),
+            unique: Values::default(),
             ends: BTreeSet::new(),
             results: Results::default(),
+        }
+    }
+}
+
+/// The unfinished jobs of each value that is to be unique: one, and those that came beside it because they
+/// died elsewhere.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Values {
+    first: FxHashMap<Arc<str>, JobId>,
+    more: BTreeSet<(Arc<str>, JobId)>,
+}
+
+impl Values {
+    /// The one that was put first.
+    pub(super) fn first(&self, value: &str) -> Option<JobId> {
+        self.first.get(value).copied()
+    }
+
+    pub(super) fn insert(&mut self, value: &Arc<str>, job: JobId) {
+        let first = self.first.entry(Arc::clone(value)).or_insert(job);
+        if *first != job {
+            let later = job.max(*first);
+            *first = job.min(*first);
+            self.more.insert((Arc::clone(value), later));
+        }
+    }
+
+    pub(super) fn remove(&mut self, value: &Arc<str>, job: JobId) {
+        if self.first.get(value) != Some(&job) {
+            self.more.remove(&(Arc::clone(value), job));
+            return;
+        }
+        self.first.remove(value);
+        let from = (Arc::clone(value), job);
+        if let Some(next) = self.more.range(from..).next().filter(|(of, _)| of == value).cloned() {
+            self.more.remove(&next);
+            self.first.insert(next.0, next.1);
         }
     }
 }

@@ -71,7 +71,7 @@ impl Jobs {
             special.groups.enroll(key, id);
         }
         if let Some(value) = job.unique() {
-            special.unique.entry(Arc::clone(value)).or_insert(id);
+            special.unique.insert(value, id);
         }
     }
 
@@ -82,10 +82,8 @@ impl Jobs {
         if let Some(key) = job.key() {
             special.groups.leave(key, id);
         }
-        if let Some(value) = job.unique()
-            && special.unique.get(value) == Some(&id)
-        {
-            special.unique.remove(value);
+        if let Some(value) = job.unique() {
+            special.unique.remove(value, id);
         }
     }
 
