@@ -50,3 +50,26 @@ fn a_value_is_unique_until_the_last_of_its_jobs_is_gone() {
     play.put(put("d", &[unique("u")]));
     play.check();
 }
+
+/// What is redriven into the queue where it is dead is unfinished there again, however many go elsewhere.
+#[test]
+fn a_queue_is_not_drained_by_a_redrive_into_itself() {
+    let mut play = Play::new();
+    play.done(configure("d", 0, |policy| policy.max_attempts = 1));
+    play.done(configure("q", 0, |policy| {
+        policy.max_attempts = 1;
+        policy.dead_letter = Some(name("d"));
+    }));
+    play.put(put("d", &[]));
+    let got = play.get("d");
+    play.done(nack(&got));
+    play.put(put("q", &[]));
+    let got = play.get("q");
+    play.done(nack(&got));
+    assert_eq!(play.counts("d"), [1, 0, 0, 1, 1]);
+    let join = play.begin(Command::Join { queue: name("d"), after: None }, 60 * SECOND, None);
+    assert_eq!(play.ask(redrive("d", None)), Ok(Answer::Redriven { moved: 2, left: 0 }));
+    assert_eq!((play.counts("d"), play.counts("q")), ([1, 0, 0, 0, 1], [1, 0, 0, 0, 1]));
+    assert_eq!(play.told(join), None);
+    play.check();
+}

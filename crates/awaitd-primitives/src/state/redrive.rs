@@ -77,7 +77,9 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
         records.push(Record::Moved { from, job: id, to, ready_at, ends, dead_letter: false });
         moved += 1;
     }
-    records.extend(drained(state, redrive.queue, known, gone));
+    if plan.comes.get(redrive.queue).is_none_or(|(jobs, _)| *jobs == 0) {
+        records.extend(drained(state, redrive.queue, known, gone));
+    }
     Verdict::Grant(records, Answer::Redriven { moved, left: all as u64 - moved })
 }
 
