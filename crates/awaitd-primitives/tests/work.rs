@@ -73,3 +73,37 @@ fn a_queue_is_not_drained_by_a_redrive_into_itself() {
     assert_eq!(play.told(join), None);
     play.check();
 }
+
+/// Who waits to put what has come from elsewhere meanwhile is told of it.
+#[test]
+fn who_waits_to_put_is_told_of_a_job_that_comes_from_elsewhere() {
+    let mut play = Play::new();
+    play.done(configure("d", 1, |_| ()));
+    play.done(configure("q", 0, |policy| {
+        policy.max_attempts = 1;
+        policy.dead_letter = Some(name("d"));
+    }));
+    let job = play.put(put("q", &[unique("u")]));
+    let got = play.get("q");
+    play.put(put("d", &[]));
+    let waits = play.begin(put("d", &[unique("u")]), 60 * SECOND, None);
+    assert_eq!(play.told(waits), None);
+    play.done(nack(&got));
+    let present = Answer::Present { queue: name("d"), job: JobId(job) };
+    assert_eq!(play.told(waits), Some(Ok(present)));
+}
+
+/// Nothing is put, so nobody is overtaken: not under a key either.
+#[test]
+fn who_puts_what_is_there_waits_for_nobody() {
+    let mut play = Play::new();
+    play.done(configure("q", 1, |_| ()));
+    let job = play.put(put("q", &[unique("u")]));
+    let waits = play.begin(put("q", &[]), 60 * SECOND, None);
+    for key in [None, Some("a"), Some("a")] {
+        let again = play.begin(put("q", &[unique("u")]), 60 * SECOND, key);
+        let present = Answer::Present { queue: name("q"), job: JobId(job) };
+        assert_eq!(play.told(again), Some(Ok(present)));
+    }
+    assert_eq!(play.told(waits), None);
+}

@@ -270,8 +270,8 @@ impl Engine {
             Verdict::Wait => self.completes(ask, seat, step).map(Ok),
             Verdict::Grant(records, answer) => {
                 // What would take something parks behind whoever is there; a read or a repeat takes
-                // nothing.
-                let taking = !records.is_empty();
+                // nothing, nor does a put of what is there already.
+                let taking = !records.is_empty() && !matches!(answer, Answer::Present { .. });
                 let line = Line::of(&ask.command).filter(|line| taking && !line.is_crowd());
                 let place = seat.number.unwrap_or(u64::MAX);
                 if line.is_some_and(|line| self.waiters.somebody_before(&line, place)) {

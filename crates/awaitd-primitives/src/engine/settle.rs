@@ -71,6 +71,8 @@ impl Engine {
             Record::Moved { from, to, .. } => {
                 self.stir(Line::Put(from.clone()));
                 self.stir(Line::Get(from.clone()));
+                // Who waits to put the same there puts nothing.
+                self.stir(Line::Put(to.clone()));
                 self.stir(Line::Get(to.clone()));
             }
             Record::Settled { lease, held, .. } => {
