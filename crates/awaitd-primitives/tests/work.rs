@@ -107,3 +107,18 @@ fn who_puts_what_is_there_waits_for_nobody() {
     }
     assert_eq!(play.told(waits), None);
 }
+
+/// Jobs come into both queues at one moment.
+#[test]
+fn who_waits_at_several_queues_gets_from_the_first_of_them() {
+    for (first, second) in [("q", "r"), ("r", "q")] {
+        let mut play = Play::new();
+        let waits = play.begin(get_any(&[first, second], false), 60 * SECOND, None);
+        for queue in ["q", "r"] {
+            play.put(put_later(queue, &[], SECOND));
+        }
+        play.pass(SECOND);
+        let Some(Ok(Answer::Got(got))) = play.told(waits) else { panic!("nothing was got") };
+        assert_eq!(got.queue, name(first));
+    }
+}

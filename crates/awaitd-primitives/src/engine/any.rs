@@ -11,54 +11,77 @@ use crate::messages::time::Time;
 use crate::waiters::Line;
 
 impl Engine {
-    /// Judges a get from several queues: from the first that has a job, or from the one that was asked
-    /// for longest ago. It overtakes nobody in any of their lines.
+    /// Judges a newcomer who would get from several queues; `None` if he has to wait.
     pub(super) fn judge_any(
         &mut self,
         ask: &Ask,
         seat: &Seat,
         step: &mut Step,
     ) -> Option<Result<Answer, Refusal>> {
-        let Command::GetAny { queues, fair, mode, .. } = &ask.command else { return None };
+        let place = seat.number.unwrap_or(u64::MAX);
+        let mut again = Vec::new();
+        let verdict = self.judge_several(&ask.command, place, &mut again);
+        self.again.extend(again);
+        match verdict {
+            Verdict::Grant(records, answer) => {
+                self.commit(records, step);
+                Some(Ok(self.take_more(&ask.command, answer, step)))
+            }
+            Verdict::Refuse(refusal) => Some(Err(refusal)),
+            Verdict::Wait | Verdict::WaitUntil(_) => None,
+        }
+    }
+
+    /// From the first queue that has a job, or from the one that was asked for longest ago, overtaking
+    /// nobody in any of their lines. `again`: queues whose rate allows it later, and when.
+    fn judge_several(
+        &self,
+        command: &Command,
+        place: u64,
+        again: &mut Vec<(Time, Name)>,
+    ) -> Verdict {
+        let Command::GetAny { queues, fair, mode, .. } = command else {
+            unreachable!("{command:?} is of one queue")
+        };
         let mut queues: Vec<&Name> = queues.iter().collect();
         if *fair {
             let served = |name: &&Name| self.state.queues.get(*name).map_or(0, |it| it.served.0);
             queues.sort_by_key(served);
         }
-        let place = seat.number.unwrap_or(u64::MAX);
-        let mut refusal = None;
-        let mut open = false;
+        let (mut refusal, mut open) = (None, false);
         for queue in queues {
             if self.waiters.somebody_before(&Line::Get(queue.clone()), place) {
                 open = true;
                 continue;
             }
             match self.judge_one(queue, *mode) {
-                Verdict::Grant(records, answer) => {
-                    self.commit(records, step);
-                    return Some(Ok(self.take_more(&ask.command, answer, step)));
-                }
+                granted @ Verdict::Grant(..) => return granted,
                 Verdict::Refuse(why) => refusal = refusal.or(Some(why)),
                 Verdict::Wait => open = true,
-                Verdict::WaitUntil(again) => {
+                Verdict::WaitUntil(at) => {
                     open = true;
-                    self.again.insert((again, queue.clone()));
+                    again.push((at, queue.clone()));
                 }
             }
         }
-        refusal.filter(|_| !open).map(Err)
+        refusal.filter(|_| !open).map_or(Verdict::Wait, Verdict::Refuse)
     }
 
-    /// Judges one who waits in this line. A get from several queues goes on as long as one of them may
-    /// have a job: `None` if that is not this line's, and then whoever stands behind is not held up.
-    pub(super) fn judge_in(&self, ask: &Ask, line: &Line) -> Option<Verdict> {
-        let (Command::GetAny { queues, mode, .. }, Line::Get(queue)) = (&ask.command, line) else {
+    /// Judges one who waits in this line, at this place. A get from several queues goes on as long as one
+    /// of them may have a job: `None` if that is not this line's, and then whoever stands behind is not
+    /// held up.
+    pub(super) fn judge_in(
+        &self,
+        ask: &Ask,
+        (line, place): (&Line, u64),
+        again: &mut Vec<(Time, Name)>,
+    ) -> Option<Verdict> {
+        let (Command::GetAny { mode, .. }, Line::Get(queue)) = (&ask.command, line) else {
             return Some(judge(&self.state, &self.limits, self.at, ask));
         };
-        let verdict = self.judge_one(queue, *mode);
-        let refuses = |name| matches!(self.judge_one(name, *mode), Verdict::Refuse(_));
-        let only_here = matches!(verdict, Verdict::Refuse(_)) && !queues.iter().all(refuses);
-        (!only_here).then_some(verdict)
+        let verdict = self.judge_several(&ask.command, place, again);
+        let nothing_here = || matches!(self.judge_one(queue, *mode), Verdict::Refuse(_));
+        if matches!(verdict, Verdict::Wait) && nothing_here() { None } else { Some(verdict) }
     }
 
     fn judge_one(&self, queue: &Name, mode: GetMode) -> Verdict {

@@ -129,7 +129,10 @@ impl Engine {
                 step.work += 1;
                 from = number + 1;
                 let parked = self.waiters.get(ticket).expect("who stands in a line is parked");
-                let Some(verdict) = self.judge_in(&parked.ask, &line) else { continue };
+                let mut again = Vec::new();
+                let verdict = self.judge_in(&parked.ask, (&line, number), &mut again);
+                self.again.extend(again);
+                let Some(verdict) = verdict else { continue };
                 match verdict {
                     Verdict::Grant(records, answer) => {
                         let parked = self.unpark(ticket).expect("it was there just now");
