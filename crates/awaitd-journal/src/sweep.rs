@@ -111,6 +111,7 @@ impl<F: DiskFile> Sweep<F> {
                 Copied::Lock { lock, .. } => Part::Thing(Thing::Lock(lock.clone())),
                 Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
                 Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
+                Copied::Schedule { schedule, .. } => Part::Thing(Thing::Schedule(schedule.clone())),
                 Copied::Result { queue, job, .. } => Part::Job { queue: queue.clone(), job: *job },
                 Copied::Fates { chunk, .. } => return self.fate(chunk * FATES),
                 Copied::Job { .. } | Copied::Late { .. } | Copied::Pace { .. } => return,
@@ -141,7 +142,8 @@ impl<F: DiskFile> Sweep<F> {
             | Record::Paused { .. }
             | Record::Purged { .. }
             | Record::Resulted { .. }
-            | Record::Progressed { .. } => return,
+            | Record::Progressed { .. }
+            | Record::Fired { .. } => return,
         };
         if self.named.insert(part.clone()) {
             candidates.push((part, None));

@@ -14,6 +14,7 @@ use crate::state::lease::Lease;
 use crate::state::permits::Taking;
 use crate::state::put::{self, Put};
 use crate::state::redrive::{self, Redrive};
+use crate::state::schedule::{self, Fire};
 use crate::state::settled::Fate;
 use crate::state::{State, barrier, event, get, look, permits, queue, tend};
 
@@ -83,10 +84,15 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Thing::Event(event) => event::judge_clear(state, event),
             Thing::Lock(_) | Thing::Semaphore(_) => permits::judge_delete(state, thing, *force),
             Thing::Barrier(barrier) => barrier::judge_delete(state, barrier),
+            Thing::Schedule(schedule) => schedule::judge_delete(state, schedule),
         },
         Command::Put { queue, payload, delay, rank, ttl, traits } => {
             let (delay, rank, ttl) = (*delay, rank.as_ref(), *ttl);
             put::judge_put(state, limits, at, &Put { queue, payload, delay, rank, ttl, traits })
+        }
+        Command::Fire { schedule, queue, after, due, skip } => {
+            let (after, due, skip) = (*after, *due, *skip);
+            schedule::judge_fire(state, limits, at, &Fire { schedule, queue, after, due, skip })
         }
         Command::CancelJob { queue, job, force } => {
             tend::judge_cancel(state, at, queue, *job, *force)
@@ -182,14 +188,17 @@ fn judge_configure(
         // It is not configured, but paused.
         config.policy.paused = queue::is_paused(state, queue);
     }
+    if let Configuration::Schedule(name, config) = &mut configuration {
+        schedule::go_on(state, name, config);
+    }
     let record = match configuration.clone() {
         Configuration::Queue(queue, config) if queue::may_be(state, &queue, config.order) => {
             Record::Configured { queue, config }
         }
         Configuration::Queue(..) => return Verdict::Refuse(Refusal::OtherOrder),
-        other @ (Configuration::Semaphore(..) | Configuration::Barrier(..)) => {
-            Record::Prepared(other)
-        }
+        other @ (Configuration::Semaphore(..)
+        | Configuration::Barrier(..)
+        | Configuration::Schedule(..)) => Record::Prepared(other),
     };
     Verdict::Grant(vec![record], Answer::Configured { configuration, created })
 }
@@ -302,7 +311,7 @@ fn judge_extend(
 /// answer was to be delivered. `waited`: it stood in line.
 pub fn turned_away(state: &State, command: &Command, waited: bool) -> Result<Answer, Refusal> {
     match command {
-        Command::Put { .. } => Err(Refusal::Full),
+        Command::Put { .. } | Command::Fire { .. } => Err(Refusal::Full),
         Command::Get { .. } | Command::GetAny { .. } => Err(Refusal::Empty),
         Command::WaitResult { .. } => Err(Refusal::NotDone),
         Command::Join { queue, .. } => Err(queue::not_drained(state, queue)),

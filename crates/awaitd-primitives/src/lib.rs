@@ -1,4 +1,5 @@
-//! What is true: the semantics of awaitd's queues, events, locks, semaphores and barriers.
+//! What is true: the semantics of awaitd's queues, events, locks, semaphores, barriers
+//! and schedules.
 //!
 //! [`judge()`] decides, [`State::apply`] changes, [`Engine`] joins the two and keeps the lines of
 //! those who wait. Nothing here performs I/O, asks what time it is, draws a random number, logs or
@@ -26,10 +27,11 @@ pub use messages::{
     policy::{Backoff, Milli, Policy, Rate, WhenFull},
     record::{DropCause, Entry, Held, JobOf, Outcome, Record, Then},
     remembrance::Remembrance,
+    schedule::{CatchUp, ScheduleConfig},
     time::Time,
     view::{
         BarrierView, ConditionView, EventView, Holder, JobView, LockView, QueueView, QueueWaiters,
-        SemaphoreView, View,
+        ScheduleView, SemaphoreView, View,
     },
 };
 pub use state::{State, Trash};

@@ -148,7 +148,7 @@ pub struct Limits {
     pub waiting_bytes_max: usize,
     /// Keys that are remembered or kept; about 300 bytes each.
     pub keys_max: usize,
-    /// Queues, events, locks, semaphores and barriers; about 500 bytes each.
+    /// Queues, events, locks, semaphores, barriers and schedules; about 500 bytes each.
     pub names_max: usize,
     /// Whether a queue or an event springs into being by its first use. A lock always does: it has
     /// no configuration that could be forgotten.
@@ -180,6 +180,7 @@ impl Room {
         match command {
             Command::Configure { .. }
             | Command::Put { .. }
+            | Command::Fire { .. }
             | Command::SetEvent { .. }
             | Command::Redrive { .. }
             | Command::Release { .. } => self == Self::Enough,

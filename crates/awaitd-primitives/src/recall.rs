@@ -30,6 +30,8 @@ pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembra
             Configuration::Queue(queue, config) => {
                 Remembrance::Configured { queue, config, created: *created }
             }
+            // As it is now: its body may be large.
+            Configuration::Schedule(..) => Remembrance::Scheduled { created: *created },
             configuration @ (Configuration::Semaphore(..) | Configuration::Barrier(..)) => {
                 Remembrance::Prepared { configuration, created: *created }
             }
@@ -63,6 +65,7 @@ pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembra
         },
         // No key comes with a get of many.
         Answer::GotMany(_)
+        | Answer::Fired
         | Answer::List { .. }
         | Answer::Job(_)
         | Answer::Jobs { .. }
@@ -95,6 +98,12 @@ pub(crate) fn recall(
         }
         Remembrance::Prepared { configuration, created } => {
             Answer::Configured { configuration: configuration.clone(), created: *created }
+        }
+        Remembrance::Scheduled { created } => {
+            let thing = ask.command.thing();
+            let configuration = thing.and_then(|thing| state.configuration(&thing));
+            let configuration = configuration.ok_or(Refusal::NotFound)?;
+            Answer::Configured { configuration, created: *created }
         }
         Remembrance::Broke(holders) => Answer::Broken(holders.clone()),
         // As it is now: what it was then is of no use to anybody.

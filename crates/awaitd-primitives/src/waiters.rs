@@ -32,7 +32,10 @@ impl Line {
     /// Where a command waits, if it may.
     pub(crate) fn of(command: &Command) -> Option<Self> {
         match command {
-            Command::Put { queue, .. } => Some(Self::Put(queue.clone())),
+            // A schedule does not wait, but overtakes nobody either.
+            Command::Put { queue, .. } | Command::Fire { queue, .. } => {
+                Some(Self::Put(queue.clone()))
+            }
             Command::Get { queue, .. } => Some(Self::Get(queue.clone())),
             Command::Acquire { thing, .. } => Some(Self::Acquire(thing.clone())),
             Command::WaitCondition { lock, condition, notified: None, .. } => {
@@ -95,6 +98,7 @@ impl Line {
             Thing::Event(name) => vec![Self::Event(name.clone())],
             Thing::Lock(_) | Thing::Semaphore(_) => vec![Self::Acquire(thing.clone())],
             Thing::Barrier(name) => vec![Self::Barrier(name.clone())],
+            Thing::Schedule(_) => Vec::new(),
         }
     }
 

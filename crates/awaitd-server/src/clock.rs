@@ -11,6 +11,9 @@ use awaitd_primitives::{Tie, Time};
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 
+/// A wall clock that goes otherwise than the monotonic one by so much has been set.
+pub(crate) const DRIFT_MAX: Duration = Duration::from_secs(1);
+
 /// The longest that one timer of the runtime sleeps; whoever sleeps longer sleeps again.
 const NAP_MAX: Duration = Duration::from_hours(24);
 
@@ -80,6 +83,16 @@ impl Clock {
         let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
         self.epoch.store(wall.saturating_sub(now), Ordering::Relaxed);
         u64::try_from(wall).unwrap_or(0)
+    }
+
+    /// The time of day now, in microseconds since 1970. A manual clock goes on from where it was tied.
+    pub fn time_of_day(&self) -> u64 {
+        let wall = match &self.hand {
+            Hand::Running(..) => SystemTime::now(),
+            Hand::Manual(_) => self.wall(self.now()),
+        };
+        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Moves a manual clock, all of its clones with it, and wakes who sleeps by it. A clock that

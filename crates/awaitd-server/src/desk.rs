@@ -329,10 +329,15 @@ impl Drop for Asked {
 }
 
 /// The desk as the loop sees it: without keeping it open.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BackOffice(Weak<Counter>);
 
 impl BackOffice {
+    /// The desk, if anybody else can still ask there.
+    pub(crate) fn desk(&self) -> Option<Desk> {
+        self.0.upgrade().map(Desk)
+    }
+
     /// What the disk has left.
     pub(crate) fn set_room(&self, room: Room) {
         if let Some(counter) = self.0.upgrade() {

@@ -16,19 +16,17 @@ use tokio::task;
 use tracing::{info, warn};
 
 use crate::batch::Askers;
-use crate::clock::{Alarm, Clock};
+use crate::clock::{Alarm, Clock, DRIFT_MAX};
 use crate::config::Config;
 use crate::desk::{BackOffice, Message, Stamped, Told};
 use crate::metrics::Metrics;
 use crate::outbox::Outbox;
+use crate::schedules::Board;
 use crate::space::{Event, Space};
 
 /// Requests in one turn: enough to share an append among all who came during the last one, few
 /// enough to let the connections speak in between.
 const TURN_REQUESTS_MAX: usize = 1_024;
-
-/// A wall clock that goes otherwise than the monotonic one by so much has been set.
-const DRIFT_MAX: Duration = Duration::from_secs(1);
 
 /// Entries for which nobody waits (the lease of a plain get, mostly) become durable after so long, or
 /// with the next ones for which somebody does: a sync of their own would hold that one up.
@@ -46,6 +44,8 @@ pub(crate) struct Driver<J: Journal> {
     metrics: Arc<Metrics>,
     inbox: mpsc::UnboundedReceiver<Stamped>,
     desk: BackOffice,
+    /// Where schedules are told what became of them.
+    board: Board,
     /// Where those who asked are told.
     askers: Askers,
     /// What this turn has to do outside; what was left over from the last one begins it.
@@ -90,7 +90,7 @@ impl<J: Journal> Driver<J> {
         (state, journal): (State, J),
         clock: Clock,
         metrics: Arc<Metrics>,
-        (inbox, desk): (mpsc::UnboundedReceiver<Stamped>, BackOffice),
+        (inbox, desk, board): (mpsc::UnboundedReceiver<Stamped>, BackOffice, Board),
     ) -> Self {
         let (mut engine, mut step) = (Engine::new(state, config.limits.clone()), Step::default());
         let now = clock.now();
@@ -103,6 +103,7 @@ impl<J: Journal> Driver<J> {
             metrics,
             inbox,
             desk,
+            board,
             askers: Askers::default(),
             step,
             outbox: Outbox::default(),
@@ -188,6 +189,7 @@ impl<J: Journal> Driver<J> {
         }
         self.space.appended(appended.bytes, appended.copied_bytes);
         self.metrics.appended(appended, self.journal.usage(), self.engine.state().live_bytes());
+        self.board.fold(&appended.entries);
         self.leave(&appended.entries, replies);
         // After the replies: bodies that they carry may lie in what goes now.
         self.go_on();

@@ -3,12 +3,14 @@
 mod batch;
 pub mod clock;
 pub mod config;
+mod cron;
 pub mod desk;
 mod driver;
 pub mod http;
 mod listen;
 pub mod metrics;
 mod outbox;
+mod schedules;
 mod serve;
 mod space;
 

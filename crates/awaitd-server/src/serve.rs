@@ -18,6 +18,7 @@ use crate::desk::Desk;
 use crate::driver::Driver;
 use crate::listen::Door;
 use crate::metrics::Metrics;
+use crate::schedules::Schedules;
 use crate::{App, Clock, Config, http};
 
 /// A head must be complete after so long. Hyper has one knob for this and for how long a connection
@@ -81,7 +82,11 @@ impl Server {
         let metrics = Arc::new(Metrics::new(&config, clock.wall(clock.now())));
         let (desk, inbox, back) = Desk::open(clock.clone());
         let (key, shared) = (journal.key(), Arc::clone(&metrics));
-        let driver = Driver::new(&config, (state, journal), clock.clone(), shared, (inbox, back));
+        let (schedules, board) = Schedules::new(&state, clock.clone(), back.clone());
+        let outside = (inbox, back, board);
+        let driver = Driver::new(&config, (state, journal), clock.clone(), shared, outside);
+        // It ends with the loop, which is not to wait for it.
+        tokio::spawn(schedules.run());
         Self {
             app: App { desk, clock, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),

@@ -143,6 +143,7 @@ impl Engine {
             | Remembrance::Settled
             | Remembrance::Asked(_)
             | Remembrance::Prepared { .. }
+            | Remembrance::Scheduled { .. }
             | Remembrance::Broke(_)
             | Remembrance::Released
             | Remembrance::Tripped { .. }

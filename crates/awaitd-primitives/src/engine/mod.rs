@@ -331,7 +331,7 @@ impl Engine {
             View::Barrier(view) => {
                 view.waiting = self.waiters.count(&Line::Barrier(view.name.clone()));
             }
-            View::Event(_) | View::Condition(_) => {}
+            View::Event(_) | View::Condition(_) | View::Schedule(_) => {}
         }
     }
 

@@ -102,6 +102,8 @@ impl Engine {
             | Record::Traits { .. }
             | Record::Resulted { .. }
             | Record::Progressed { .. }
+            | Record::Fired { .. }
+            | Record::Prepared(Configuration::Schedule(..))
             | Record::Tripped { .. } => {}
         }
     }

@@ -76,6 +76,8 @@ pub enum Answer {
         /// How many more there are of those that were asked for.
         left: u64,
     },
+    /// A time of a schedule is worked off, or was before.
+    Fired,
     /// Every job is done.
     Joined {
         /// Of the moment when the last one was.

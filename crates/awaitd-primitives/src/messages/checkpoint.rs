@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::configuration::{QueueConfig, SemaphoreConfig};
 use crate::messages::name::{Name, Thing};
+use crate::messages::schedule::ScheduleConfig;
 use crate::messages::time::Time;
 
 /// What can be written anew, as a part of the journal names it.
@@ -149,6 +150,15 @@ pub enum Copied {
         /// Up to when its rate is used up.
         used: Time,
     },
+    /// A schedule.
+    Schedule {
+        /// Which one.
+        schedule: Name,
+        /// What it was told to be, and how far it is worked off.
+        config: Box<ScheduleConfig>,
+        /// The last time for which a job was put.
+        last: Option<u64>,
+    },
 }
 
 /// Whether a queue takes jobs.
@@ -235,7 +245,7 @@ pub struct Counts {
     pub queues: u64,
     /// Events.
     pub events: u64,
-    /// Locks, semaphores and barriers.
+    /// Locks, semaphores, barriers and schedules.
     pub locks: u64,
     /// Jobs that are not done.
     pub jobs: u64,

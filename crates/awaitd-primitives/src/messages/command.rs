@@ -44,7 +44,7 @@ pub struct LeaseRef {
 /// Everything that can be asked. Each of them is one call of the HTTP contract.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Replaces the configuration of a queue, a semaphore or a barrier, or makes it.
+    /// Replaces the configuration of a queue, a semaphore, a barrier or a schedule, or makes it.
     Configure {
         /// What it shall be.
         configuration: Configuration,
@@ -331,6 +331,19 @@ pub enum Command {
         /// Which lease.
         lease: LeaseRef,
     },
+    /// Puts the job of a schedule for a time that has come. The server asks this of itself.
+    Fire {
+        /// Which schedule.
+        schedule: Name,
+        /// Into which queue, by what it is told to be.
+        queue: Name,
+        /// Its times up to this one are worked off; otherwise nothing is done.
+        after: u64,
+        /// The time, in microseconds since 1970; those before are worked off with it.
+        due: u64,
+        /// Puts nothing, since it was missed.
+        skip: bool,
+    },
     /// Takes back what was asked under a key.
     Withdraw {
         /// The thing that was asked for.
@@ -363,6 +376,7 @@ impl Command {
             | Self::WaitCondition { lock, .. }
             | Self::Notify { lock, .. }
             | Self::ReadCondition { lock, .. } => Some(Thing::Lock(lock.clone())),
+            Self::Fire { schedule, .. } => Some(Thing::Schedule(schedule.clone())),
             Self::Release { semaphore, .. } => Some(Thing::Semaphore(semaphore.clone())),
             Self::WaitBarrier { barrier }
             | Self::ResetBarrier { barrier }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::limits;
 use crate::messages::name::{Name, Thing};
 use crate::messages::policy::Policy;
+use crate::messages::schedule::ScheduleConfig;
 
 /// Which job is handed out first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,6 +95,8 @@ pub enum Configuration {
     Semaphore(Name, SemaphoreConfig),
     /// `Barrier(parties)`.
     Barrier(Name, u64),
+    /// Jobs at their times.
+    Schedule(Name, Box<ScheduleConfig>),
 }
 
 impl Configuration {
@@ -103,6 +106,7 @@ impl Configuration {
             Self::Queue(name, _) => Thing::Queue(name.clone()),
             Self::Semaphore(name, _) => Thing::Semaphore(name.clone()),
             Self::Barrier(name, _) => Thing::Barrier(name.clone()),
+            Self::Schedule(name, _) => Thing::Schedule(name.clone()),
         }
     }
 }

@@ -13,6 +13,7 @@ pub mod name;
 pub mod policy;
 pub mod record;
 pub mod remembrance;
+pub mod schedule;
 pub mod time;
 pub mod view;
 mod written;

@@ -1,4 +1,4 @@
-//! Names of queues, events, locks, semaphores and barriers, parsed once at the door.
+//! Names of queues, events, locks, semaphores, barriers and schedules, parsed once at the door.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -90,6 +90,8 @@ pub enum Thing {
     Semaphore(Name),
     /// `/v1/barriers/{name}`
     Barrier(Name),
+    /// `/v1/schedules/{name}`
+    Schedule(Name),
 }
 
 /// What sort of thing it is.
@@ -105,12 +107,14 @@ pub enum Kind {
     Semaphore,
     /// A barrier.
     Barrier,
+    /// A schedule.
+    Schedule,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 5] =
-        [Self::Queue, Self::Event, Self::Lock, Self::Semaphore, Self::Barrier];
+    pub const ALL: [Self; 6] =
+        [Self::Queue, Self::Event, Self::Lock, Self::Semaphore, Self::Barrier, Self::Schedule];
 
     /// As metrics name it.
     pub fn singular(self) -> &'static str {
@@ -120,6 +124,7 @@ impl Kind {
             Self::Lock => "lock",
             Self::Semaphore => "semaphore",
             Self::Barrier => "barrier",
+            Self::Schedule => "schedule",
         }
     }
 
@@ -131,6 +136,7 @@ impl Kind {
             Self::Lock => "locks",
             Self::Semaphore => "semaphores",
             Self::Barrier => "barriers",
+            Self::Schedule => "schedules",
         }
     }
 }
@@ -144,6 +150,7 @@ impl Thing {
             Kind::Lock => Self::Lock(name),
             Kind::Semaphore => Self::Semaphore(name),
             Kind::Barrier => Self::Barrier(name),
+            Kind::Schedule => Self::Schedule(name),
         }
     }
 
@@ -154,7 +161,8 @@ impl Thing {
             | Self::Event(name)
             | Self::Lock(name)
             | Self::Semaphore(name)
-            | Self::Barrier(name) => name,
+            | Self::Barrier(name)
+            | Self::Schedule(name) => name,
         }
     }
 
@@ -166,6 +174,7 @@ impl Thing {
             Self::Lock(_) => Kind::Lock,
             Self::Semaphore(_) => Kind::Semaphore,
             Self::Barrier(_) => Kind::Barrier,
+            Self::Schedule(_) => Kind::Schedule,
         }
     }
 

@@ -336,6 +336,16 @@ pub enum Record {
         /// In the worker's words.
         progress: Payload,
     },
+    /// A time of a schedule was worked off: the same entry tells of the job before, unless there was
+    /// one with its unique value.
+    Fired {
+        /// Which one.
+        schedule: Name,
+        /// The time, in microseconds since 1970. None before it is worked off later.
+        due: u64,
+        /// No job was put for it.
+        skipped: bool,
+    },
 }
 
 /// Why a job that nobody held went.

@@ -79,6 +79,11 @@ pub enum Remembrance {
     Purged(u64),
     /// Jobs were put as new: how many, and how many more there were.
     Redriven(u64, u64),
+    /// A schedule was configured.
+    Scheduled {
+        /// It was not there before.
+        created: bool,
+    },
 }
 
 impl Remembrance {

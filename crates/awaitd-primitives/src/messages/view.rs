@@ -8,6 +8,7 @@ use crate::messages::command::{JobId, LeaseId, Payload, Share};
 use crate::messages::configuration::{QueueConfig, Rank, SemaphoreConfig};
 use crate::messages::job::{JobState, Trait};
 use crate::messages::name::Name;
+use crate::messages::schedule::ScheduleConfig;
 use crate::messages::time::Time;
 
 /// A queue's state.
@@ -88,6 +89,8 @@ pub enum View {
     Barrier(BarrierView),
     /// Of a condition.
     Condition(ConditionView),
+    /// Of a schedule.
+    Schedule(ScheduleView),
 }
 
 impl View {
@@ -99,7 +102,8 @@ impl View {
             | Self::Lock(LockView { name, .. })
             | Self::Semaphore(SemaphoreView { name, .. })
             | Self::Barrier(BarrierView { name, .. })
-            | Self::Condition(ConditionView { name, .. }) => name,
+            | Self::Condition(ConditionView { name, .. })
+            | Self::Schedule(ScheduleView { name, .. }) => name,
         }
     }
 }
@@ -180,4 +184,15 @@ pub struct ConditionView {
     pub name: Name,
     /// Who waits to be notified and is there.
     pub waiters: u64,
+}
+
+/// A schedule's state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScheduleView {
+    /// Its name.
+    pub name: Name,
+    /// What it was told to be, and how far it is worked off.
+    pub config: Box<ScheduleConfig>,
+    /// The last time for which a job was put, in microseconds since 1970.
+    pub last: Option<u64>,
 }

@@ -121,6 +121,7 @@ impl State {
                 let progress = Trait::Progress(Box::new(progress.clone()));
                 self.with_queue(queue, |queue| queue.jobs.progress(*job, progress));
             }
+            Record::Fired { schedule, due, skipped } => self.fired(schedule, *due, *skipped),
         }
     }
 
@@ -136,6 +137,7 @@ impl State {
         let thing = configuration.thing();
         match configuration {
             Configuration::Queue(queue, config) => self.configure(at, queue, config),
+            Configuration::Schedule(name, config) => self.put_schedule(name, config.clone()),
             Configuration::Semaphore(name, config) => {
                 self.note(&thing);
                 let known = self.semaphores.entry(name.clone());
@@ -166,7 +168,7 @@ impl State {
         match thing {
             Thing::Lock(name) => self.locks.get_mut(name),
             Thing::Semaphore(name) => self.semaphores.get_mut(name),
-            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) | Thing::Schedule(_) => None,
         }
     }
 
@@ -226,8 +228,8 @@ impl State {
             }
             Thing::Event(name) => self.put_event(name, Event::new(at)),
             Thing::Lock(_) | Thing::Semaphore(_) => self.put_permits(thing, Permits::new(at, None)),
-            // Nobody makes a barrier without saying for how many.
-            Thing::Barrier(_) => {}
+            // Nobody makes these without saying what they shall be.
+            Thing::Barrier(_) | Thing::Schedule(_) => {}
         }
     }
 
@@ -264,6 +266,7 @@ impl State {
             Thing::Lock(name) => _ = self.locks.remove(name),
             Thing::Semaphore(name) => _ = self.semaphores.remove(name),
             Thing::Barrier(name) => _ = self.barriers.remove(name),
+            Thing::Schedule(name) => self.remove_schedule(name),
         }
     }
 

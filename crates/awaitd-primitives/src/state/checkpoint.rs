@@ -11,6 +11,7 @@ use crate::state::State;
 use crate::state::barrier::Barrier;
 use crate::state::jobs::Found;
 use crate::state::remembered::KeyOf;
+use crate::state::schedule::Schedule;
 
 /// What a thing or a key takes in the journal beside names and values, at most.
 const RECORD_BYTES: u64 = 72;
@@ -102,6 +103,10 @@ impl State {
                 let Barrier { parties, broken, generation } = *self.barriers.get(name)?;
                 Copied::Barrier { barrier: name.clone(), parties, broken, generation }
             }
+            Thing::Schedule(name) => {
+                let Schedule { config, last } = self.schedules.get(name)?.clone();
+                Copied::Schedule { schedule: name.clone(), config, last }
+            }
         })
     }
 
@@ -147,7 +152,10 @@ impl State {
         Counts {
             queues: self.queues.len() as u64,
             events: self.events.len() as u64,
-            locks: (self.locks.len() + self.semaphores.len() + self.barriers.len()) as u64,
+            locks: (self.locks.len()
+                + self.semaphores.len()
+                + self.barriers.len()
+                + self.schedules.len()) as u64,
             jobs: self.sums.jobs.jobs,
             leases: self.leases.len() as u64,
             keys: self.remembered.len() as u64,

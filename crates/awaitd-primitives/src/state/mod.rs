@@ -20,6 +20,7 @@ pub(crate) mod redrive;
 pub(crate) mod remembered;
 mod restore;
 pub(crate) mod results;
+pub(crate) mod schedule;
 pub(crate) mod settled;
 pub(crate) mod tend;
 
@@ -45,6 +46,7 @@ use crate::state::lease::Leases;
 use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::Remembered;
+use crate::state::schedule::Schedule;
 
 /// What survives. Nothing changes it but [`State::apply`], by facts, and [`State::advance`], by
 /// what follows from time alone; so the same entries give the same state, live and in a replay.
@@ -57,6 +59,7 @@ pub struct State {
     pub(crate) locks: HashMap<Name, Permits>,
     pub(crate) semaphores: HashMap<Name, Permits>,
     pub(crate) barriers: HashMap<Name, Barrier>,
+    pub(crate) schedules: HashMap<Name, Schedule>,
     pub(crate) leases: Leases,
     pub(crate) remembered: Remembered,
     pub(crate) last_job: u64,
@@ -81,7 +84,7 @@ pub struct State {
 struct Sums {
     /// Of the jobs of all queues.
     jobs: Load,
-    /// Bytes of the values of all events and of their types.
+    /// Bytes of the values of all events and of their types, and of what schedules are told.
     values: u64,
     /// Bytes of the names of all things.
     names: u64,
@@ -215,6 +218,7 @@ impl State {
             Thing::Event(name) => self.events.contains_key(name),
             Thing::Lock(_) | Thing::Semaphore(_) => self.permits(thing).is_some(),
             Thing::Barrier(name) => self.barriers.contains_key(name),
+            Thing::Schedule(name) => self.schedules.contains_key(name),
         }
     }
 
@@ -223,7 +227,7 @@ impl State {
         match thing {
             Thing::Lock(name) => self.locks.get(name),
             Thing::Semaphore(name) => self.semaphores.get(name),
-            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) | Thing::Schedule(_) => None,
         }
     }
 
@@ -250,6 +254,7 @@ impl State {
             Thing::Lock(name) => View::Lock(permits::lock_view(self, name)?),
             Thing::Semaphore(name) => View::Semaphore(permits::semaphore_view(self, name)?),
             Thing::Barrier(name) => View::Barrier(barrier::view(self, name)?),
+            Thing::Schedule(name) => View::Schedule(schedule::view(self, name)?),
         })
     }
 
@@ -265,6 +270,10 @@ impl State {
             }
             Thing::Barrier(name) => {
                 Some(Configuration::Barrier(name.clone(), self.barriers.get(name)?.parties))
+            }
+            Thing::Schedule(name) => {
+                let config = self.schedules.get(name)?.config.clone();
+                Some(Configuration::Schedule(name.clone(), config))
             }
             Thing::Event(_) | Thing::Lock(_) => None,
         }
@@ -297,7 +306,7 @@ impl State {
                 lock.holders.is_empty().then_some(lock.touched)
             }
             // Somebody configured it.
-            Thing::Semaphore(_) | Thing::Barrier(_) => None,
+            Thing::Semaphore(_) | Thing::Barrier(_) | Thing::Schedule(_) => None,
         }
     }
 

@@ -11,6 +11,7 @@ use crate::state::job::{Job, More, Place};
 use crate::state::lease::Lease;
 use crate::state::permits::Permits;
 use crate::state::results::Kept;
+use crate::state::schedule::Schedule;
 
 impl State {
     /// Takes in a copy of what is there, or was told of in a part of the history that has gone.
@@ -69,6 +70,9 @@ impl State {
             }
             Copied::Pace { queue, used } => {
                 self.with_queue(&queue, |queue| queue.used = used);
+            }
+            Copied::Schedule { schedule, config, last } => {
+                self.restore_schedule(&schedule, Schedule { config, last });
             }
             Copied::Fates { chunk, bits } => self.leases.settled().fill(chunk, &bits),
             Copied::Late { fates } => self.leases.settled().fill_late(&fates),

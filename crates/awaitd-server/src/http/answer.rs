@@ -90,6 +90,7 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         Answer::List { items, cursor } => {
             json(StatusCode::OK, &shown::Page::of(&items, cursor.as_ref(), now))
         }
+        Answer::Fired => unreachable!("no route fires a schedule"),
         Answer::Deleted | Answer::Cleared | Answer::Settled => bare(StatusCode::NO_CONTENT),
         Answer::ShutDown | Answer::Paused => bare(StatusCode::OK),
         Answer::Placed { queue, job } => {

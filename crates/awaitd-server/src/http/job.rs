@@ -76,7 +76,7 @@ impl<'a> Contents<'a> {
         Self { body, body_base64, ..Self::without_body(payload) }
     }
 
-    fn without_body(payload: &'a Payload) -> Self {
+    pub(super) fn without_body(payload: &'a Payload) -> Self {
         Self { content_type: payload.content_type.as_deref(), ..Self::default() }
     }
 }

@@ -32,6 +32,7 @@ mod queues;
 mod redrive;
 mod refusal;
 mod routes;
+mod schedules;
 mod semaphores;
 mod service;
 mod shown;

@@ -14,7 +14,7 @@ use axum::http::header::{CONTENT_TYPE, IF_NONE_MATCH};
 use super::call::{Call, Empty};
 use super::knobs::RATES;
 use super::problem::Problem;
-use super::{configuration, duration, key};
+use super::{configuration, duration, key, schedules};
 
 /// Headers and bodies.
 impl Call<'_> {
@@ -45,6 +45,10 @@ impl Call<'_> {
             }
             Kind::Barrier => {
                 configuration::barrier(body).map(|it| Configuration::Barrier(name, it))
+            }
+            Kind::Schedule => {
+                let read = schedules::read(body, self.clock.time_of_day());
+                read.map(|it| Configuration::Schedule(name, Box::new(it)))
             }
             kind @ (Kind::Event | Kind::Lock) => unreachable!("no route configures {kind:?}"),
         };

@@ -141,6 +141,16 @@ pub(super) const ROUTES: &[Route] = &[
     Route { template: "/v1/barriers/{barrier}/reset", methods: &[("POST", Asks(barriers::reset))] },
     Route { template: "/v1/barriers/{barrier}/abort", methods: &[("POST", Asks(barriers::abort))] },
     Route { template: "/v1/barriers/{barrier}/waiters/{key}", methods: WAITER },
+    Route { template: "/v1/schedules", methods: LIST },
+    Route {
+        template: "/v1/schedules/{schedule}",
+        methods: &[
+            ("PUT", Asks(things::configure)),
+            ("GET", Asks(things::read)),
+            ("DELETE", Asks(things::delete)),
+        ],
+    },
+    Route { template: "/v1/schedules/{schedule}/waiters/{key}", methods: WAITER },
     Route { template: "/metrics", methods: &[("GET", Tells(service::metrics))] },
     Route { template: "/healthz", methods: &[("GET", Tells(service::alive))] },
     Route { template: "/readyz", methods: &[("GET", Tells(service::ready))] },

@@ -9,6 +9,8 @@ use awaitd_primitives::{
 };
 use serde::{Serialize, Serializer};
 
+use super::schedules::Schedule;
+
 /// What a thing was told to be.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -16,6 +18,7 @@ pub(super) enum Configuration<'a> {
     Queue(Box<QueueConfiguration<'a>>),
     Semaphore { name: &'a str, permits: u64, bounded: bool },
     Barrier { name: &'a str, parties: u64 },
+    Schedule(Box<Schedule<'a>>),
 }
 
 impl<'a> Configuration<'a> {
@@ -34,6 +37,7 @@ impl<'a> Configuration<'a> {
             Told::Barrier(name, parties) => {
                 Self::Barrier { name: name.as_str(), parties: *parties }
             }
+            Told::Schedule(name, config) => Self::Schedule(Box::new(Schedule::told(name, config))),
         }
     }
 }
@@ -124,12 +128,19 @@ pub(super) enum State<'a> {
     Semaphore(Semaphore<'a>),
     Barrier { name: &'a str, parties: u64, waiting: u64, broken: bool, generation: u64 },
     Condition { name: &'a str, lock: &'a str, waiters: u64 },
+    Schedule(Box<Schedule<'a>>),
 }
 
 impl<'a> State<'a> {
-    /// As it is at `now`.
+    /// As it is at `now`, alone.
     pub(super) fn of(view: &'a View, now: Time) -> Self {
+        Self::among(view, now, false)
+    }
+
+    /// As it is at `now`, alone or in a list.
+    fn among(view: &'a View, now: Time, listed: bool) -> Self {
         match view {
+            View::Schedule(view) => Self::Schedule(Box::new(Schedule::of(view, listed))),
             View::Queue(view) => Self::Queue(Queue::of(view, now)),
             View::Event(EventView { name, set, generation }) => {
                 Self::Event { name: name.as_str(), set: *set, generation: *generation }
@@ -162,7 +173,7 @@ pub(super) struct Page<'a> {
 impl<'a> Page<'a> {
     /// As they are at `now`.
     pub(super) fn of(items: &'a [View], cursor: Option<&'a Name>, now: Time) -> Self {
-        let items = items.iter().map(|view| State::of(view, now)).collect();
+        let items = items.iter().map(|view| State::among(view, now, true)).collect();
         Self { items, cursor: cursor.map(Name::as_str) }
     }
 }

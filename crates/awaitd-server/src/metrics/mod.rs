@@ -223,6 +223,7 @@ impl ByName {
             | Answer::State(_)
             | Answer::List { .. }
             | Answer::Deleted
+            | Answer::Fired
             | Answer::Present { .. }
             | Answer::Job(_)
             | Answer::Jobs { .. }
@@ -254,6 +255,8 @@ impl ByName {
                 Configuration::Queue(name, _) => self.queues.configured(name),
                 Configuration::Semaphore(name, _) => self.semaphores.configured(name),
                 Configuration::Barrier(name, _) => self.barriers.configured(name),
+                // What it puts is counted where that goes.
+                Configuration::Schedule(..) => {}
             },
             Record::Placed { queue, .. } => self.queues.of(queue).count(Event::Put, 1),
             Record::Leased { held: Held::Job { queue, .. }, waited, .. } => {
@@ -303,7 +306,8 @@ impl ByName {
             | Record::Traits { .. }
             | Record::Paused { .. }
             | Record::Resulted { .. }
-            | Record::Progressed { .. } => {}
+            | Record::Progressed { .. }
+            | Record::Fired { .. } => {}
         }
     }
 
@@ -341,7 +345,7 @@ impl ByName {
         match thing {
             Thing::Lock(name) => Some(self.locks.of(name)),
             Thing::Semaphore(name) => Some(self.semaphores.of(name)),
-            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) => None,
+            Thing::Queue(_) | Thing::Event(_) | Thing::Barrier(_) | Thing::Schedule(_) => None,
         }
     }
 
@@ -353,6 +357,7 @@ impl ByName {
             Thing::Lock(name) => self.locks.freed(name),
             Thing::Semaphore(name) => self.semaphores.freed(name),
             Thing::Barrier(name) => self.barriers.freed(name),
+            Thing::Schedule(_) => {}
         }
     }
 }
@@ -365,6 +370,7 @@ fn kind_of(view: &View) -> Option<Kind> {
         View::Lock(_) => Some(Kind::Lock),
         View::Semaphore(_) => Some(Kind::Semaphore),
         View::Barrier(_) => Some(Kind::Barrier),
+        View::Schedule(_) => Some(Kind::Schedule),
         View::Condition(_) => None,
     }
 }

@@ -171,6 +171,8 @@ impl Page {
                 Thing::Lock(name) => label_of(&by_name.locks, name),
                 Thing::Semaphore(name) => label_of(&by_name.semaphores, name),
                 Thing::Barrier(name) => label_of(&by_name.barriers, name),
+                // Nobody waits there.
+                Thing::Schedule(name) => name.as_str(),
             };
             *waiters.entry([thing.kind().singular(), name, op]).or_default() += number;
         }

@@ -1,0 +1,118 @@
+//! Schedules in JSON: as a `PUT` sends them, and as they are shown.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use awaitd_primitives::{CatchUp, Name, ScheduleConfig, ScheduleView};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::job::{Contents, Said};
+use super::json::Members;
+use super::shown::maybe_seconds;
+use crate::cron::Times;
+
+const CATCH_UPS: [(&str, CatchUp); 3] =
+    [("one", CatchUp::One), ("all", CatchUp::All), ("none", CatchUp::None)];
+
+/// What a `PUT` says at this time of day, at which a new schedule begins.
+pub(super) fn read(body: &[u8], now: u64) -> Result<ScheduleConfig, String> {
+    let parsed = Members::parse(body).and_then(|mut members| {
+        let config = config(&mut members, now)?;
+        members.finish()?;
+        Ok(config)
+    });
+    parsed.map_err(|why| {
+        let right = r#"{"cron": "0 9 * * MON-FRI", "timezone": "Europe/Berlin", "queue": "reports", "body": "daily"}"#;
+        format!("the body is no schedule: {why}; right would be for example {right}")
+    })
+}
+
+fn config(members: &mut Members, upto: u64) -> Result<ScheduleConfig, String> {
+    let cron = members.text("cron", "a text", |text| Some(Arc::from(text)))?;
+    let timezone = members.text("timezone", "a text", |text| Some(Arc::from(text)))?;
+    let cron: Arc<str> = cron.ok_or("`cron` is missing")?;
+    let timezone: Arc<str> = timezone.unwrap_or_else(|| "UTC".into());
+    Times::parse(&cron, &timezone)?;
+    let queue = members.name("queue")?.ok_or("`queue` is missing")?;
+    let catch_up = members.word("catch_up", &CATCH_UPS)?.unwrap_or_default();
+    let body = members.text("body", "a text", |text| Some(text.as_bytes().to_owned()))?;
+    let payload = awaitd_primitives::Payload {
+        body: body.ok_or("`body` is missing")?.into(),
+        content_type: None,
+    };
+    let (rank, ttl, traits) = (None, None, Vec::new());
+    Ok(ScheduleConfig { cron, timezone, queue, payload, rank, ttl, traits, catch_up, upto })
+}
+
+/// A schedule.
+#[derive(Serialize)]
+pub(super) struct Schedule<'a> {
+    name: &'a str,
+    cron: &'a str,
+    timezone: &'a str,
+    queue: &'a str,
+    catch_up: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    priority_key: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_seconds")]
+    ttl: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_attempts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_seconds")]
+    lease: Option<Duration>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    headers: Option<BTreeMap<&'a str, &'a str>>,
+    #[serde(flatten)]
+    contents: Contents<'a>,
+    next_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_at: Option<Option<String>>,
+}
+
+impl<'a> Schedule<'a> {
+    /// What it was told to be, and when it is due next.
+    pub(super) fn told(name: &'a Name, config: &'a ScheduleConfig) -> Self {
+        let said = Said::of(&config.traits);
+        let catch_up = CATCH_UPS.iter().find(|(_, meaning)| *meaning == config.catch_up);
+        let times = Times::parse(&config.cron, &config.timezone);
+        Self {
+            name: name.as_str(),
+            cron: &config.cron,
+            timezone: &config.timezone,
+            queue: config.queue.as_str(),
+            catch_up: catch_up.map_or("", |(word, _)| word),
+            priority_key: config.rank.as_ref().map(ToString::to_string),
+            ttl: config.ttl,
+            key: said.key,
+            unique: said.unique,
+            max_attempts: said.max_attempts,
+            lease: said.lease,
+            headers: said.headers(),
+            contents: Contents::of(&config.payload),
+            next_at: times.ok().and_then(|times| times.after(config.upto)).map(instant),
+            last_at: None,
+        }
+    }
+
+    /// As it is. In a list without its body.
+    pub(super) fn of(view: &'a ScheduleView, listed: bool) -> Self {
+        let mut told = Self::told(&view.name, &view.config);
+        if listed {
+            told.contents = Contents::without_body(&view.config.payload);
+        }
+        Self { last_at: Some(view.last.map(instant)), ..told }
+    }
+}
+
+/// A time of day in RFC 3339, to the millisecond.
+fn instant(micros: u64) -> String {
+    let micros = i64::try_from(micros).unwrap_or(i64::MAX);
+    let at = Timestamp::from_microsecond(micros).unwrap_or(Timestamp::MAX);
+    format!("{at:.3}")
+}

@@ -1,0 +1,265 @@
+//! Who puts the jobs of schedules: it knows at which times, looks at the clock on the wall, and asks the
+//! loop as anybody does. What was done it learns from the facts, as whoever reads the journal would.
+//!
+//! It never believes that a time is worked off before that is durable, and the loop never works one off
+//! twice: so each time has one job, whenever either of them ends.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
+
+use awaitd_primitives::{
+    Ask, CatchUp, Command, Configuration, Entry, Name, Record, ScheduleConfig, State, Thing, Time,
+};
+use tokio::sync::mpsc;
+use tracing::{info, warn};
+
+use crate::clock::{Clock, DRIFT_MAX};
+use crate::cron::Times;
+use crate::desk::BackOffice;
+
+/// The clock on the wall is looked at so often, since it may be set, and a queue without room is asked
+/// again so often.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Times of one schedule that are worked off at once, if many were missed.
+const TIMES_AT_ONCE: usize = 100;
+
+/// Where the loop says what became durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Board(mpsc::UnboundedSender<News>);
+
+/// What concerns a schedule.
+#[derive(Debug)]
+enum News {
+    /// It is this from now on.
+    Told(Name, Box<ScheduleConfig>),
+    /// Its times are worked off up to this one.
+    Fired(Name, u64),
+    /// It has gone.
+    Gone(Name),
+}
+
+impl Board {
+    /// Says what these tell of schedules.
+    pub(crate) fn fold(&self, entries: &[Entry]) {
+        for record in entries.iter().flat_map(|entry| &entry.records) {
+            let news = match record {
+                Record::Prepared(Configuration::Schedule(name, config)) => {
+                    News::Told(name.clone(), config.clone())
+                }
+                Record::Fired { schedule, due, .. } => News::Fired(schedule.clone(), *due),
+                Record::Deleted { thing: Thing::Schedule(name), .. } => News::Gone(name.clone()),
+                _ => continue,
+            };
+            // Nobody reads it once the server is going.
+            _ = self.0.send(news);
+        }
+    }
+}
+
+/// All schedules, and when each is due.
+pub(crate) struct Schedules {
+    clock: Clock,
+    office: BackOffice,
+    news: mpsc::UnboundedReceiver<News>,
+    by_name: HashMap<Name, Watched>,
+    /// By the next time of each, which may have come already.
+    due: BTreeMap<u64, BTreeSet<Name>>,
+    /// When the clock on the wall was last looked at, and what it said.
+    looked: (Time, u64),
+}
+
+/// A schedule.
+struct Watched {
+    config: Box<ScheduleConfig>,
+    times: Times,
+    /// The first that is not worked off.
+    next: Option<u64>,
+    /// Times up to here were missed, unless they are worked off.
+    missed: u64,
+    /// Its queue did not take its job; then it is asked again.
+    refused: Option<Time>,
+}
+
+impl Schedules {
+    /// Those that there are. What came due while the server was stopped was missed.
+    pub(crate) fn new(state: &State, clock: Clock, office: BackOffice) -> (Self, Board) {
+        let (board, news) = mpsc::unbounded_channel();
+        let looked = (clock.now(), clock.time_of_day());
+        let (by_name, due) = (HashMap::new(), BTreeMap::new());
+        let mut all = Self { clock, office, news, by_name, due, looked };
+        for (name, config) in state.schedules() {
+            all.tell(name, Box::new(config.clone()), looked.1);
+        }
+        (all, Board(board))
+    }
+
+    /// Until the loop has ended.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let next = self.next_look();
+            tokio::select! {
+                biased;
+                news = self.news.recv() => match news {
+                    Some(news) => self.hear(news),
+                    None => return,
+                },
+                () = self.clock.sleep_until(next), if !self.by_name.is_empty() => {}
+            }
+            self.catch_up_with_news();
+            self.work_off().await;
+        }
+    }
+
+    fn next_look(&self) -> Time {
+        let (now, wall) = self.looked;
+        let next = self.due.range(wall + 1..).next();
+        let rest = next.map(|(due, _)| Duration::from_micros(due - wall));
+        now + rest.unwrap_or(LOOK_EVERY).min(LOOK_EVERY)
+    }
+
+    fn catch_up_with_news(&mut self) {
+        while let Ok(news) = self.news.try_recv() {
+            self.hear(news);
+        }
+    }
+
+    fn hear(&mut self, news: News) {
+        match news {
+            News::Told(name, config) => {
+                // A new one has missed nothing.
+                let missed = self.by_name.get(&name).map_or(config.upto, |known| known.missed);
+                self.tell(&name, config, missed);
+            }
+            News::Fired(name, due) => {
+                let Some(mut known) = self.take(&name) else { return };
+                known.config.upto = due;
+                if known.refused.take().is_some() {
+                    let Watched { config, .. } = &known;
+                    info!(schedule = %name, queue = %config.queue, "the queue takes its jobs again");
+                    // What came due meanwhile was missed.
+                    known.missed = known.missed.max(self.looked.1);
+                }
+                self.put(name, known);
+            }
+            News::Gone(name) => _ = self.take(&name),
+        }
+    }
+
+    fn tell(&mut self, name: &Name, config: Box<ScheduleConfig>, missed: u64) {
+        self.take(name);
+        if self.by_name.is_empty() {
+            // Nobody has looked for long.
+            self.looked = (self.clock.now(), self.clock.time_of_day());
+        }
+        match Times::parse(&config.cron, &config.timezone) {
+            Ok(times) => {
+                let known = Watched { config, times, next: None, missed, refused: None };
+                self.put(name.clone(), known);
+            }
+            // It was good once: this system knows other time zones.
+            Err(why) => warn!(schedule = %name, why, "a schedule rests"),
+        }
+    }
+
+    fn put(&mut self, name: Name, mut known: Watched) {
+        known.next = known.times.after(known.config.upto);
+        if let Some(next) = known.next {
+            self.due.entry(next).or_default().insert(name.clone());
+        }
+        self.by_name.insert(name, known);
+    }
+
+    fn take(&mut self, name: &Name) -> Option<Watched> {
+        let known = self.by_name.remove(name)?;
+        if let Some(next) = known.next
+            && let Some(names) = self.due.get_mut(&next)
+        {
+            names.remove(name);
+            if names.is_empty() {
+                self.due.remove(&next);
+            }
+        }
+        Some(known)
+    }
+
+    /// Asks for the jobs of all times that have come.
+    async fn work_off(&mut self) {
+        loop {
+            self.look();
+            let asks = self.asks();
+            let Some(desk) = self.office.desk().filter(|_| !asks.is_empty()) else { return };
+            let asked = asks.iter().map(|command| Ask { command: command.clone(), key: None });
+            let told = desk.ask_all(asked.collect()).await;
+            drop(desk);
+            self.catch_up_with_news();
+            for (command, told) in asks.iter().zip(told) {
+                let Command::Fire { schedule, after, .. } = command else { continue };
+                if let (Err(refusal), Some(known)) = (told.told, self.by_name.get_mut(schedule))
+                    && known.config.upto == *after
+                {
+                    if known.refused.is_none() {
+                        let (queue, why) = (&known.config.queue, refusal.code());
+                        warn!(%schedule, %queue, why, "the queue does not take its job: asking again");
+                    }
+                    known.refused = Some(self.clock.now() + LOOK_EVERY);
+                }
+            }
+        }
+    }
+
+    /// Looks at the clock on the wall. If it was set, what it leapt over was missed.
+    fn look(&mut self) {
+        let (then, before) = self.looked;
+        let (now, wall) = (self.clock.now(), self.clock.time_of_day());
+        let passed = u64::try_from(now.since(then).as_micros()).unwrap_or(u64::MAX);
+        let leap = Duration::from_micros(wall.abs_diff(before.saturating_add(passed)));
+        if leap >= DRIFT_MAX {
+            for known in self.by_name.values_mut() {
+                known.missed = wall;
+            }
+        }
+        self.looked = (now, wall);
+    }
+
+    /// What to ask for now.
+    fn asks(&self) -> Vec<Command> {
+        let (now, wall) = self.looked;
+        let names = self.due.range(..=wall).flat_map(|(_, names)| names);
+        let due = names.filter_map(|name| Some((name, self.by_name.get(name)?)));
+        let due = due.filter(|(_, known)| known.refused.is_none_or(|again| again <= now));
+        due.flat_map(|(name, known)| known.asks(name, wall)).collect()
+    }
+}
+
+impl Watched {
+    /// What to ask for at this time of day: each is asked for once the one before is worked off.
+    fn asks(&self, schedule: &Name, wall: u64) -> Vec<Command> {
+        let Self { config, times, missed, .. } = self;
+        let (mut after, mut asks) = (config.upto, Vec::new());
+        let mut ask = |due, skip| {
+            let (schedule, queue) = (schedule.clone(), config.queue.clone());
+            asks.push(Command::Fire { schedule, queue, after, due, skip });
+            after = due;
+            asks.len()
+        };
+        // One that was refused goes first, and alone: what came due meanwhile will have been missed.
+        let most = if self.refused.is_some() { 1 } else { TIMES_AT_ONCE };
+        let mut upto = config.upto;
+        if config.catch_up != CatchUp::All
+            && let Some(last) = times.last(upto, (*missed).min(wall))
+        {
+            upto = last;
+            if ask(last, config.catch_up == CatchUp::None) == most {
+                return asks;
+            }
+        }
+        while let Some(due) = times.after(upto).filter(|due| *due <= wall) {
+            upto = due;
+            if ask(due, false) == most {
+                break;
+            }
+        }
+        asks
+    }
+}
