@@ -186,6 +186,7 @@ fn configuration(configuration: &Configuration) -> String {
             format!("permits {}{bound}", config.permits)
         }
         Configuration::Barrier(_, parties) => format!("parties {parties}"),
+        Configuration::Schedule(..) => unreachable!("time goes otherwise for schedules"),
     }
 }
 
@@ -206,6 +207,7 @@ fn state(view: &View, numbers: &mut Numbers) -> String {
         ]
         .concat(),
         View::Condition(view) => format!("waiting {}", view.waiters),
+        View::Schedule(_) => unreachable!("time goes otherwise for schedules"),
     }
 }
 

@@ -29,6 +29,7 @@ pub fn told(command: &Command, told: &Result<Answer, Refusal>, now: Time) -> Sai
             let lease = got.until.map(|_| lease);
             Said::Got(got.job.0, text(here(&got.payload)), lease, got.attempt)
         }
+        Answer::Fired => Said::Ok,
         Answer::Present { .. }
         | Answer::GotMany(_)
         | Answer::Job(_)
@@ -71,7 +72,7 @@ fn state(view: &View, now: Time) -> Said {
         }
         View::Lock(view) => view.holders = from_zero(&view.holders, now),
         View::Semaphore(view) => view.holders = from_zero(&view.holders, now),
-        View::Event(_) | View::Barrier(_) | View::Condition(_) => {}
+        View::Event(_) | View::Barrier(_) | View::Condition(_) | View::Schedule(_) => {}
     }
     Said::State(Box::new(view))
 }
