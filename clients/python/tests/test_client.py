@@ -15,7 +15,7 @@ def test_jobs(awaitd: str, name: str) -> None:
             client.configure_queue(name, only_new=True, maxsize=3)
         assert (caught.value.status, caught.value.code) == (412, "exists")
         first = client.put(name, b"1", content_type="text/plain")
-        assert client.put(name, b"2", key="k") == client.put(name, b"2", key="k") != first
+        assert client.put(name, b"2", idempotency_key="k") == client.put(name, b"2", idempotency_key="k") != first
         with pytest.raises(Problem) as caught:
             client.put(name, b"3")
         assert caught.value.code == "queue_full"
@@ -67,7 +67,7 @@ def test_locks(awaitd: str, name: str) -> None:
             with pytest.raises(Problem) as caught:
                 await client.acquire_lock(name)
             assert caught.value.code == "locked"
-            writer = asyncio.create_task(client.acquire_lock(name, wait=30, owner="writer", key="w"))
+            writer = asyncio.create_task(client.acquire_lock(name, wait=30, owner="writer", idempotency_key="w"))
             while (await client.state("locks", name))["waiters"] == 0:
                 await asyncio.sleep(0.001)
             for reader in readers:

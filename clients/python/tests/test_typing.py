@@ -6,7 +6,7 @@ from typing import Any, assert_type
 
 import pytest
 
-from awaitd import Client, Job, asyncio
+from awaitd import Client, Job, Placed, asyncio
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 
@@ -34,7 +34,7 @@ def test_types_are_what_they_say(name: str) -> None:
 
 def test_the_blocking_client_is_typed(awaitd: str, name: str) -> None:
     with Client(awaitd) as client:
-        assert_type(client.put(name, b"1", wait=1), str)
+        assert_type(client.put(name, b"1", wait=1), Placed)
         assert_type(client.get(name), Job | None)
         assert_type(client.items("queues"), tuple[list[dict[str, Any]], str | None])
 

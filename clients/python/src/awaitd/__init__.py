@@ -6,21 +6,56 @@
 
 from awaitd._codec import Codec, pickle, plain
 from awaitd.blocking import Client
-from awaitd.client import AsyncClient, Grant, Happened, Job
+from awaitd.client import AsyncClient, Grant, Happened
 from awaitd.errors import AwaitdError, LockLost, Mismatch, Problem, Unreachable
+from awaitd.jobs import (
+    Backoff,
+    Died,
+    Job,
+    JobInfo,
+    JobOptions,
+    Leased,
+    Nack,
+    NewJob,
+    Placed,
+    Policy,
+    QueueConfig,
+    Rate,
+    Redriven,
+    Renewal,
+    ScheduledJob,
+    Settled,
+    Value,
+)
 
 __all__ = [
     "AsyncClient",
     "AwaitdError",
+    "Backoff",
     "Client",
     "Codec",
+    "Died",
     "Grant",
     "Happened",
     "Job",
+    "JobInfo",
+    "JobOptions",
+    "Leased",
     "LockLost",
     "Mismatch",
+    "Nack",
+    "NewJob",
+    "Placed",
+    "Policy",
     "Problem",
+    "QueueConfig",
+    "Rate",
+    "Redriven",
+    "Renewal",
+    "ScheduledJob",
+    "Settled",
     "Unreachable",
+    "Value",
     "pickle",
     "plain",
 ]

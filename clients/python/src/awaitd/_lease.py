@@ -44,6 +44,8 @@ class Lease:
         self.lost = False
         self.done_with_the_program = True
         """Whether a clean end of the program ends it, too. Else it is given back."""
+        self.failure: str | None = None
+        """Of a job that is given back: what failed with it, so that the attempt counts."""
         self.on_lost = on_lost
         self.timer: asyncio.TimerHandle | None = None
         self.holder: Callable[[], Any] = weakref.ref(holder)
@@ -53,9 +55,11 @@ class Lease:
         return await self.wire.ask("DELETE", self.path, within=within)
 
     async def give_back(self, within: float = RETRY_FOR) -> Reply:
-        """As if it had never been granted."""
+        """As if it had never been granted, unless something failed with it."""
         if self.path.startswith("/v1/queues/"):
-            return await self.wire.ask("POST", f"{self.path}/nack?defer=true&delay=0", within=within)
+            knobs = "?defer=true&delay=0" if self.failure is None else ""
+            body = (self.failure or "").encode(errors="replace")
+            return await self.wire.ask("POST", f"{self.path}/nack{knobs}", body=body, within=within)
         return await self.end(within)
 
 

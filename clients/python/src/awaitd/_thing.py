@@ -159,7 +159,7 @@ class Thing:
 
     def _compare(self, wanted: dict[str, Any], there: dict[str, Any]) -> None:
         for field, value in wanted.items():
-            if there.get(field) != value:
+            if not _same(value, there.get(field)):
                 raise Mismatch(
                     f"{self._kind} {self._name}: this program wants {field} {value!r}, but it exists with "
                     f"{there.get(field)!r}. Ask for that, take another name, or delete it first"
@@ -194,6 +194,13 @@ class Turn:
         if self._lane.asking is not None:
             self._lane.asking.set_result(None)
         self._lane.turn.release()
+
+
+def _same(wanted: Any, there: Any) -> bool:
+    """Of what has parts, those count that were asked for."""
+    if isinstance(wanted, Mapping) and isinstance(there, Mapping):
+        return all(_same(value, there.get(part)) for part, value in wanted.items())
+    return bool(wanted == there)
 
 
 def _again(kind: type[Any], settings: dict[str, Any]) -> Any:

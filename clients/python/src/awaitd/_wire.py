@@ -94,8 +94,10 @@ class Wire:
         key: str | None = None,
         wait: float = 0.0,
         within: float = RETRY_FOR,
+        twice: bool = True,
     ) -> Reply:
-        """The answer, whatever it is. `within`: for how long it may stay away."""
+        """The answer, whatever it is. `within`: for how long it may stay away. `twice`: whether it may be
+        asked again if it may have been heard before."""
         headers = headers or {}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -117,6 +119,8 @@ class Wire:
                 pause = max(pause, float(reply.headers.get("Retry-After", 0)))
                 failure = reply.problem
             except UNHEARD as error:
+                if not twice and not isinstance(error, aiohttp.ClientConnectorError):
+                    raise Unreachable(f"no answer from {self.url}, which may have heard: {error!r}") from error
                 failure = error
             now = time.monotonic()
             if silent_since is None:
@@ -194,7 +198,7 @@ def query(**knobs: Any) -> str:
             continue
         if value is True:
             value = "true"
-        elif isinstance(value, str) and not value.isalnum():
+        elif isinstance(value, str) and not (value.isascii() and value.isalnum()):
             value = quote(value, "/:")
         parts.append(f"{name.replace('_', '-')}={value}")
     return "?" + "&".join(parts) if parts else ""

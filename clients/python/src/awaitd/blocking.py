@@ -1,10 +1,13 @@
 """`AsyncClient` for programs without a loop."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from awaitd._io import io, run
+from awaitd._json import Batch
 from awaitd.client import AsyncClient
+from awaitd.errors import Problem
+from awaitd.jobs import JobInfo, NewJob, Placed, State
 
 __all__ = ["Client"]
 
@@ -54,11 +57,48 @@ class Client:
     get = _blocking(AsyncClient.get)
     join = _blocking(AsyncClient.join)
     shutdown = _blocking(AsyncClient.shutdown)
+    get_any = _blocking(AsyncClient.get_any)
+    get_many = _blocking(AsyncClient.get_many)
+    pause = _blocking(AsyncClient.pause)
+    resume = _blocking(AsyncClient.resume)
+    purge = _blocking(AsyncClient.purge)
+    redrive = _blocking(AsyncClient.redrive)
+    _put_lines = _blocking(AsyncClient._put_lines)
+
+    def put_batch(self, queue: str, jobs: Iterable[bytes | NewJob]) -> Iterator[Placed | Problem]:
+        batch = Batch()
+        for job in jobs:
+            if batch.add(job):
+                yield from self._put_lines(queue, batch.take())
+        yield from self._put_lines(queue, batch.take())
+
+    put_batch.__doc__ = AsyncClient.put_batch.__doc__
+
+    job = _blocking(AsyncClient.job)
+    jobs_page = _blocking(AsyncClient.jobs_page)
+    result = _blocking(AsyncClient.result)
+    cancel = _blocking(AsyncClient.cancel)
+
+    def jobs(
+        self, queue: str, *, state: State | None = None, key: str | None = None, body: bool = False
+    ) -> Iterator[JobInfo]:
+        cursor = None
+        while True:
+            page, cursor = self.jobs_page(queue, state=state, key=key, body=body, cursor=cursor)
+            yield from page
+            if cursor is None:
+                break
+
+    jobs.__doc__ = AsyncClient.jobs.__doc__
+
+    configure_schedule = _blocking(AsyncClient.configure_schedule)
 
     done = _blocking(AsyncClient.done)
     nack = _blocking(AsyncClient.nack)
     extend = _blocking(AsyncClient.extend)
     held = _blocking(AsyncClient.held)
+    progress = _blocking(AsyncClient.progress)
+    settle = _blocking(AsyncClient.settle)
 
     set_event = _blocking(AsyncClient.set_event)
     clear_event = _blocking(AsyncClient.clear_event)

@@ -24,6 +24,7 @@ from awaitd._lease import Lease
 from awaitd._order import key_of
 from awaitd._thing import SLICE, Thing
 from awaitd._wire import Reply, query
+from awaitd.jobs import NEVER_LOST, Policy
 
 if sys.version_info >= (3, 13):
     from asyncio import QueueShutDown
@@ -60,6 +61,7 @@ class Queue(Thing, Generic[T]):
         codec: Codec = plain,
         ack: Literal["auto", "task_done"] = "auto",
         lease: float = 30.0,
+        policy: Policy | None = None,
         url: str | None = None,
     ) -> None:
         super().__init__(name, url)
@@ -67,6 +69,7 @@ class Queue(Thing, Generic[T]):
             raise ValueError(f'ack is {ack!r}, but must be "auto" or "task_done"')
         self._maxsize = maxsize
         self._codec, self._ack, self._lease = codec, ack, lease
+        self._policy: Policy = policy or {}
 
     if not TYPE_CHECKING:
         __class_getitem__ = classmethod(GenericAlias)
@@ -282,10 +285,15 @@ class Queue(Thing, Generic[T]):
         return state
 
     def _configuration(self) -> dict[str, Any]:
-        return {"maxsize": max(0, math.ceil(self._maxsize)), "order": self._order}
+        return {"maxsize": max(0, math.ceil(self._maxsize)), "order": self._order, **NEVER_LOST, **self._policy}
+
+    def _compare(self, wanted: dict[str, Any], there: dict[str, Any]) -> None:
+        # Of what this program did not ask for, that counts with which it was made.
+        super()._compare({field: wanted[field] for field in ("maxsize", "order", *self._policy)}, there)
 
     def _settings(self) -> dict[str, Any]:
-        return {"maxsize": self._maxsize, "codec": self._codec, "ack": self._ack, "lease": self._lease}
+        own = {"codec": self._codec, "ack": self._ack, "lease": self._lease, "policy": self._policy}
+        return {"maxsize": self._maxsize} | own
 
     def _format(self) -> str:
         return f"name={self._name!r} maxsize={self._maxsize!r}"
@@ -315,9 +323,10 @@ class PriorityQueue(Queue[T]):
         codec: Codec = plain,
         ack: Literal["auto", "task_done"] = "auto",
         lease: float = 30.0,
+        policy: Policy | None = None,
         url: str | None = None,
     ) -> None:
-        super().__init__(maxsize, name=name, codec=codec, ack=ack, lease=lease, url=url)
+        super().__init__(maxsize, name=name, codec=codec, ack=ack, lease=lease, policy=policy, url=url)
         self._key = key
         self._last: Any = None
 
@@ -352,6 +361,7 @@ def _done_with_its_owner(held: Held) -> None:
     task = held.owner()
     if not isinstance(task, asyncio.Task):
         held.lease.done_with_the_program = True
+        held.lease.failure = "the program that had it failed"  # Or else it is done.
         return
     with _picking:
         if task not in _gotten:
@@ -365,10 +375,10 @@ def _returned(task: "asyncio.Task[Any]") -> None:
         gotten = _gotten.pop(task, ())
     # Asked by `exception()`, it would not be reported any more that nobody asked.
     error = None if task.cancelled() else task._exception
-    if task.cancelled() or (error and not (isinstance(error, SystemExit) and not error.code)):
-        return
+    failed = error and not (isinstance(error, SystemExit) and not error.code)
     for lease in gotten:
-        lease.done_with_the_program = True
+        lease.done_with_the_program = not task.cancelled() and not failed
+        lease.failure = repr(error) if failed else None
 
 
 def _ended(owner: object) -> bool:
