@@ -30,7 +30,9 @@ def instant(at: datetime) -> str:
 
 def knobs(options: JobOptions) -> tuple[dict[str, Any], dict[str, str]]:
     """What a put says of its job in its parameters, and in its headers."""
-    said = dict(_said(options))
+    said = _said(options)
+    if "priority_key" in said:
+        said["priority-key"] = said.pop("priority_key")
     headers = {"Content-Type": said.pop("content_type", OCTETS)}
     for name, value in said.pop("headers", {}).items():
         if not _kept(name):
@@ -149,7 +151,7 @@ def seen(item: Mapping[str, Any]) -> JobInfo:
         enqueued_at=_time(item["enqueued_at"]),
         ready_at=_maybe_time(item.get("ready_at")),
         expires_at=_maybe_time(item.get("expires_at")),
-        attempts=item.get("attempts", 0),
+        attempts=item.get("attempts"),
         error=item.get("error"),
         key=item.get("key"),
         unique=item.get("unique"),
@@ -158,7 +160,7 @@ def seen(item: Mapping[str, Any]) -> JobInfo:
         lease_length=item.get("lease_length"),
         headers=item.get("headers", {}),
         content_type=item.get("content_type", OCTETS),
-        size=item["bytes"],
+        size=item.get("bytes"),
         body=_body(item),
         progress=_value(item.get("progress")),
         leased=None if leased is None else Leased(leased["fence"], leased.get("expires_in")),

@@ -191,7 +191,7 @@ def base(url: str) -> str:
 
 
 def query(**knobs: Any) -> str:
-    """Parameters as they follow a path. What is None or false is left out; `_` in a name is `-`."""
+    """Parameters as they follow a path. What is None or false is left out."""
     parts = []
     for name, value in knobs.items():
         if value is None or value is False:
@@ -200,7 +200,7 @@ def query(**knobs: Any) -> str:
             value = "true"
         elif isinstance(value, str) and not (value.isascii() and value.isalnum()):
             value = quote(value, "/:")
-        parts.append(f"{name.replace('_', '-')}={value}")
+        parts.append(f"{name}={value}")
     return "?" + "&".join(parts) if parts else ""
 
 

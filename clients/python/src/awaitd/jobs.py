@@ -88,7 +88,7 @@ class Policy(TypedDict, total=False):
 
 
 NEVER_LOST: Policy = {"max_attempts": 1_000_000, "backoff": {"min": 0}}
-"""With what `asyncio.Queue` is made where its `policy=` says nothing: an item comes back at once, whatever dies of it."""
+"""With what `asyncio.Queue` is made where its `policy=` says nothing: an item comes back at once, however often."""
 
 
 class QueueConfig(Policy, total=False):
@@ -252,8 +252,8 @@ class JobInfo:
     ready_at: datetime | None
     expires_at: datetime | None
     """When its `ttl` ends."""
-    attempts: int
-    """How many it has had."""
+    attempts: int | None
+    """How many it has had; not known any more of one that is done, as its `size`."""
     error: str | None
     """What was said with its last nack."""
     key: str | None
@@ -264,7 +264,7 @@ class JobInfo:
     lease_length: float | None
     headers: Mapping[str, str]
     content_type: str
-    size: int
+    size: int | None
     """Bytes of its body."""
     body: bytes | None
     """None in lists, unless asked for, and of a job that is done."""

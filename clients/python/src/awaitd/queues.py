@@ -338,7 +338,7 @@ class PriorityQueue(Queue[T]):
         if self._last is not None:
             _ = compared < self._last  # The TypeError is Python's own.
         self._last = compared
-        return {"priority_key": priority.hex()}
+        return {"priority-key": priority.hex()}
 
 
 class LifoQueue(Queue[T]):
@@ -360,8 +360,7 @@ def _done_with_its_owner(held: Held) -> None:
     """A clean end of the program finishes an item, unless its task ends by being cancelled, or by an error."""
     task = held.owner()
     if not isinstance(task, asyncio.Task):
-        held.lease.done_with_the_program = True
-        held.lease.failure = "the program that had it failed"  # Or else it is done.
+        held.lease.done_with_the_program, held.lease.failure = True, "the program failed"  # One of the two.
         return
     with _picking:
         if task not in _gotten:
