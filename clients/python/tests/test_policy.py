@@ -51,7 +51,7 @@ def test_a_policy_ends_the_tries_of_an_item_of_which_programs_die(name: str, fai
             assert program.ends() == 1
     with pytest.raises(asyncio.QueueEmpty):
         queue.get_nowait()
-    buried = asyncio.Queue[str](name=dead)
+    buried = asyncio.Queue[str](1000, name=dead)  # As the server makes one of which it knows nothing.
     assert buried.get_nowait() == "poison"
     [info] = Client().jobs(dead)
     assert info.died and (info.died.queue, info.died.attempts) == (name, 2)

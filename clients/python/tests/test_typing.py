@@ -2,11 +2,12 @@
 
 import pickle
 import sys
-from typing import Any, assert_type
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, assert_type
 
 import pytest
 
-from awaitd import Client, Job, Placed, asyncio
+from awaitd import Client, Job, JobInfo, Placed, Problem, asyncio
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 
@@ -37,6 +38,19 @@ def test_the_blocking_client_is_typed(awaitd: str, name: str) -> None:
         assert_type(client.put(name, b"1", wait=1), Placed)
         assert_type(client.get(name), Job | None)
         assert_type(client.items("queues"), tuple[list[dict[str, Any]], str | None])
+        assert_type(client.put_batch(name, [b"1", {"body": b"2", "delay": 1}]), Iterator[Placed | Problem])
+        assert_type(client.get_many(name), list[Job])
+        assert_type(client.jobs(name, state="dead"), Iterator[JobInfo])
+        assert_type(client.configure_queue(name, max_attempts=3, backoff={"min": 0}), dict[str, Any])
+
+
+def test_what_is_misspelt_is_seen() -> None:
+    if TYPE_CHECKING:
+        client = Client()
+        client.configure_queue("q", max_atempts=3)  # type: ignore[call-arg]
+        client.put("q", b"", key=3)  # type: ignore[arg-type]
+        client.put_batch("q", [{"delay": 1}])  # type: ignore[list-item]
+        asyncio.Queue[int](policy={"backoff": {"minimum": 1}})  # type: ignore[arg-type]
 
 
 def test_all_of_asyncio_is_there() -> None:

@@ -111,7 +111,7 @@ class Queues(Asking):
         ack: bool = False,
     ) -> Job | None:
         """The next job of the first queue that has one, or of each in turn with `order="fair"`."""
-        path = f"/v1/get{query(queues=','.join(queues), order=order, wait=wait, lease=lease, ack=ack)}"
+        path = f"/v1/get{query(queues=_names(queues), order=order, wait=wait, lease=lease, ack=ack)}"
         reply = await self._ask("POST", path, wait=wait or 0)
         return None if reply.status == 204 else gotten(reply, "")
 
@@ -129,7 +129,7 @@ class Queues(Asking):
         where = f"/v1/queues/{queue}/get"
         queues = None
         if not isinstance(queue, str):
-            where, queues, order = "/v1/get", ",".join(queue), order or "strict"
+            where, queues, order = "/v1/get", _names(queue), order or "strict"
         path = f"{where}{query(queues=queues, order=order, max=max, wait=wait, lease=lease, ack=ack)}"
         reply = await self._ask("POST", path, headers={"Accept": "application/json"}, wait=wait or 0)
         return [] if reply.status == 204 else [listed(item) for item in reply.json()]
@@ -275,6 +275,10 @@ class Queues(Asking):
         """
         said = fields(body, options) | {"cron": cron, "queue": queue, "timezone": timezone, "catch_up": catch_up}
         return await self._configure(f"/v1/schedules/{schedule}", said, only_new)
+
+
+def _names(queues: Iterable[str]) -> str:
+    return queues if isinstance(queues, str) else ",".join(queues)
 
 
 async def _each(jobs: Iterable[T] | AsyncIterable[T]) -> AsyncIterator[T]:
