@@ -9,6 +9,7 @@ last renewal was asked for: then somebody else may have it already.
 import asyncio
 import logging
 import time
+import traceback
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -61,6 +62,11 @@ class Lease:
             body = (self.failure or "").encode(errors="replace")
             return await self.wire.ask("POST", f"{self.path}/nack{knobs}", body=body, within=within)
         return await self.end(within)
+
+
+def failure(error: BaseException) -> str:
+    """What is kept of it with a job."""
+    return "".join(traceback.format_exception_only(error)).strip()[:1000]
 
 
 class Keeper:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from awaitd._codec import Codec, plain
 from awaitd._io import Call, Held, log
-from awaitd._lease import Lease
+from awaitd._lease import Lease, failure
 from awaitd._order import key_of
 from awaitd._thing import SLICE, Thing
 from awaitd._wire import Reply, query
@@ -360,7 +360,7 @@ def _done_with_its_owner(held: Held) -> None:
     """A clean end of the program finishes an item, unless its task ends by being cancelled, or by an error."""
     task = held.owner()
     if not isinstance(task, asyncio.Task):
-        held.lease.done_with_the_program, held.lease.failure = True, "the program failed"  # One of the two.
+        held.lease.done_with_the_program, held.lease.failure = True, "the program failed"  # One of them counts.
         return
     with _picking:
         if task not in _gotten:
@@ -374,10 +374,10 @@ def _returned(task: "asyncio.Task[Any]") -> None:
         gotten = _gotten.pop(task, ())
     # Asked by `exception()`, it would not be reported any more that nobody asked.
     error = None if task.cancelled() else task._exception
-    failed = error and not (isinstance(error, SystemExit) and not error.code)
+    error = None if isinstance(error, SystemExit) and not error.code else error
     for lease in gotten:
-        lease.done_with_the_program = not task.cancelled() and not failed
-        lease.failure = repr(error) if failed else None
+        lease.done_with_the_program = not task.cancelled() and error is None
+        lease.failure = None if error is None else failure(error)
 
 
 def _ended(owner: object) -> bool:
