@@ -14,6 +14,9 @@
 //! - Job ids, leases and generations are numbered as they appear, since only their order is promised.
 //! - What a verb is about stands behind it where that has to be said: `acquire semaphore pool`,
 //!   `release semaphore pool` (adds a permit), `wait barrier start`, `wait condition db changed held=1`.
+//! - `group=` is a job's `key=`, since `key=` is the `Idempotency-Key`; `rank=` is its `priority-key`.
+//! - `configure jobs backoff=1s..1m`: from the first failure to any, without jitter unless that is said.
+//! - `done lease 1 "42"` says what came of the job. `get any urgent usual` asks several queues.
 //! - `+30s` moves time. `alice hangs up` cuts her connection. `close` tells the server to go.
 //! - `undelivered` after a get or acquire: its answer is never taken. `slowly`: it is on its way until
 //!   `alice takes it` or `alice hangs up`. `journal stalls`, `journal goes on`: nobody is told anything
@@ -23,13 +26,17 @@
 //! - `limits waits=2` and the like say what the operator set.
 
 mod asking;
+mod jobs;
 mod play;
+mod policy;
+mod queues;
 mod said;
 mod script;
 mod told;
 mod words;
 
 pub use asking::{Asking, Hands, MAX_WAIT};
+pub use jobs::{Died, Looked, More, Taken};
 pub use play::{Played, World, play};
 pub use said::{Facts, Lease, Said};
 pub use script::{Places, Script, What};

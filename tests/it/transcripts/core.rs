@@ -17,7 +17,7 @@ pub(super) struct Core {
     /// Who was not answered yet, and what becomes of their answer.
     open: BTreeMap<Ticket, (String, Hands)>,
     /// Whose answer is on its way, and what it grants.
-    sent: BTreeMap<String, Option<LeaseId>>,
+    sent: BTreeMap<String, Vec<LeaseId>>,
     last_ticket: u64,
     /// Everything up to here is durable.
     durable: Position,
@@ -97,24 +97,24 @@ impl Core {
             .filter_map(|reply| self.engine.deliver(reply, self.now, step))
             .collect();
         for reply in looked {
-            let lease = granted(&reply);
+            let leases = granted(&reply);
             // Whoever hung up meanwhile takes nothing.
             let Some((who, hands)) = self.open.remove(&reply.ticket) else {
-                self.hand(lease, false, step);
+                self.hand(&leases, false, step);
                 continue;
             };
             let said = told(&reply.command, &reply.told, self.now);
             let said = match hands {
                 Hands::Take => {
-                    self.hand(lease, true, step);
+                    self.hand(&leases, true, step);
                     said
                 }
                 Hands::Drop => {
-                    self.hand(lease, false, step);
+                    self.hand(&leases, false, step);
                     Said::Undelivered(Box::new(said))
                 }
                 Hands::Wait => {
-                    self.sent.insert(who.clone(), lease);
+                    self.sent.insert(who.clone(), leases);
                     Said::Sent(Box::new(said))
                 }
             };
@@ -123,10 +123,8 @@ impl Core {
         heard
     }
 
-    fn hand(&mut self, lease: Option<LeaseId>, taken: bool, step: &mut Step) {
-        if let Some(lease) = lease {
-            self.engine.handed(lease, taken, step);
-        }
+    fn hand(&mut self, leases: &[LeaseId], taken: bool, step: &mut Step) {
+        hand(&mut self.engine, leases, taken, step);
     }
 
     fn ask(&mut self, who: &str, asking: &Asking) -> Vec<(String, Said)> {
@@ -139,8 +137,8 @@ impl Core {
     }
 
     fn hang_up(&mut self, who: &str) -> Vec<(String, Said)> {
-        if let Some(lease) = self.sent.remove(who) {
-            return self.turn(|engine, step| hand(engine, lease, false, step));
+        if let Some(leases) = self.sent.remove(who) {
+            return self.turn(|engine, step| hand(engine, &leases, false, step));
         }
         let ticket = self.open.iter().find(|(_, (open, _))| open == who).map(|(it, _)| *it);
         let ticket = ticket.expect("only who waits hangs up");
@@ -171,8 +169,8 @@ impl World for Core {
             What::Asks(asking) => self.ask(who, asking),
             What::HangsUp => self.hang_up(who),
             What::TakesIt => {
-                let lease = self.sent.remove(who).expect("only what was sent is taken");
-                self.turn(|engine, step| hand(engine, lease, true, step))
+                let leases = self.sent.remove(who).expect("only what was sent is taken");
+                self.turn(|engine, step| hand(engine, &leases, true, step))
             }
             What::Passes(length) => self.pass(*length),
             What::Closes => self.turn(Engine::close),
@@ -212,16 +210,12 @@ impl World for Core {
     }
 }
 
-fn hand(engine: &mut Engine, lease: Option<LeaseId>, taken: bool, step: &mut Step) {
-    if let Some(lease) = lease {
-        engine.handed(lease, taken, step);
+fn hand(engine: &mut Engine, leases: &[LeaseId], taken: bool, step: &mut Step) {
+    for lease in leases {
+        engine.handed(*lease, taken, step);
     }
 }
 
-fn granted(reply: &Reply) -> Option<LeaseId> {
-    match &reply.told {
-        Ok(Answer::Got(got)) => Some(got.lease),
-        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => Some(grant.lease),
-        _ => None,
-    }
+fn granted(reply: &Reply) -> Vec<LeaseId> {
+    reply.told.iter().flat_map(Answer::leases).collect()
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use awaitd_primitives::{
     BarrierView, Command, ConditionView, Configuration, Holder, Kind, LeaseId, LockView, Name,
-    Order, QueueConfig, QueueView, QueueWaiters, SemaphoreConfig, SemaphoreView, Share, Thing,
-    Time, View,
+    QueueView, QueueWaiters, SemaphoreConfig, SemaphoreView, Share, Thing, Time, View,
 };
 use awaitd_tests::Heard;
 use awaitd_tests::transcript::{Facts, Lease, Said};
 use serde_json::Value;
+
+use super::configured::config;
+use super::jobs;
 
 /// The answer in the transcripts' words. `fence_at` knows the lease at a path.
 pub(super) fn said(command: &Command, heard: &Heard, fence_at: impl Fn(&str) -> u64) -> Said {
@@ -25,8 +27,16 @@ pub(super) fn said(command: &Command, heard: &Heard, fence_at: impl Fn(&str) -> 
         Command::Read { thing } => state(thing, &heard.json()),
         Command::ReadCondition { lock, .. } => condition(lock, &heard.json()),
         Command::List { .. } => list(&heard.json()),
+        Command::Put { .. } if heard.status == 200 => Said::Present(number_in(&heard.location())),
         Command::Put { .. } => Said::Placed(number_in(&heard.location())),
-        Command::Get { .. } => got(heard),
+        Command::Get { .. } | Command::GetAny { .. } => jobs::got(command, heard),
+        Command::ReadJob { .. } => Said::Job(Box::new(jobs::looked(&heard.json()))),
+        Command::ListJobs { .. } => jobs::listed(&heard.json()),
+        Command::WaitResult { .. } => Said::Result(heard.text().into()),
+        Command::Purge { .. } => Said::Dropped(count(&heard.json()["dropped"])),
+        Command::Redrive { .. } => {
+            Said::Moved(count(&heard.json()["moved"]), count(&heard.json()["left"]))
+        }
         Command::Join { .. } => Said::Drained(generation()),
         Command::SetEvent { .. } => Said::Generation(generation(), String::new()),
         Command::WaitEvent { .. } => Said::Generation(generation(), heard.text().into()),
@@ -62,7 +72,10 @@ pub(super) fn said(command: &Command, heard: &Heard, fence_at: impl Fn(&str) -> 
         | Command::CancelJob { .. }
         | Command::Shutdown { .. }
         | Command::ClearEvent { .. }
+        | Command::Pause { .. }
         | Command::Done { .. }
+        | Command::Finish { .. }
+        | Command::Progress { .. }
         | Command::Nack { .. } => Said::Ok,
     }
 }
@@ -83,15 +96,6 @@ fn refused(command: &Command, heard: &Heard) -> Said {
     Said::Refused(heard.code(), facts)
 }
 
-fn got(heard: &Heard) -> Said {
-    if heard.status == 204 {
-        return Said::Refused("empty".into(), Facts::default());
-    }
-    let lease = heard.find("location").map(|_| lease_in(heard));
-    let attempt = u32::try_from(heard.number("awaitd-attempt")).expect("attempts are few");
-    Said::Got(heard.number("awaitd-job"), heard.text().into(), lease, attempt)
-}
-
 fn withdrawn(heard: &Heard, fence_at: impl Fn(&str) -> u64) -> Said {
     match (heard.json()["outcome"].as_str(), heard.find("location")) {
         (Some("withdrawn"), None) => Said::Withdrawn,
@@ -106,12 +110,12 @@ fn withdrawn(heard: &Heard, fence_at: impl Fn(&str) -> u64) -> Said {
     }
 }
 
-fn lease_in(heard: &Heard) -> Lease {
+pub(super) fn lease_in(heard: &Heard) -> Lease {
     Lease { fence: heard.number("awaitd-fence"), thing: thing_in(&heard.location()) }
 }
 
 /// `/v1/{kinds}/{name}/…`
-fn thing_in(path: &str) -> Thing {
+pub(super) fn thing_in(path: &str) -> Thing {
     let mut parts = path.split('/').skip(2);
     let kinds = parts.next().expect("a path has a kind");
     let name = parts.next().and_then(|name| name.parse().ok()).expect("a path has a name");
@@ -127,23 +131,10 @@ fn configuration_in(thing: &Thing, document: &Value) -> Configuration {
     let name = name_in(document);
     assert_eq!(name, *thing.name());
     match thing {
-        Thing::Queue(_) => Configuration::Queue(name, queue_config_in(document)),
+        Thing::Queue(_) => Configuration::Queue(name, config(document)),
         Thing::Semaphore(_) => Configuration::Semaphore(name, semaphore_config_in(document)),
         Thing::Barrier(_) => Configuration::Barrier(name, count(&document["parties"])),
         Thing::Event(_) | Thing::Lock(_) => panic!("{thing:?} has no configuration"),
-    }
-}
-
-fn queue_config_in(document: &Value) -> QueueConfig {
-    QueueConfig {
-        maxsize: count(&document["maxsize"]),
-        order: match document["order"].as_str().expect("order is a text") {
-            "fifo" => Order::Fifo,
-            "lifo" => Order::Lifo,
-            "priority" => Order::Priority,
-            other => panic!("{other} is no order"),
-        },
-        lease: seconds(document["lease"].as_f64().expect("lease is a number of seconds")),
     }
 }
 
@@ -181,13 +172,13 @@ fn state(thing: &Thing, document: &Value) -> Said {
 
 fn queue(document: &Value) -> Said {
     let waiters = &document["waiters"];
-    assert_eq!(document["dead"], 0);
     let view = QueueView {
         name: name_in(document),
-        config: queue_config_in(document),
+        config: config(document),
         ready: count(&document["ready"]),
         delayed: count(&document["delayed"]),
         leased: count(&document["leased"]),
+        dead: count(&document["dead"]),
         unfinished: count(&document["unfinished"]),
         oldest_ready: None,
         shut_down: flag(&document["shut_down"]),
@@ -249,11 +240,11 @@ fn list(document: &Value) -> Said {
     Said::List(names, document["cursor"].as_str().map(ToOwned::to_owned))
 }
 
-fn count(value: &Value) -> u64 {
+pub(super) fn count(value: &Value) -> u64 {
     value.as_u64().expect("counts are numbers")
 }
 
-fn flag(value: &Value) -> bool {
+pub(super) fn flag(value: &Value) -> bool {
     value.as_bool().expect("true or false")
 }
 
@@ -261,6 +252,6 @@ fn name_in(document: &Value) -> Name {
     document["name"].as_str().and_then(|name| name.parse().ok()).expect("a thing has a name")
 }
 
-fn seconds(seconds: f64) -> Duration {
+pub(super) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds)
 }

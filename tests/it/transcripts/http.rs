@@ -111,8 +111,14 @@ impl Http {
             known.map_or_else(|| self.fence_at(path), |(fence, _)| *fence)
         };
         let said = said(&asking.command, heard, fence);
-        if let Some(lease) = said.lease() {
-            self.leases.insert(lease.fence, heard.location());
+        let leases = said.leases().into_iter().map(|(_, lease)| lease.fence);
+        if let Said::GotMany(_) = said {
+            let items = heard.json();
+            let paths = items.as_array().into_iter().flatten();
+            let paths = paths.filter_map(|item| item["lease"].as_str().map(ToOwned::to_owned));
+            self.leases.extend(leases.zip(paths));
+        } else {
+            self.leases.extend(leases.map(|fence| (fence, heard.location())));
         }
         if let Said::GrantedLease(lease) = &said {
             self.leases.insert(lease.fence, heard.location());

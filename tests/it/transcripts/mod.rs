@@ -4,10 +4,13 @@
 //! `UPDATE_TRANSCRIPTS=1 cargo test -p awaitd-tests transcripts` writes the files anew, as the core
 //! would have them. Read the difference before you keep it: the files say what is right, not the core.
 
+mod configured;
 mod core;
 mod heard;
 mod http;
+mod jobs;
 mod oracle;
+mod queues;
 mod wire;
 
 use std::env;

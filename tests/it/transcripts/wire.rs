@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use awaitd_primitives::{
-    Command, Configuration, GetMode, Kind, LeaseRef, Name, Order, Rank, Share, Thing,
-};
+use awaitd_primitives::{Command, Configuration, Kind, LeaseRef, Share, Thing};
 use awaitd_tests::transcript::{Asking, here};
 use awaitd_tests::{Asked, Client};
 use serde_json::json;
 
+use super::queues;
+
 /// A request for it. `leases` knows where each lease is.
 pub(super) fn request(client: &Client, asking: &Asking, leases: &HashMap<u64, String>) -> Asked {
-    let Sent { method, path, parameters, body, only_if_none } = sent(&asking.command, leases);
+    let Sent { method, path, parameters, body, only_if_none, headers } =
+        sent(&asking.command, leases);
     let mut query: Vec<String> = Vec::new();
     if asking.wait > Duration::ZERO {
         query.push(format!("wait={}", millis(asking.wait)));
@@ -23,6 +24,9 @@ pub(super) fn request(client: &Client, asking: &Asking, leases: &HashMap<u64, St
     if only_if_none {
         asked = asked.header("if-none-match", "*");
     }
+    for (name, value) in &headers {
+        asked = asked.header(name, value);
+    }
     match &asking.key {
         Some(key) => asked.key(&key.text),
         None => asked,
@@ -30,29 +34,30 @@ pub(super) fn request(client: &Client, asking: &Asking, leases: &HashMap<u64, St
 }
 
 #[derive(Default)]
-struct Sent {
+pub(super) struct Sent {
     method: &'static str,
     path: String,
     parameters: Vec<(&'static str, String)>,
     body: Vec<u8>,
     only_if_none: bool,
+    pub(super) headers: Vec<(String, String)>,
 }
 
 impl Sent {
-    fn new(method: &'static str, path: String) -> Self {
+    pub(super) fn new(method: &'static str, path: String) -> Self {
         Self { method, path, ..Self::default() }
     }
 
-    fn with(mut self, name: &'static str, value: Option<String>) -> Self {
+    pub(super) fn with(mut self, name: &'static str, value: Option<String>) -> Self {
         self.parameters.extend(value.map(|value| (name, value)));
         self
     }
 
-    fn flag(self, name: &'static str, is_there: bool) -> Self {
+    pub(super) fn flag(self, name: &'static str, is_there: bool) -> Self {
         self.with(name, is_there.then(|| "true".to_owned()))
     }
 
-    fn body(self, body: impl Into<Vec<u8>>) -> Self {
+    pub(super) fn body(self, body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..self }
     }
 }
@@ -68,22 +73,6 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
             list(*kind, prefix, cursor.as_ref(), *limit)
         }
         Command::Delete { thing, force } => Sent::new("DELETE", of(thing)).flag("force", *force),
-        Command::Put { queue, payload, delay, rank, ttl: None, traits: Vec::new() } => {
-            let put = put(queue, here(payload), *delay);
-            rank.iter().fold(put, ranked)
-        }
-        Command::CancelJob { queue, job, force } => {
-            Sent::new("DELETE", format!("/v1/queues/{queue}/jobs/{}", job.0)).flag("force", *force)
-        }
-        Command::Get { queue, mode, settle, most: 1 } => {
-            let settle = settle.as_ref().map(|lease| path(lease, leases));
-            get(queue, *mode, settle.as_deref())
-        }
-        Command::Join { queue, after } => Sent::new("GET", format!("/v1/queues/{queue}/join"))
-            .with("after", after.map(|after| after.to_string())),
-        Command::Shutdown { queue, immediate } => {
-            Sent::new("POST", format!("/v1/queues/{queue}/shutdown")).flag("immediate", *immediate)
-        }
         Command::SetEvent { event, value, only_unset } => Sent {
             only_if_none: *only_unset,
             ..Sent::new("PUT", format!("/v1/events/{event}")).body(here(value))
@@ -125,6 +114,12 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
         Command::ReadCondition { lock, condition } => {
             Sent::new("GET", format!("/v1/locks/{lock}/conditions/{condition}"))
         }
+        Command::Finish { lease, result } => {
+            Sent::new("POST", path(lease, leases) + "/done").body(here(result))
+        }
+        Command::Progress { lease, progress } => {
+            Sent::new("PUT", path(lease, leases) + "/progress").body(here(progress))
+        }
         Command::Done { lease } => Sent::new("DELETE", path(lease, leases)),
         Command::Nack { lease, delay, defer, error } => {
             let nack = Sent::new("POST", path(lease, leases) + "/nack");
@@ -138,6 +133,7 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
         Command::Withdraw { thing, key } => {
             Sent::new("DELETE", format!("{}/waiters/{key}", of(thing)))
         }
+        _ => queues::sent(command, leases),
     }
 }
 
@@ -156,16 +152,6 @@ fn shared(acquire: Sent, thing: &Thing, share: Share) -> Sent {
     }
 }
 
-/// Eight bytes are sent as the integer that they stand for.
-fn ranked(put: Sent, Rank(bytes): &Rank) -> Sent {
-    if let Ok(number) = <[u8; 8]>::try_from(&bytes[..]) {
-        let number = i64::from_be_bytes(number) ^ i64::MIN;
-        return put.with("priority", Some(number.to_string()));
-    }
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    put.with("priority-key", Some(digits.concat()))
-}
-
 fn list(kind: Kind, prefix: &str, cursor: Option<&String>, limit: usize) -> Sent {
     Sent::new("GET", format!("/v1/{}", kind.plural()))
         .with("prefix", Some(prefix.to_owned()).filter(|prefix| !prefix.is_empty()))
@@ -173,33 +159,9 @@ fn list(kind: Kind, prefix: &str, cursor: Option<&String>, limit: usize) -> Sent
         .with("limit", Some(limit.to_string()))
 }
 
-fn put(queue: &Name, body: &[u8], delay: Duration) -> Sent {
-    let delay = Some(delay).filter(|delay| !delay.is_zero());
-    let put = Sent::new("POST", format!("/v1/queues/{queue}/jobs"));
-    put.with("delay", delay.map(millis)).body(body)
-}
-
-/// `settle` is the path of a lease, of which the token is enough.
-fn get(queue: &Name, mode: GetMode, settle: Option<&str>) -> Sent {
-    let get = Sent::new("POST", format!("/v1/queues/{queue}/get"));
-    let get = match mode {
-        GetMode::Leased(lease) => get.with("lease", lease.map(millis)),
-        GetMode::AtMostOnce => get.flag("ack", true),
-    };
-    get.with("settle", settle.map(token))
-}
-
 fn document(configuration: &Configuration) -> String {
     let document = match configuration {
-        Configuration::Queue(_, config) => {
-            let order = match config.order {
-                Order::Fifo => "fifo",
-                Order::Lifo => "lifo",
-                Order::Priority => "priority",
-            };
-            let lease = config.lease.as_secs_f64();
-            json!({ "maxsize": config.maxsize, "order": order, "lease": lease })
-        }
+        Configuration::Queue(_, config) => queues::document(config),
         Configuration::Semaphore(_, config) => {
             json!({ "permits": config.permits, "bounded": config.bounded })
         }
@@ -208,16 +170,16 @@ fn document(configuration: &Configuration) -> String {
     document.to_string()
 }
 
-fn token(path: &str) -> String {
+pub(super) fn token(path: &str) -> String {
     path.rsplit('/').next().expect("a path has a last part").to_owned()
 }
 
-fn millis(length: Duration) -> String {
+pub(super) fn millis(length: Duration) -> String {
     format!("{}ms", length.as_millis())
 }
 
 /// Where a lease is; anywhere if this server never gave it out.
-fn path(lease: &LeaseRef, leases: &HashMap<u64, String>) -> String {
+pub(super) fn path(lease: &LeaseRef, leases: &HashMap<u64, String>) -> String {
     let forged = || format!("/v1/queues/forged/leases/{}", "A".repeat(43));
     leases.get(&lease.id.fence()).cloned().unwrap_or_else(forged)
 }

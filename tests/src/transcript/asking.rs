@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Command, Configuration, GetMode, JobId, Key, Kind, LeaseId, LeaseRef, Name, Order, Payload,
-    QueueConfig, Rank, SemaphoreConfig, Share, Thing,
+    Command, Configuration, Key, Kind, LeaseId, LeaseRef, Name, Payload, SemaphoreConfig, Share,
+    Thing,
 };
 
+use super::queues;
 use super::words::Words;
 
 /// What is asked.
@@ -75,14 +76,11 @@ fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
     if let Some(kind) = Kind::ALL.into_iter().find(readable) {
         return Ok(Command::Read { thing: Thing::new(kind, name(words)?) });
     }
+    if let Some(command) = queues::of_queue(verb, words)? {
+        return Ok(command);
+    }
     match verb {
         "configure" => configure(words),
-        "cancel" => Ok(Command::CancelJob {
-            queue: name(words)?,
-            job: JobId(words.option("job")?.ok_or("cancel needs a job, such as job=1")?),
-            force: words.flag("force"),
-        }),
-        "put" | "get" | "join" | "shutdown" => of_queue(verb, words),
         "set" | "clear" => of_event(verb, words),
         "wait" if words.take("barrier") => Ok(Command::WaitBarrier { barrier: name(words)? }),
         "wait" if words.take("condition") => of_condition(verb, words),
@@ -96,7 +94,7 @@ fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
             let semaphore = name(words)?;
             Ok(Command::Release { semaphore, permits: words.option("permits")?.unwrap_or(1) })
         }
-        "done" | "release" | "nack" | "extend" | "held" => of_lease(verb, words),
+        "done" | "release" | "progress" | "nack" | "extend" | "held" => of_lease(verb, words),
         "delete" => match thing(words)? {
             Thing::Event(_) => Err("an event is cleared, not deleted".into()),
             thing => Ok(Command::Delete { thing, force: words.flag("force") }),
@@ -107,30 +105,6 @@ fn command(verb: &str, words: &mut Words) -> Result<Command, String> {
         }
         _ => Err(format!("{verb} is no verb")),
     }
-}
-
-fn of_queue(verb: &str, words: &mut Words) -> Result<Command, String> {
-    let queue = name(words)?;
-    Ok(match verb {
-        "put" => Command::Put {
-            queue,
-            payload: payload(&words.next("the job")?),
-            delay: words.duration("delay")?.unwrap_or_default(),
-            rank: rank(words)?,
-            ttl: None,
-            traits: Vec::new(),
-        },
-        "get" => {
-            let lease = words.duration("lease")?;
-            let at_most_once = words.flag("ack");
-            let mode = if at_most_once { GetMode::AtMostOnce } else { GetMode::Leased(lease) };
-            let settle: Option<String> = words.option("settle")?;
-            let settle = settle.map(|text| lease_ref(&text)).transpose()?;
-            Command::Get { queue, mode, settle, most: 1 }
-        }
-        "join" => Command::Join { queue, after: words.option("after")? },
-        _ => Command::Shutdown { queue, immediate: words.flag("immediate") },
-    })
 }
 
 fn of_event(verb: &str, words: &mut Words) -> Result<Command, String> {
@@ -198,30 +172,10 @@ fn configure(words: &mut Words) -> Result<Command, String> {
         let parties = words.option("parties")?.ok_or("parties= is missing")?;
         Configuration::Barrier(name(words)?, parties)
     } else {
-        let default = QueueConfig::default();
-        let order: Option<String> = words.option("order")?;
-        let config = QueueConfig {
-            maxsize: words.option("maxsize")?.unwrap_or(default.maxsize),
-            order: match order.as_deref() {
-                None | Some("fifo") => Order::Fifo,
-                Some("lifo") => Order::Lifo,
-                Some("priority") => Order::Priority,
-                Some(other) => return Err(format!("{other} is no order")),
-            },
-            lease: words.duration("lease")?.unwrap_or(default.lease),
-            policy: Box::default(),
-        };
+        let config = queues::config(words)?;
         Configuration::Queue(name(words)?, config)
     };
     Ok(Command::Configure { configuration, only_new })
-}
-
-/// `priority=5`, or `rank=text`: these very bytes.
-fn rank(words: &mut Words) -> Result<Option<Rank>, String> {
-    let number: Option<i64> = words.option("priority")?;
-    let key: Option<String> = words.option("rank")?;
-    let key = key.map(|key| Rank(key.as_bytes().into()));
-    Ok(number.map(Rank::from).or(key))
 }
 
 fn of_lease(verb: &str, words: &mut Words) -> Result<Command, String> {
@@ -238,12 +192,18 @@ fn of_lease(verb: &str, words: &mut Words) -> Result<Command, String> {
         }
         "extend" => Command::Extend { lease, length: words.duration("lease")? },
         "held" => Command::Watch { lease },
-        _ => Command::Done { lease },
+        "progress" => {
+            Command::Progress { lease, progress: payload(&words.next("how far the work is")?) }
+        }
+        _ => match words.maybe_next() {
+            Some(result) => Command::Finish { lease, result: payload(&result) },
+            None => Command::Done { lease },
+        },
     })
 }
 
 /// A lease by its number in the transcript; which one that is, is known when it is played.
-fn lease_ref(text: &str) -> Result<LeaseRef, String> {
+pub(super) fn lease_ref(text: &str) -> Result<LeaseRef, String> {
     if text == "forged" {
         return Ok(LeaseRef { id: FORGED, thing: None });
     }
@@ -258,11 +218,11 @@ fn thing(words: &mut Words) -> Result<Thing, String> {
     Ok(Thing::new(kind, name(words)?))
 }
 
-fn name(words: &mut Words) -> Result<Name, String> {
+pub(super) fn name(words: &mut Words) -> Result<Name, String> {
     let name = words.next("a name")?;
     name.parse().map_err(|error| format!("{name}: {error}"))
 }
 
-fn payload(text: &str) -> Payload {
+pub(super) fn payload(text: &str) -> Payload {
     Payload { body: text.as_bytes().into(), content_type: None }
 }

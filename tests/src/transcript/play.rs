@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use awaitd_primitives::{Command, LeaseId, LeaseRef, Thing};
+use awaitd_primitives::{Command, JobId, LeaseId, LeaseRef, Thing};
 
 use super::asking::{Asking, FORGED};
 use super::said::{Lease, Said};
@@ -150,43 +150,55 @@ impl Numbers {
 
     /// A fence never falls for what it protects: a job, or a lock. Permits protect nothing.
     fn check_fence(&mut self, said: &Said, place: &str) {
-        let exclusive = |lease: &&Lease| !matches!(lease.thing, Thing::Semaphore(_));
-        let Some(lease) = said.lease().filter(exclusive) else { return };
-        let job = if let Said::Got(job, ..) = said { *job } else { 0 };
-        let largest = self.fences.entry((lease.thing.clone(), job)).or_default();
-        assert!(lease.fence >= *largest, "{place}: fence {} after {largest}", lease.fence);
-        *largest = lease.fence;
+        for (job, lease) in said.leases() {
+            if matches!(lease.thing, Thing::Semaphore(_)) {
+                continue;
+            }
+            let largest = self.fences.entry((lease.thing.clone(), job)).or_default();
+            assert!(lease.fence >= *largest, "{place}: fence {} after {largest}", lease.fence);
+            *largest = lease.fence;
+        }
     }
 
     /// The same with the server's numbers.
     fn meant(&self, asking: &Asking, place: &str) -> Asking {
         let mut asking = asking.clone();
-        if let Command::Done { lease }
-        | Command::Nack { lease, .. }
-        | Command::Extend { lease, .. }
-        | Command::Watch { lease } = &mut asking.command
-        {
-            *lease = self.meant_lease(lease, place);
-        }
-        if let Command::Get { settle: Some(lease), .. } = &mut asking.command {
-            // Named by its token alone.
-            *lease = LeaseRef { thing: None, ..self.meant_lease(lease, place) };
-        }
-        if let Command::WaitCondition { lock, held, .. } | Command::Notify { lock, held, .. } =
-            &mut asking.command
-        {
-            // So are these, but a token shows whether it is of the lock in the path.
-            let of_this = Some(Thing::Lock(lock.clone()));
-            let meant = self.meant_lease(held, place);
-            *held =
-                LeaseRef { thing: of_this.filter(|it| meant.thing.as_ref() == Some(it)), ..meant };
-        }
-        if let Command::Join { after: Some(after), .. }
-        | Command::WaitEvent { after: Some(after), .. } = &mut asking.command
-        {
-            *after = self.meant_generation(*after, place);
+        match &mut asking.command {
+            Command::Done { lease }
+            | Command::Finish { lease, .. }
+            | Command::Progress { lease, .. }
+            | Command::Nack { lease, .. }
+            | Command::Extend { lease, .. }
+            | Command::Watch { lease } => *lease = self.meant_lease(lease, place),
+            Command::Get { settle: Some(lease), .. } => {
+                // Named by its token alone.
+                *lease = LeaseRef { thing: None, ..self.meant_lease(lease, place) };
+            }
+            Command::WaitCondition { lock, held, .. } | Command::Notify { lock, held, .. } => {
+                // So are these, but a token shows whether it is of the lock in the path.
+                let of_this = Some(Thing::Lock(lock.clone()));
+                let meant = self.meant_lease(held, place);
+                let thing = of_this.filter(|it| meant.thing.as_ref() == Some(it));
+                *held = LeaseRef { thing, ..meant };
+            }
+            Command::Join { after: Some(after), .. }
+            | Command::WaitEvent { after: Some(after), .. } => {
+                *after = self.meant_generation(*after, place);
+            }
+            Command::CancelJob { job, .. }
+            | Command::ReadJob { job, .. }
+            | Command::WaitResult { job, .. }
+            | Command::Redrive { job: Some(job), .. }
+            | Command::ListJobs { cursor: Some(job), .. } => *job = self.meant_job(*job),
+            _ => {}
         }
         asking
+    }
+
+    /// One of which nobody was told is one that there is not.
+    fn meant_job(&self, job: JobId) -> JobId {
+        let known = usize::try_from(job.0).ok().and_then(|it| self.jobs.get(it.checked_sub(1)?));
+        known.map_or(job, |known| JobId(*known))
     }
 
     fn meant_lease(&self, lease: &LeaseRef, place: &str) -> LeaseRef {

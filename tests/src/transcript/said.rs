@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use awaitd_primitives::{
-    BarrierView, Configuration, Holder, LockView, Order, QueueView, SemaphoreView, Share, Thing,
-    Time, View,
+    BarrierView, Configuration, Holder, LockView, QueueView, SemaphoreView, Share, Thing, Time,
+    View,
 };
 
+use super::jobs::{Looked, Taken};
 use super::play::Numbers;
+use super::policy::queue_config;
 use super::words::show;
 
 /// What was told. Numbers are those of the server.
@@ -25,8 +27,22 @@ pub enum Said {
     List(Vec<String>, Option<String>),
     /// A job was put.
     Placed(u64),
-    /// A job was got: its number, its value, its lease if it has one, its attempt.
-    Got(u64, String, Option<Lease>, u32),
+    /// No job was put, since this one is there.
+    Present(u64),
+    /// A job was got.
+    Got(Taken),
+    /// Jobs were got.
+    GotMany(Vec<Taken>),
+    /// A job as it is.
+    Job(Box<Looked>),
+    /// Jobs as they are, and the last of them if there are more.
+    Jobs(Vec<Looked>, Option<u64>),
+    /// What came of a job.
+    Result(String),
+    /// So many jobs were dropped.
+    Dropped(u64),
+    /// So many jobs were put as new, and so many more there are.
+    Moved(u64, u64),
     /// Every job was done at this generation.
     Drained(u64),
     /// An event was set, and to what if a value is told.
@@ -99,11 +115,22 @@ impl Said {
                 names + &cursor.as_ref().map(|name| format!(" cursor {name}")).unwrap_or_default()
             }
             Self::Placed(job) => format!("job {}", numbers.job(*job)),
-            Self::Got(job, value, lease, attempt) => {
-                let job = numbers.job(*job);
-                let lease = lease.as_ref().map(|lease| format!(" lease {}", numbers.lease(lease)));
-                format!("job {job} {value:?}{} attempt {attempt}", lease.unwrap_or_default())
+            Self::Present(job) => format!("present job {}", numbers.job(*job)),
+            Self::Got(taken) => taken.text(numbers),
+            Self::GotMany(all) => {
+                all.iter().map(|taken| taken.text(numbers)).collect::<Vec<_>>().join(", ")
             }
+            Self::Job(looked) => looked.text(numbers),
+            Self::Jobs(all, cursor) => {
+                let all: Vec<_> = all.iter().map(|looked| looked.row(numbers)).collect();
+                let all = if all.is_empty() { "none".into() } else { all.join(", ") };
+                let cursor = cursor.map(|job| format!(" cursor {}", numbers.job(job)));
+                all + &cursor.unwrap_or_default()
+            }
+            Self::Result(value) => format!("result {value:?}"),
+            Self::Dropped(dropped) => format!("dropped {dropped}"),
+            Self::Moved(moved, 0) => format!("moved {moved}"),
+            Self::Moved(moved, left) => format!("moved {moved} left {left}"),
             Self::Drained(generation) => {
                 format!("drained generation {}", numbers.generation(*generation))
             }
@@ -139,22 +166,25 @@ impl Said {
 
     /// Nobody has heard of the lease, so it has no number in the transcript.
     fn without_lease(&self, numbers: &mut Numbers) -> String {
-        if let Self::Got(job, value, _, attempt) = self {
-            return format!("job {} {value:?} attempt {attempt}", numbers.job(*job));
-        }
         match self {
+            Self::Got(taken) => Taken { lease: None, ..taken.clone() }.text(numbers),
             Self::Acquired(Lease { thing, .. }) => thing.kind().singular().into(),
             Self::Woken(..) => "lock".into(),
             other => other.text(numbers),
         }
     }
 
-    /// The lease that it grants.
-    pub fn lease(&self) -> Option<&Lease> {
-        if let Self::Got(_, _, lease, _) = self {
-            return lease.as_ref();
+    /// The leases that it grants, and for which job.
+    pub fn leases(&self) -> Vec<(u64, &Lease)> {
+        fn of_job(taken: &Taken) -> Option<(u64, &Lease)> {
+            Some((taken.job, taken.lease.as_ref()?))
         }
-        if let Self::Acquired(lease) | Self::Woken(lease, _) = self { Some(lease) } else { None }
+        match self {
+            Self::Got(taken) => of_job(taken).into_iter().collect(),
+            Self::GotMany(all) => all.iter().filter_map(of_job).collect(),
+            Self::Acquired(lease) | Self::Woken(lease, _) => vec![(0, lease)],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -173,14 +203,7 @@ impl Facts {
 
 fn configuration(configuration: &Configuration) -> String {
     match configuration {
-        Configuration::Queue(_, config) => {
-            let order = match config.order {
-                Order::Fifo => "",
-                Order::Lifo => " order lifo",
-                Order::Priority => " order priority",
-            };
-            format!("maxsize {} lease {}{order}", config.maxsize, show(config.lease))
-        }
+        Configuration::Queue(_, config) => queue_config(config),
         Configuration::Semaphore(_, config) => {
             let bound = if config.bounded { "" } else { " unbounded" };
             format!("permits {}{bound}", config.permits)
@@ -218,11 +241,13 @@ fn queue(view: &QueueView, oldest: Option<Duration>) -> String {
         format!("maxsize {} ready {}", view.config.maxsize, view.ready),
         some("delayed", view.delayed),
         some("leased", view.leased),
+        some("dead", view.dead),
         format!(" unfinished {}", view.unfinished),
         oldest.map(|age| format!(" oldest {}", show(age))).unwrap_or_default(),
         some("putting", waiters.put),
         some("getting", waiters.get),
         some("joining", waiters.join),
+        if view.config.policy.paused { " paused".into() } else { String::new() },
         if view.shut_down { " shut down".into() } else { String::new() },
     ]
     .concat()

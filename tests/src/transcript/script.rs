@@ -142,6 +142,7 @@ impl Script {
         limits.waits_max = words.option("waits")?.unwrap_or(limits.waits_max);
         limits.keys_max = words.option("keys")?.unwrap_or(limits.keys_max);
         limits.names_max = words.option("names")?.unwrap_or(limits.names_max);
+        limits.memory_max = words.option("memory")?.unwrap_or(limits.memory_max);
         limits.auto_create = words.option("auto-create")?.unwrap_or(true);
         words.finish()?;
         Ok(true)

@@ -1,9 +1,11 @@
 //! What the core told, in the words of a transcript.
 
 use awaitd_primitives::{
-    Answer, Command, Grant, Granted, Holder, Payload, Refusal, Thing, Time, View, Withdrawal,
+    Answer, Command, Got, Grant, Granted, Holder, JobState, JobView, Payload, Refusal, Thing, Time,
+    Trait, View, Withdrawal,
 };
 
+use super::jobs::{Died, Looked, More, Taken};
 use super::said::{Facts, Lease, Said};
 
 /// What the core told at `now`.
@@ -21,23 +23,22 @@ pub fn told(command: &Command, told: &Result<Answer, Refusal>, now: Time) -> Sai
             let names = items.iter().map(|view| view.name().to_string()).collect();
             Said::List(names, cursor.as_ref().map(ToString::to_string))
         }
-        Answer::Deleted | Answer::ShutDown | Answer::Cleared | Answer::Settled => Said::Ok,
-        Answer::Placed { job, .. } => Said::Placed(job.0),
-        Answer::Got(got) => {
-            let lease = Lease { fence: got.lease.fence(), thing: Thing::Queue(got.queue.clone()) };
-            // At most once: done once it is delivered, so there is no lease to come back with.
-            let lease = got.until.map(|_| lease);
-            Said::Got(got.job.0, text(here(&got.payload)), lease, got.attempt)
+        Answer::Deleted | Answer::ShutDown | Answer::Cleared | Answer::Settled | Answer::Paused => {
+            Said::Ok
         }
-        Answer::Fired => Said::Ok,
-        Answer::Present { .. }
-        | Answer::GotMany(_)
-        | Answer::Job(_)
-        | Answer::Jobs { .. }
-        | Answer::Result(_)
-        | Answer::Paused
-        | Answer::Purged { .. }
-        | Answer::Redriven { .. } => todo!("words for them"),
+        Answer::Placed { job, .. } => Said::Placed(job.0),
+        Answer::Present { job, .. } => Said::Present(job.0),
+        Answer::Got(got) => Said::Got(taken(command, got)),
+        Answer::GotMany(all) => Said::GotMany(all.iter().map(|got| taken(command, got)).collect()),
+        Answer::Job(view) => Said::Job(Box::new(looked(view, true, now))),
+        Answer::Jobs { items, cursor } => {
+            let bodies = matches!(command, Command::ListJobs { bodies: true, .. });
+            let items = items.iter().map(|view| looked(view, bodies, now)).collect();
+            Said::Jobs(items, cursor.map(|job| job.0))
+        }
+        Answer::Result(result) => Said::Result(text(here(result))),
+        Answer::Purged { dropped } => Said::Dropped(*dropped),
+        Answer::Redriven { moved, left } => Said::Moved(*moved, *left),
         Answer::Joined { generation } => Said::Drained(*generation),
         Answer::Set { generation } => Said::Generation(*generation, String::new()),
         Answer::Happened { generation, value } => Said::Generation(*generation, text(here(value))),
@@ -63,6 +64,69 @@ pub fn told(command: &Command, told: &Result<Answer, Refusal>, now: Time) -> Sai
     }
 }
 
+fn taken(command: &Command, got: &Got) -> Taken {
+    let lease = Lease { fence: got.lease.fence(), thing: Thing::Queue(got.queue.clone()) };
+    let any = matches!(command, Command::GetAny { .. });
+    Taken {
+        job: got.job.0,
+        value: text(here(&got.payload)),
+        // At most once: done once it is delivered, so there is no lease to come back with.
+        lease: got.until.map(|_| lease),
+        attempt: got.attempt.into(),
+        from: any.then(|| got.queue.to_string()),
+        more: more(&got.traits),
+    }
+}
+
+fn looked(view: &JobView, with_body: bool, now: Time) -> Looked {
+    let mut looked = Looked {
+        job: view.job.0,
+        state: view.state.name().into(),
+        value: with_body.then(|| text(here(&view.payload))),
+        attempts: view.attempts.into(),
+        error: view.error.as_deref().map(Into::into),
+        due: (view.state == JobState::Delayed).then(|| view.since.since(view.enqueued)),
+        held_for: view.lease.and_then(|(_, until)| Some(until?.since(now))),
+        rank: view
+            .rank
+            .as_ref()
+            .map(|rank| rank.0.iter().map(|byte| format!("{byte:02x}")).collect()),
+        more: more(&view.traits),
+        ..Looked::default()
+    };
+    for it in &view.traits {
+        match it {
+            Trait::Unique(value) => looked.unique = Some(value.to_string()),
+            Trait::Ends(ends) => looked.ends = Some(ends.since(view.enqueued)),
+            Trait::MaxAttempts(most) => looked.max_attempts = Some((*most).into()),
+            Trait::Lease(length) => looked.lease_length = Some(*length),
+            Trait::Progress(progress) => looked.progress = Some(text(here(progress))),
+            Trait::Key(_) | Trait::Header(..) | Trait::Past(_) | Trait::HoldsKey | Trait::Dead => {}
+        }
+    }
+    looked
+}
+
+fn more(traits: &[Trait]) -> More {
+    let mut more = More::default();
+    for it in traits {
+        match it {
+            Trait::Key(key) => more.key = Some(key.to_string()),
+            Trait::Header(name, value) => more.headers.push((name.to_string(), value.to_string())),
+            Trait::Past(past) => {
+                more.died = Some(Died {
+                    queue: past.from.to_string(),
+                    reason: past.cause.code().into(),
+                    attempts: past.attempts.into(),
+                    error: past.error.as_deref().map(Into::into),
+                });
+            }
+            _ => {}
+        }
+    }
+    more
+}
+
 /// A state, with what is left of leases rather than their ends.
 fn state(view: &View, now: Time) -> Said {
     let mut view = view.clone();
@@ -72,7 +136,7 @@ fn state(view: &View, now: Time) -> Said {
         }
         View::Lock(view) => view.holders = from_zero(&view.holders, now),
         View::Semaphore(view) => view.holders = from_zero(&view.holders, now),
-        View::Event(_) | View::Barrier(_) | View::Condition(_) | View::Schedule(_) => {}
+        View::Event(_) | View::Barrier(_) | View::Condition(_) => {}
     }
     Said::State(Box::new(view))
 }

@@ -6,9 +6,12 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Words that stand for a wish rather than for a thing.
-const FLAGS: [&str; 10] = [
+const FLAGS: [&str; 13] = [
     "ack",
+    "bodies",
     "defer",
+    "drop-oldest",
+    "fair",
     "force",
     "immediate",
     "only-new",
