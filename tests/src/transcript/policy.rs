@@ -38,7 +38,13 @@ pub(super) fn queue_config(config: &QueueConfig) -> String {
 }
 
 fn backoff(backoff: &Backoff) -> String {
-    let Backoff { min, max, factor, jitter } = backoff;
-    let jitter = if *jitter == Milli(0) { String::new() } else { format!(" jitter {jitter}") };
-    format!("{}..{} factor {factor}{jitter}", show(*min), show(*max))
+    let default = Backoff::default();
+    let Backoff { min, max, factor, jitter } = *backoff;
+    let max = if max == default.max { String::new() } else { format!("..{}", show(max)) };
+    let unless = |usual, name, number: Milli| {
+        if number == usual { String::new() } else { format!(" {name} {number}") }
+    };
+    let (factor, jitter) =
+        (unless(default.factor, "factor", factor), unless(Milli(0), "jitter", jitter));
+    format!("{}{max}{factor}{jitter}", show(min))
 }
