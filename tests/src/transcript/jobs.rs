@@ -81,6 +81,10 @@ pub struct Looked {
 }
 
 impl Taken {
+    pub(super) fn without_lease(&self) -> Self {
+        Self { lease: None, ..self.clone() }
+    }
+
     pub(super) fn text(&self, numbers: &mut Numbers) -> String {
         let Self { job, value, lease, attempt, from, more } = self;
         let job = numbers.job(*job);

@@ -167,7 +167,10 @@ impl Said {
     /// Nobody has heard of the lease, so it has no number in the transcript.
     fn without_lease(&self, numbers: &mut Numbers) -> String {
         match self {
-            Self::Got(taken) => Taken { lease: None, ..taken.clone() }.text(numbers),
+            Self::Got(taken) => taken.without_lease().text(numbers),
+            Self::GotMany(all) => {
+                Self::GotMany(all.iter().map(Taken::without_lease).collect()).text(numbers)
+            }
             Self::Acquired(Lease { thing, .. }) => thing.kind().singular().into(),
             Self::Woken(..) => "lock".into(),
             other => other.text(numbers),
