@@ -30,7 +30,6 @@ pub(super) fn queue_config(config: &QueueConfig) -> String {
         ("key-concurrency", number(policy.key_concurrency, default.key_concurrency)),
         ("fair", flag(policy.fair)),
         ("retain", unless(policy.retain == default.retain, show(policy.retain))),
-        ("paused", flag(policy.paused)),
     ];
     let shown = parts.into_iter().filter_map(|(name, value)| Some((name, value?)));
     let shown = shown.map(|(name, value)| format!(" {name} {value}").trim_end().to_owned());

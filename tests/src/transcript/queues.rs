@@ -164,7 +164,10 @@ fn backoff(words: &mut Words) -> Result<Backoff, String> {
     if let Some(given) = words.option::<String>("backoff")? {
         backoff.jitter = Milli(0);
         match given.split_once("..") {
-            None => backoff.min = duration(&given)?,
+            None => {
+                backoff.min = duration(&given)?;
+                backoff.max = backoff.max.max(backoff.min);
+            }
             Some((min, max)) => (backoff.min, backoff.max) = (duration(min)?, duration(max)?),
         }
     }
