@@ -68,6 +68,7 @@ pub(super) fn said(command: &Command, heard: &Heard, fence_at: impl Fn(&str) -> 
             Said::Lasts(Lease { fence, thing }, seconds(heard.seconds("awaitd-expires-in")))
         }
         Command::Withdraw { .. } => withdrawn(heard, fence_at),
+        Command::Fire { .. } => unreachable!("the server alone says so"),
         Command::Delete { .. }
         | Command::CancelJob { .. }
         | Command::Shutdown { .. }
@@ -135,6 +136,7 @@ fn configuration_in(thing: &Thing, document: &Value) -> Configuration {
         Thing::Semaphore(_) => Configuration::Semaphore(name, semaphore_config_in(document)),
         Thing::Barrier(_) => Configuration::Barrier(name, count(&document["parties"])),
         Thing::Event(_) | Thing::Lock(_) => panic!("{thing:?} has no configuration"),
+        Thing::Schedule(_) => unreachable!("time goes otherwise for schedules"),
     }
 }
 
@@ -148,6 +150,7 @@ fn state(thing: &Thing, document: &Value) -> Said {
     let view = match thing {
         Thing::Queue(_) => return queue(document),
         Thing::Event(_) => panic!("an event is waited for"),
+        Thing::Schedule(_) => unreachable!("time goes otherwise for schedules"),
         Thing::Lock(_) => View::Lock(lock(document)),
         Thing::Semaphore(name) => {
             let permits = |holder: &Value| Share::Permits(count(&holder["permits"]));

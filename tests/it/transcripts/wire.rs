@@ -166,6 +166,7 @@ fn document(configuration: &Configuration) -> String {
             json!({ "permits": config.permits, "bounded": config.bounded })
         }
         Configuration::Barrier(_, parties) => json!({ "parties": parties }),
+        Configuration::Schedule(..) => unreachable!("time goes otherwise for schedules"),
     };
     document.to_string()
 }

@@ -23,9 +23,12 @@ pub fn told(command: &Command, told: &Result<Answer, Refusal>, now: Time) -> Sai
             let names = items.iter().map(|view| view.name().to_string()).collect();
             Said::List(names, cursor.as_ref().map(ToString::to_string))
         }
-        Answer::Deleted | Answer::ShutDown | Answer::Cleared | Answer::Settled | Answer::Paused => {
-            Said::Ok
-        }
+        Answer::Deleted
+        | Answer::ShutDown
+        | Answer::Cleared
+        | Answer::Settled
+        | Answer::Paused
+        | Answer::Fired => Said::Ok,
         Answer::Placed { job, .. } => Said::Placed(job.0),
         Answer::Present { job, .. } => Said::Present(job.0),
         Answer::Got(got) => Said::Got(taken(command, got)),
@@ -136,7 +139,7 @@ fn state(view: &View, now: Time) -> Said {
         }
         View::Lock(view) => view.holders = from_zero(&view.holders, now),
         View::Semaphore(view) => view.holders = from_zero(&view.holders, now),
-        View::Event(_) | View::Barrier(_) | View::Condition(_) => {}
+        View::Event(_) | View::Barrier(_) | View::Condition(_) | View::Schedule(_) => {}
     }
     Said::State(Box::new(view))
 }

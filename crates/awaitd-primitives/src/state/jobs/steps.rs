@@ -1,7 +1,5 @@
 //! The steps of which every change of a queue's jobs is made.
 
-use std::sync::Arc;
-
 use super::special::Special;
 use super::{DEFAULT, Jobs};
 use crate::messages::body::{Body, Stored};
