@@ -111,7 +111,7 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         }
         Answer::Purged { dropped } => json(StatusCode::OK, &json!({ "dropped": dropped })),
         Answer::Redriven { moved, left } => {
-            json(StatusCode::OK, &json!({ "moved": moved, "left": left }))
+            json(StatusCode::OK, &shown::Redriven { moved, left })
         }
         Answer::Joined { generation } | Answer::Set { generation } => {
             with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])

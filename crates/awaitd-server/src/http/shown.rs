@@ -345,3 +345,10 @@ pub(super) fn maybe_seconds<S: Serializer>(
         None => to.serialize_none(),
     }
 }
+
+/// How many jobs were put as new, and how many more there are.
+#[derive(Serialize)]
+pub(super) struct Redriven {
+    pub(super) moved: u64,
+    pub(super) left: u64,
+}
