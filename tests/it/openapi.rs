@@ -65,7 +65,7 @@ impl Contract {
         parameters.iter().any(|one| resolve(&self.document, one)["name"] == "Idempotency-Key")
     }
 
-    /// The template that a path fits.
+    /// The template that a path fits, and of several the one that names more of it.
     fn template(&self, path: &str) -> Option<&str> {
         let fits = |template: &str| {
             let given: Vec<_> = path.split('/').collect();
@@ -75,7 +75,9 @@ impl Contract {
             };
             given.len() == wanted.len() && given.iter().zip(&wanted).all(pair)
         };
-        self.operations().map(|(_, template)| template).find(|template| fits(template))
+        let named = |template: &&str| template.split('/').filter(|it| !it.starts_with('{')).count();
+        let templates = self.operations().map(|(_, template)| template);
+        templates.filter(|template| fits(template)).max_by_key(named)
     }
 }
 

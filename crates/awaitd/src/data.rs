@@ -108,6 +108,11 @@ pub(crate) fn memory_budget(flags: &Serve) -> u64 {
     }
 }
 
+/// What jobs may take of it.
+pub(crate) fn memory_max(flags: &Serve) -> u64 {
+    flags.max_memory.of(memory())
+}
+
 /// The machine's memory, or what the control groups allow if that is less.
 fn memory() -> u64 {
     let info = sysinfo();

@@ -14,7 +14,7 @@ use crate::logs;
 use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::run::Running;
-use crate::values::{Length, Size};
+use crate::values::{Length, Part, Size};
 
 /// Queues, events and locks to await over HTTP.
 #[derive(Debug, Parser)]
@@ -62,6 +62,12 @@ pub(crate) struct Serve {
     /// out [default: a quarter of the machine's memory, or of the control group's if that is less].
     #[arg(long, env = "AWAITD_MEMORY_BUDGET", value_name = "SIZE")]
     pub(crate) memory_budget: Option<Size>,
+
+    /// How much memory jobs may take, with their bodies as far as these are in memory: a size, or so many
+    /// percent of the machine's memory, or of the control group's if that is less. A put that would need more
+    /// is refused.
+    #[arg(long, env = "AWAITD_MAX_MEMORY", default_value = "50%", value_name = "SIZE")]
+    pub(crate) max_memory: Part,
 
     /// How long the server may have been away, by the clock, at a start. A longer time is more likely a
     /// wrong clock, by which leases and delays would end early: then it does not start.
@@ -316,6 +322,7 @@ mod tests {
             ("--max-body", "536870913"),
             ("--max-body", "1GiB"),
             ("--workers", "0"),
+            ("--max-memory", "101%"),
             ("--max-names", "-1"),
             ("--log", "=,="),
             ("--log-format", "xml"),

@@ -88,6 +88,7 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
+    config.limits.memory_max = data::memory_max(flags);
     config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {

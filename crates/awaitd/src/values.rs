@@ -21,6 +21,39 @@ const SIZES: [(&str, usize); 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Size(pub(crate) usize);
 
+/// A size, or a part of the memory: `4GiB`, `50%`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// So much.
+    Size(Size),
+    /// So many hundredths of what there is.
+    Percent(u64),
+}
+
+impl Part {
+    /// In bytes, if there are so many.
+    pub(crate) fn of(self, all: u64) -> u64 {
+        match self {
+            Self::Size(Size(bytes)) => bytes as u64,
+            Self::Percent(percent) => all / 100 * percent,
+        }
+    }
+}
+
+impl FromStr for Part {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let percent = text.strip_suffix('%').filter(|text| !text.starts_with('+'));
+        let percent = percent.map(|text| text.parse().ok().filter(|it| (1..=100).contains(it)));
+        let part = match percent {
+            None => text.parse().ok().map(Self::Size),
+            Some(percent) => percent.map(Self::Percent),
+        };
+        part.ok_or("a size such as 4GiB, or 1% to 100% of the memory is wanted")
+    }
+}
+
 /// A duration, written as in requests: `50s`, `250ms`, `1h30m`, or a number of seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Length(pub(crate) Duration);
@@ -79,6 +112,19 @@ mod tests {
         assert_eq!(Size(4_096).to_string(), "4KiB");
         for text in ["", "MiB", "1.5MiB", "1 MB", "-1", "1mib", "99999999999GiB"] {
             assert!(text.parse::<Size>().is_err(), "{text}");
+        }
+    }
+
+    /// A size is what it is, a part depends on what there is.
+    #[test]
+    fn parts_are_read() {
+        for (text, bytes) in
+            [("50%", 500), ("100%", 1_000), ("1%", 10), ("64B", 64), ("4kB", 4_000)]
+        {
+            assert_eq!(text.parse::<Part>().map(|part| part.of(1_000)), Ok(bytes), "{text}");
+        }
+        for text in ["", "%", "0%", "101%", "-1%", "+1%", "1.5%", "50 %", "half"] {
+            assert!(text.parse::<Part>().is_err(), "{text}");
         }
     }
 

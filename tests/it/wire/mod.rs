@@ -11,6 +11,7 @@ mod leases;
 mod limits;
 mod lists;
 mod locks;
+mod many;
 mod orders;
 mod places;
 mod protocol;

@@ -26,6 +26,8 @@ pub(super) enum Load {
     Echoes,
     /// Put, get, done.
     Cycle,
+    /// Put, get and done of a hundred jobs in three requests.
+    Batches,
     /// Acquires a permit, for which it may have to wait, and releases it.
     Permit,
 }
@@ -62,6 +64,8 @@ pub(super) struct Requests {
     pub(super) get: Vec<u8>,
     pub(super) get_and_wait: Vec<u8>,
     pub(super) acquire: Vec<u8>,
+    pub(super) put_many: Vec<u8>,
+    pub(super) get_many: Vec<u8>,
 }
 
 impl Requests {
@@ -71,9 +75,32 @@ impl Requests {
             put: post(&format!("/v1/queues/{QUEUE}/jobs"), &BODY),
             get: post(&format!("/v1/queues/{QUEUE}/get"), b""),
             get_and_wait: post(&format!("/v1/queues/{QUEUE}/get?wait=50s"), b""),
+            put_many: post(&format!("/v1/queues/{QUEUE}/jobs/batch"), &lines()),
+            get_many: post(&format!("/v1/queues/{QUEUE}/get?max={BATCH}"), b""),
             acquire: post(&format!("/v1/semaphores/{SEMAPHORE}/acquire?wait=50s"), b""),
         })
     }
+}
+
+/// The jobs of one batch.
+pub(super) const BATCH: usize = 100;
+
+/// As a batch puts them.
+fn lines() -> Vec<u8> {
+    let body = str::from_utf8(&BODY).expect("it is a text");
+    format!("{{\"body\":\"{body}\"}}\n").repeat(BATCH).into_bytes()
+}
+
+/// The end of all leases in the answer of a get of many.
+fn done_many(got: &[u8]) -> io::Result<Vec<u8>> {
+    let got = str::from_utf8(got).map_err(io::Error::other)?;
+    let leases = got.split("\"lease\":\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let leases: Vec<&str> = leases.collect();
+    if leases.len() != BATCH {
+        return Err(io::Error::other(format!("{} jobs were got, not {BATCH}", leases.len())));
+    }
+    let wanted = serde_json::json!({ "done": leases }).to_string();
+    Ok(post(&format!("/v1/queues/{QUEUE}/settle"), wanted.as_bytes()))
 }
 
 /// The end of a lease.
@@ -167,12 +194,27 @@ async fn once(connection: &mut Connection, load: Load, requests: &Requests) -> i
             let lease = connection.ask(&requests.get).await?.expect(200)?.lease()?;
             connection.ask(&done(&lease)).await?.expect(204)?;
         }
+        Load::Batches => {
+            let put = connection.ask(&requests.put_many).await?.expect(200)?;
+            expect_each(&put.body, "{\"status\":201")?;
+            // There are as many: each connection puts before it gets.
+            let got = connection.ask(&requests.get_many).await?.expect(200)?;
+            let settled = connection.ask(&done_many(&got.body)?).await?.expect(200)?;
+            expect_each(&settled.body, "{\"status\":204")?;
+        }
         Load::Permit => {
             let lease = connection.ask(&requests.acquire).await?.expect(201)?.lease()?;
             connection.ask(&done(&lease)).await?.expect(204)?;
         }
     }
     Ok(())
+}
+
+/// An error unless all of a batch ended so.
+fn expect_each(body: &[u8], end: &str) -> io::Result<()> {
+    let text = str::from_utf8(body).map_err(io::Error::other)?;
+    let ended = text.matches(end).count();
+    if ended == BATCH { Ok(()) } else { Err(io::Error::other(format!("{ended} times {end}"))) }
 }
 
 /// Puts a job into each of so many queues, named by `queue`, quickly: in pipelines on a few connections.

@@ -5,6 +5,7 @@
 //! CPU time, compared with an echo or a peer in the same minute, since rates alone say more about the
 //! machine than about the program. Nothing here passes or fails on time.
 
+mod batches;
 mod client;
 mod commands;
 mod folder;
@@ -63,6 +64,8 @@ enum Part {
     HandOff,
     /// A permit of a semaphore, for which ten, a hundred and a thousand wait
     Permits,
+    /// Put, get and done of a hundred jobs in three requests, durable and not
+    Batches,
     /// Memory of a get that waits
     Parked,
     /// Memory of a queued job; costs at depth 0, 100,000 and 1,000,000, alone and beside peers
@@ -137,6 +140,9 @@ async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
     }
     if wanted(Part::Permits) {
         tables.push(speed::permits(plan).await?);
+    }
+    if wanted(Part::Batches) {
+        tables.push(batches::measure(plan).await?);
     }
     if wanted(Part::Disk) {
         tables.push(peers::disk(plan, &peers).await?);

@@ -20,9 +20,22 @@ pub(super) struct Server {
 impl Server {
     /// Starts awaitd in memory and waits until it answers; without `workers` it chooses them itself.
     pub(super) async fn start(binary: &Path, workers: Option<usize>) -> io::Result<Self> {
+        Self::start_in(None, binary, workers).await
+    }
+
+    /// The same with what it keeps in this folder, if there is one.
+    pub(super) async fn start_in(
+        folder: Option<&Path>,
+        binary: &Path,
+        workers: Option<usize>,
+    ) -> io::Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(binary);
-        command.args(["serve", "--memory", "--echo", "--listen", &address.to_string()]);
+        command.args(["serve", "--echo", "--listen", &address.to_string()]);
+        match folder {
+            Some(folder) => command.arg("--data-dir").arg(folder.join("data")),
+            None => command.arg("--memory"),
+        };
         if let Some(workers) = workers {
             command.args(["--workers", &workers.to_string()]);
         }

@@ -20,6 +20,7 @@ use serde_json::json;
 use super::call::{Asked, Empty};
 use super::delivery::Delivered;
 use super::job;
+use super::many::{self, Listing};
 use super::problem::Problem;
 use super::shown;
 use super::token::Tokens;
@@ -41,6 +42,7 @@ const FENCE: HeaderName = HeaderName::from_static("awaitd-fence");
 const JOB: HeaderName = HeaderName::from_static("awaitd-job");
 const KEY: HeaderName = HeaderName::from_static("awaitd-key");
 const NOTIFIED: HeaderName = HeaderName::from_static("awaitd-notified");
+const QUEUE: HeaderName = HeaderName::from_static("awaitd-queue");
 const WAITED: HeaderName = HeaderName::from_static("awaitd-waited");
 
 /// What no header's value may have, and the sign by which it is encoded.
@@ -59,6 +61,10 @@ pub(super) struct Form {
     empty: Empty,
     /// Jobs are shown with their bodies.
     bodies: bool,
+    /// How jobs are told that were got.
+    list: Listing,
+    /// The caller asked several queues.
+    names_queue: bool,
     /// Of the connection.
     version: Version,
 }
@@ -73,7 +79,9 @@ impl Form {
         };
         let bodies = !matches!(asked.command, Command::ListJobs { bodies: false, .. });
         let json = accepts.iter().any(named);
-        Self { json, empty: asked.empty, bodies, version: head.version }
+        let list = Listing::of(head, asked.list);
+        let names_queue = matches!(asked.command, Command::GetAny { .. });
+        Self { json, empty: asked.empty, bodies, list, names_queue, version: head.version }
     }
 }
 
@@ -99,8 +107,11 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
         Answer::Present { queue, job } => {
             located(StatusCode::OK, job_path(&queue, job), form, None)
         }
+        Answer::Got(job) if form.list != Listing::None => {
+            many(&[*job], form, now, delivery, tokens, clock)
+        }
         Answer::Got(job) => got(*job, form, now, delivery, tokens, clock),
-        Answer::GotMany(_) => todo!("told by the wire"),
+        Answer::GotMany(all) => many(&all, form, now, delivery, tokens, clock),
         Answer::Job(view) => json(StatusCode::OK, &job::Shown::of(&view, form.bodies, now, clock)),
         Answer::Jobs { items, cursor } => {
             let page = job::Page::of(&items, cursor, form.bodies, now, clock);
@@ -209,6 +220,9 @@ fn got(
     let headers = response.headers_mut();
     headers.reserve(10 + got.traits.len());
     tell(&got.traits, headers, clock);
+    if form.names_queue {
+        headers.insert(QUEUE, value(got.queue.to_string()));
+    }
     // Done once it is delivered, a job has no lease to come back with.
     if let Some(until) = got.until {
         let path = tokens.path(got.lease, &Thing::Queue(got.queue));
@@ -259,6 +273,25 @@ fn encoded(text: &str, set: &'static AsciiSet) -> String {
         }
     }
     encoded
+}
+
+fn many(
+    all: &[Got],
+    form: Form,
+    now: Time,
+    delivery: Option<Delivery>,
+    tokens: &Tokens,
+    clock: &Clock,
+) -> Response {
+    let text = many::list(all, form.list, now, tokens, clock);
+    let response = Response::new(deliver(text, form.version, delivery));
+    let kind = (CONTENT_TYPE, HeaderValue::from_static(form.list.content_type()));
+    let response = with(response, [kind]);
+    // All are of one queue.
+    match all.first().filter(|_| form.names_queue) {
+        Some(got) => with(response, [(QUEUE, value(got.queue.to_string()))]),
+        None => response,
+    }
 }
 
 fn withdrawn(withdrawal: Withdrawal, tokens: &Tokens) -> Response {

@@ -3,18 +3,27 @@
 use std::pin::pin;
 
 use axum::body::{Body, HttpBody};
+use axum::http::header::EXPECT;
+use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 use super::problem::Problem;
+use crate::Config;
 
 /// What a client may still send of a body that was refused, before it is cut off. A client that is
 /// cut off while it sends never reads why.
 const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// The whole body of a request with this head, if it is not too long.
+pub(super) async fn read_of(head: &Parts, body: Body, config: &Config) -> Result<Bytes, Problem> {
+    let expects = head.headers.contains_key(EXPECT);
+    read(body, config.max_body, expects).await
+}
+
 /// The whole body, unless it has more than `limit` bytes. `expects`: its client waits to be told
 /// before it sends.
-pub(super) async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem> {
+async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -50,7 +59,7 @@ pub(super) async fn read(body: Body, limit: usize, expects: bool) -> Result<Byte
 }
 
 /// Lets the rest of a body run out while its client is told.
-fn refuse(body: Body, expects: bool) {
+pub(super) fn refuse(body: Body, expects: bool) {
     if expects {
         // Nothing is sent before it is asked for, and dropping the body asks for nothing.
         return;

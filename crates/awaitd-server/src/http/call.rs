@@ -34,6 +34,8 @@ pub(super) struct Asked {
     pub(super) wait: Duration,
     /// Of a get: how to say that there is nothing.
     pub(super) empty: Empty,
+    /// Of a get: jobs are told as a list.
+    pub(super) list: bool,
 }
 
 /// How to say that a queue has no job.
@@ -54,7 +56,7 @@ impl Asked {
 
     /// A command that waits for so long.
     pub(super) fn waiting(wait: Duration, command: Command) -> Self {
-        Self { command, wait, empty: Empty::default() }
+        Self { command, wait, empty: Empty::default(), list: false }
     }
 }
 

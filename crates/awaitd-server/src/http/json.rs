@@ -1,13 +1,15 @@
 //! JSON objects that requests send, read as a query is: who asks for a member takes it, and what nobody
 //! took is refused.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use awaitd_primitives::{Milli, Name};
+use awaitd_primitives::{BadName, Milli, Name};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::duration;
@@ -28,9 +30,27 @@ impl Members {
         Self::of(String::new(), value).ok_or_else(|| "it is no object".to_owned())
     }
 
-    fn of(within: String, value: Value) -> Option<Self> {
+    /// Those of an object, but for one, which is taken as it stands.
+    pub(super) fn parse_around<'a>(
+        text: &'a [u8],
+        name: &str,
+    ) -> Result<(Self, Option<Raw<'a>>), String> {
+        let mut json = serde_json::Deserializer::from_slice(text);
+        let parsed = Around(name).deserialize(&mut json);
+        let parsed = parsed.and_then(|parsed| json.end().map(|()| parsed));
+        let (all, raw) = parsed.map_err(|error| error.to_string())?;
+        Ok((Self { within: String::new(), all, taken: Vec::new() }, raw))
+    }
+
+    /// Those of an object within another, `within` being its name there and a dot.
+    pub(super) fn of(within: String, value: Value) -> Option<Self> {
         let Value::Object(all) = value else { return None };
         Some(Self { within, all, taken: Vec::new() })
+    }
+
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
     }
 
     /// Where null means the same as nothing.
@@ -66,6 +86,12 @@ impl Members {
     ) -> Result<Option<u64>, String> {
         let right = format!("a whole number from {} to {}", allowed.start(), allowed.end());
         self.read(name, &right, |value| whole(value).filter(|number| allowed.contains(number)))
+    }
+
+    /// A whole number that may be below zero.
+    pub(super) fn signed(&mut self, name: &'static str) -> Result<Option<i64>, String> {
+        let right = format!("a whole number from {} to {}", i64::MIN, i64::MAX);
+        self.read(name, &right, Value::as_i64)
     }
 
     /// A number, to three places.
@@ -109,7 +135,7 @@ impl Members {
 
     /// The name of a thing.
     pub(super) fn name(&mut self, name: &'static str) -> Result<Option<Name>, String> {
-        let right = format!("a name: {}", awaitd_primitives::BadName);
+        let right = format!("a name: {}", BadName);
         self.text(name, &right, |text| text.parse().ok())
     }
 
@@ -117,6 +143,28 @@ impl Members {
     pub(super) fn members(&mut self, name: &'static str) -> Result<Option<Self>, String> {
         let within = format!("{}{name}.", self.within);
         self.read(name, "an object", |value| Self::of(within.clone(), value.clone()))
+    }
+
+    /// The items of a list; none, if there is no such.
+    pub(super) fn list(&mut self, name: &'static str) -> Result<Vec<Value>, String> {
+        self.taken.push(name);
+        match self.all.remove(name) {
+            None => Ok(Vec::new()),
+            Some(Value::Array(items)) => Ok(items),
+            Some(other) => {
+                let given = Problem::value(&other);
+                Err(format!("`{}{name}` is {given}, but must be a list", self.within))
+            }
+        }
+    }
+
+    /// The members of an object whose members are texts; none, if there is no such.
+    pub(super) fn texts(&mut self, name: &'static str) -> Result<Vec<(String, String)>, String> {
+        let texts = self.read(name, "an object of texts", |value| {
+            let texts = value.as_object()?.iter();
+            texts.map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned()))).collect()
+        });
+        Ok(texts?.unwrap_or_default())
     }
 
     /// Refuses what nobody took.
@@ -214,6 +262,67 @@ impl<'de> Deserialize<'de> for Once {
         from.deserialize_any(Any).map(Once)
     }
 }
+
+/// A member that is taken as it stands.
+pub(super) enum Raw<'a> {
+    /// A text, for what it says.
+    Text(Cow<'a, str>),
+    /// Anything else, as it is written.
+    Json(&'a str),
+}
+
+/// An object in which the member of this name is taken as it stands, and no two have one name.
+struct Around<'n>(&'n str);
+
+impl<'de> DeserializeSeed<'de> for Around<'_> {
+    type Value = (Map<String, Value>, Option<Raw<'de>>);
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
+        from.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Around<'_> {
+    type Value = (Map<String, Value>, Option<Raw<'de>>);
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut from: A) -> Result<Self::Value, A::Error> {
+        let (mut all, mut raw) = (Map::new(), None);
+        while let Some(Key(name)) = from.next_key()? {
+            let again = if name == self.0 {
+                raw.replace(Raw::of(from.next_value()?)?).is_some()
+            } else {
+                let Once(value) = from.next_value()?;
+                all.insert(name.clone().into_owned(), value).is_some()
+            };
+            if again {
+                let name = Problem::quote(&name);
+                return Err(A::Error::custom(format!("{name} is given more than once")));
+            }
+        }
+        Ok((all, raw))
+    }
+}
+
+impl<'a> Raw<'a> {
+    fn of<E: Error>(value: &'a RawValue) -> Result<Self, E> {
+        let text = value.get();
+        let Some(inner) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
+            return Ok(Self::Json(text));
+        };
+        if !inner.contains('\\') {
+            return Ok(Self::Text(inner.into()));
+        }
+        serde_json::from_str(text).map(|text| Self::Text(Cow::Owned(text))).map_err(E::custom)
+    }
+}
+
+/// The name of a member.
+#[derive(Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

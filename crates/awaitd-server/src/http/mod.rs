@@ -25,6 +25,7 @@ mod key;
 mod knobs;
 mod leases;
 mod locks;
+mod many;
 mod parameters;
 mod problem;
 mod query;
@@ -144,8 +145,11 @@ async fn hear(
     request: Request,
 ) -> Result<Heard, Problem> {
     let (head, body) = request.into_parts();
-    let expects = head.headers.contains_key(axum::http::header::EXPECT);
-    let body = body::read(body, front.app.config.max_body, expects).await?;
+    if let Ok(Handler::Many(ask)) = route.handler(&head) {
+        head::check(&head)?;
+        return ask(front, head, body).await.map(Heard::Answered);
+    }
+    let body = body::read_of(&head, body, &front.app.config).await?;
     head::check(&head)?;
     match route.handler(&head)? {
         Handler::Asks(parse) => {
@@ -161,6 +165,7 @@ async fn hear(
             }
             Ok(Heard::Question(ask, asked.wait, form))
         }
+        Handler::Many(_) => unreachable!("it has taken the body"),
         Handler::Tells(tell) => {
             Call::new(&front.app, &front.tokens, &head, &body).finish()?;
             Ok(Heard::Answered(tell(&front.app, body).await))

@@ -85,8 +85,7 @@ impl Call<'_> {
                  application/json"
             ))
         })?;
-        let common = COMMON.iter().find(|common| ***common == *text);
-        Ok(Some(common.map_or_else(|| Arc::from(text), Arc::clone)))
+        Ok(Some(shared(text)))
     }
 }
 
@@ -341,6 +340,19 @@ static COMMON: LazyLock<[Arc<str>; 6]> = LazyLock::new(|| {
     .map(Arc::from)
 });
 
+/// A type, of which there is one copy if it is common.
+fn shared(text: &str) -> Arc<str> {
+    let common = COMMON.iter().find(|common| ***common == *text);
+    common.map_or_else(|| Arc::from(text), Arc::clone)
+}
+
+/// The type of a job's body, if it is one that a header can have.
+pub(super) fn content_type(text: &str) -> Option<Arc<str>> {
+    let fits = (1..=limits::CONTENT_TYPE_BYTES_MAX).contains(&text.len());
+    let visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+    (fits && visible).then(|| shared(text))
+}
+
 /// A whole number from `least` to `most`.
 fn whole(text: &str, least: u64, most: u64) -> Option<u64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
@@ -348,7 +360,7 @@ fn whole(text: &str, least: u64, most: u64) -> Option<u64> {
 }
 
 /// The bytes that hexadecimal digits stand for, if they are as many as a rank may have.
-fn bytes_of(text: &str) -> Option<Vec<u8>> {
+pub(super) fn bytes_of(text: &str) -> Option<Vec<u8>> {
     let (pairs, rest) = text.as_bytes().as_chunks::<2>();
     let fits = (1..=limits::RANK_BYTES_MAX).contains(&pairs.len()) && rest.is_empty();
     let digit = |digit: u8| char::from(digit).to_digit(16);

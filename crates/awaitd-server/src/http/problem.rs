@@ -37,6 +37,15 @@ struct Document<'a> {
     configuration: Option<serde_json::Value>,
 }
 
+/// As it stands among others.
+#[derive(Serialize)]
+struct Item<'a> {
+    status: u16,
+    code: &'a str,
+    title: &'a str,
+    detail: &'a str,
+}
+
 /// What is wrong with a request before anybody is asked.
 impl Problem {
     /// A parameter, header or body that is bad; the detail names it.
@@ -106,6 +115,20 @@ impl Problem {
         Self::new(413, "too_large", "The body is too large", detail)
     }
 
+    /// A line of more than `limit` bytes.
+    pub(super) fn line_too_long(limit: usize) -> Self {
+        let detail = format!(
+            "a line may have {limit} bytes here, and what stands behind this one was not read: send \
+             it in another request, or have the server started with a larger --max-body"
+        );
+        Self::new(413, "too_large", "The line is too long", detail)
+    }
+
+    /// What names no lease of the queue in the path.
+    pub(super) fn no_lease() -> Self {
+        Self::not_found("this server gave out no such lease of this queue")
+    }
+
     /// A text of the client's in a message: quoted, escaped and not too long.
     pub(super) fn quote(text: &str) -> String {
         let (shown, more) = beginning(text);
@@ -120,7 +143,6 @@ impl Problem {
     }
 
     /// What was wrong and what would be right.
-    #[cfg(test)]
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
@@ -205,6 +227,17 @@ impl Problem {
             | Refusal::DiskFull
             | Refusal::ShuttingDown => problem,
         }
+    }
+
+    /// As it is told of one of many.
+    pub(super) fn write_item(&self, text: &mut Vec<u8>) {
+        let item = Item {
+            status: self.status.as_u16(),
+            code: self.code,
+            title: self.title,
+            detail: &self.detail,
+        };
+        serde_json::to_writer(text, &item).expect("a problem is JSON");
     }
 
     /// As it is sent.

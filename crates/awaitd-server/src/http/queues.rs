@@ -5,6 +5,7 @@ use std::time::Duration;
 use awaitd_primitives::{Command, JobState};
 
 use super::call::{Asked, Call};
+use super::many;
 use super::parameters::NUMBER_MAX;
 use super::problem::Problem;
 
@@ -55,13 +56,15 @@ pub(super) fn cancel(call: &mut Call<'_>) -> Result<Asked, Problem> {
 
 /// `get()`, and without `wait` `get_nowait()`.
 pub(super) fn get(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    let most = many::most(call)?;
     let command = Command::Get {
         queue: call.name()?,
         mode: call.get_mode()?,
         settle: call.settle()?,
-        most: 1,
+        most: most.unwrap_or(1),
     };
-    Ok(Asked { empty: call.empty()?, ..Asked::waiting(call.wait()?, command) })
+    let (empty, list) = (call.empty()?, most.is_some());
+    Ok(Asked { empty, list, ..Asked::waiting(call.wait()?, command) })
 }
 
 /// `join()`.

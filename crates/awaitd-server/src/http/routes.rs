@@ -2,17 +2,21 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::response::Response;
 use bytes::Bytes;
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
-use super::{barriers, conditions, events, leases, locks, queues, semaphores, service, things};
+use super::{
+    Front, barriers, conditions, events, leases, locks, many, queues, semaphores, service, things,
+};
 use crate::App;
 
-use Handler::{Asks, Tells};
+use Handler::{Asks, Many, Tells};
 
 /// A path and what can be asked there.
 pub(super) struct Route {
@@ -27,12 +31,17 @@ pub(super) struct Route {
 pub(super) enum Handler {
     /// Makes a command of the request.
     Asks(fn(&mut Call<'_>) -> Result<Asked, Problem>),
+    /// Asks for many things, and takes the body as it comes.
+    Many(fn(Arc<Front>, Parts, Body) -> Answering),
     /// Answers by itself. Takes no parameters.
     Tells(for<'a> fn(&'a App, Bytes) -> Telling<'a>),
 }
 
 /// An answer that is being made.
 pub(super) type Telling<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+/// An answer that is being made, or why there is none.
+pub(super) type Answering = Pin<Box<dyn Future<Output = Result<Response, Problem>> + Send>>;
 
 /// Everything that `openapi.yaml` describes, in the order of the contract.
 pub(super) const ROUTES: &[Route] = &[
@@ -50,6 +59,10 @@ pub(super) const ROUTES: &[Route] = &[
         methods: &[("POST", Asks(queues::put)), ("GET", Asks(queues::list_jobs))],
     },
     Route {
+        template: "/v1/queues/{queue}/jobs/batch",
+        methods: &[("POST", Many(many::batch::put))],
+    },
+    Route {
         template: "/v1/queues/{queue}/jobs/{job}",
         methods: &[("GET", Asks(queues::read_job)), ("DELETE", Asks(queues::cancel))],
     },
@@ -58,6 +71,11 @@ pub(super) const ROUTES: &[Route] = &[
         methods: &[("GET", Asks(queues::result))],
     },
     Route { template: "/v1/queues/{queue}/get", methods: &[("POST", Asks(queues::get))] },
+    Route {
+        template: "/v1/queues/{queue}/settle",
+        methods: &[("POST", Many(many::settle::settle))],
+    },
+    Route { template: "/v1/get", methods: &[("POST", Asks(many::get_any))] },
     Route { template: "/v1/queues/{queue}/join", methods: &[("GET", Asks(queues::join))] },
     Route { template: "/v1/queues/{queue}/shutdown", methods: &[("POST", Asks(queues::shutdown))] },
     Route { template: "/v1/queues/{queue}/pause", methods: &[("POST", Asks(queues::pause))] },

@@ -74,7 +74,8 @@ pub(super) fn echo(_: &App, body: Bytes) -> Telling<'_> {
     Box::pin(async { typed("application/octet-stream", body) })
 }
 
-fn typed(kind: &'static str, body: impl Into<Body>) -> Response {
+/// An answer of this type.
+pub(super) fn typed(kind: &'static str, body: impl Into<Body>) -> Response {
     let mut response = Response::new(body.into());
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response

@@ -1,0 +1,131 @@
+//! Jobs that are put as they arrive, a line each: asked for in chunks, and answered a line each while
+//! more arrive. However long the upload is, only a chunk of it is in memory.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use awaitd_primitives::{Answer, Ask, Command, Name};
+use axum::body::Body;
+use axum::http::request::Parts;
+use bytes::Bytes;
+
+use super::pieces::{Made, Next, Piece, Pieces};
+use super::upload::Upload;
+use super::{MOST, got::LINES, line, without_key};
+use crate::desk::Told;
+use crate::http::Front;
+use crate::http::call::Call;
+use crate::http::problem::Problem;
+use crate::http::routes::Answering;
+use crate::http::service::typed;
+
+/// A chunk has no more bytes than this and one line.
+const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+
+/// `put()`, for many.
+pub(in crate::http) fn put(front: Arc<Front>, head: Parts, body: Body) -> Answering {
+    Box::pin(async move {
+        let queue = {
+            let empty = Bytes::new();
+            let call = Call::new(&front.app, &front.tokens, &head, &empty);
+            without_key(&call, "a batch")?;
+            let queue = call.name()?;
+            call.finish()?;
+            queue
+        };
+        let upload = Upload::new(body, front.app.config.max_body);
+        // The first chunk before the answer's head, since a client may wait to be asked for it; and
+        // mostly there is no other.
+        let (first, rest) = Batch { front, queue, upload }.next().await;
+        let first = first.map_err(|_| Problem::cut_body())?;
+        let body = match rest {
+            None => Body::from(first),
+            Some(rest) => Body::new(Pieces::new(first, rest.run())),
+        };
+        Ok(typed(LINES, body))
+    })
+}
+
+/// What is left of a batch.
+struct Batch {
+    front: Arc<Front>,
+    queue: Name,
+    upload: Upload,
+}
+
+impl Batch {
+    fn run(self) -> Next {
+        Box::pin(async move {
+            let (piece, rest) = self.next().await;
+            (piece, rest.map(|rest| Made(rest.run())))
+        })
+    }
+
+    /// The next chunk, answered; and what is left then.
+    async fn next(mut self) -> (Piece, Option<Self>) {
+        let mut chunk = Chunk::default();
+        let Self { front, queue, upload } = &mut self;
+        while !chunk.is_full() {
+            match upload.line(chunk.lines.is_empty()).await {
+                Ok(Some(line)) => chunk.take(line, queue, &front.app.clock),
+                Ok(None) => break,
+                Err(cut) => return (Err(cut), None),
+            }
+        }
+        if upload.is_too_long() {
+            chunk.lines.push(Err(Problem::line_too_long(front.app.config.max_body)));
+        }
+        let told = front.app.desk.ask_all(chunk.asks).await;
+        let piece = tell(chunk.lines, told);
+        let ended = upload.has_ended();
+        (Ok(piece), (!ended).then_some(self))
+    }
+}
+
+/// Lines that are answered together.
+#[derive(Default)]
+struct Chunk {
+    /// What is wrong with each, if anything.
+    lines: Vec<Result<(), Problem>>,
+    /// What the others ask.
+    asks: Vec<Ask>,
+    bytes: usize,
+}
+
+impl Chunk {
+    fn is_full(&self) -> bool {
+        self.lines.len() >= MOST || self.bytes >= CHUNK_BYTES_MAX
+    }
+
+    fn take(&mut self, line: &[u8], queue: &Name, clock: &crate::Clock) {
+        self.bytes += line.len();
+        let parsed: Result<Command, Problem> = line::put(line, queue, clock);
+        self.lines.push(parsed.map(|command| self.asks.push(Ask { command, key: None })));
+    }
+}
+
+/// A line for each.
+fn tell(lines: Vec<Result<(), Problem>>, told: Vec<Told>) -> Bytes {
+    const LINE: usize = 64;
+    let mut text = Vec::with_capacity(lines.len() * LINE);
+    let mut told = told.into_iter();
+    for line in lines {
+        match line.map(|()| told.next()) {
+            Err(problem) => problem.write_item(&mut text),
+            Ok(None) => unreachable!("all who ask are told"),
+            Ok(Some(Told { told, now, .. })) => match told {
+                Err(refusal) => Problem::refused(refusal, now).write_item(&mut text),
+                Ok(Answer::Placed { queue, job }) => located(&mut text, 201, &queue, job.0),
+                Ok(Answer::Present { queue, job }) => located(&mut text, 200, &queue, job.0),
+                Ok(other) => unreachable!("a put is not answered with {other:?}"),
+            },
+        }
+        text.push(b'\n');
+    }
+    Bytes::from(text)
+}
+
+fn located(text: &mut Vec<u8>, status: u16, queue: &Name, job: u64) {
+    let line = write!(text, r#"{{"status":{status},"location":"/v1/queues/{queue}/jobs/{job}"}}"#);
+    line.expect("a list of bytes takes all");
+}

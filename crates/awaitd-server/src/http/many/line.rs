@@ -1,0 +1,109 @@
+//! A line of a batch: one job, as JSON.
+
+use std::time::Duration;
+
+use awaitd_primitives::{Command, Name, Payload, Rank, Trait, limits};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::Clock;
+use crate::http::json::{Members, Raw};
+use crate::http::knobs::{self, TTLS};
+use crate::http::parameters;
+use crate::http::problem::Problem;
+
+const CONTENT_TYPES: &str = "at most 255 visible ASCII characters: for example text/plain";
+const INSTANTS: &str =
+    "an instant of RFC 3339 such as 2026-12-01T09:00:00Z, at most 100 years ahead";
+
+/// The put that a line asks for.
+pub(super) fn put(line: &[u8], queue: &Name, clock: &Clock) -> Result<Command, Problem> {
+    read(line, queue, clock).map_err(|why| {
+        let right = r#"{"body": "a text, or any JSON", "delay": "30s"}"#;
+        Problem::parameter(format!("the line is no job: {why}; right would be for example {right}"))
+    })
+}
+
+fn read(line: &[u8], queue: &Name, clock: &Clock) -> Result<Command, String> {
+    let (mut members, body) = Members::parse_around(line, "body")?;
+    if members.is_empty()
+        && let Some(body) = body
+    {
+        // Most lines say no more, and a million of them should be quick.
+        let (queue, delay, rank, ttl, traits) =
+            (queue.clone(), Duration::ZERO, None, None, Vec::new());
+        return Ok(Command::Put { queue, payload: whole(body), delay, rank, ttl, traits });
+    }
+    let payload = payload(&mut members, body)?;
+    let put = with_knobs(&mut members, queue.clone(), payload, clock)?;
+    members.finish()?;
+    Ok(put)
+}
+
+/// The put of this payload, with whatever else is said of it.
+pub(in crate::http) fn with_knobs(
+    members: &mut Members,
+    queue: Name,
+    payload: Payload,
+    clock: &Clock,
+) -> Result<Command, String> {
+    let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
+    let at = members.text("at", INSTANTS, |text| knobs::until(text, clock).ok())?;
+    if delay.is_some() && at.is_some() {
+        return Err("`delay` and `at` both say when the job is ready: leave one out".into());
+    }
+    let number = members.signed("priority")?.map(Rank::from);
+    let right = format!("2 to {} hexadecimal digits", 2 * limits::RANK_BYTES_MAX);
+    let bytes = |text: &str| parameters::bytes_of(text).map(|bytes| Rank(bytes.into()));
+    let bytes = members.text("priority_key", &right, bytes)?;
+    if number.is_some() && bytes.is_some() {
+        return Err("`priority` and `priority_key` both say where it stands: leave one out".into());
+    }
+    let ttl = members.length("ttl", TTLS)?;
+    let attempts = members.whole("max_attempts", 1..=limits::MAX_ATTEMPTS_MAX.into())?;
+    let attempts = attempts.and_then(|most| u32::try_from(most).ok());
+    let right =
+        format!("1 to {} bytes of UTF-8 without control characters", limits::JOB_KEY_BYTES_MAX);
+    let mut key = |name| members.text(name, &right, |text| knobs::job_key(name, text).ok());
+    let (key, unique) = (key("key")?, key("unique")?);
+    let lease = members.length("lease", limits::LEASE_MIN..=limits::LEASE_MAX)?;
+    let headers = members.texts("headers")?;
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let headers = knobs::headers(headers).map_err(|problem| problem.detail().to_owned())?;
+    let said = [
+        key.map(Trait::Key),
+        unique.map(Trait::Unique),
+        attempts.map(Trait::MaxAttempts),
+        lease.map(Trait::Lease),
+    ];
+    let traits = said.into_iter().flatten().chain(headers).collect();
+    let (delay, rank) = (delay.or(at).unwrap_or_default(), number.or(bytes));
+    Ok(Command::Put { queue, payload, delay, rank, ttl, traits })
+}
+
+/// `body` or `body_base64`, and its type.
+fn payload(members: &mut Members, body: Option<Raw<'_>>) -> Result<Payload, String> {
+    let encoded = members
+        .text("body_base64", "base64 with its padding", |text| STANDARD.decode(text).ok())?;
+    let payload = match (body, encoded) {
+        (Some(_), Some(_)) => {
+            return Err("`body` and `body_base64` both say what the job is: leave one out".into());
+        }
+        (Some(body), None) => whole(body),
+        (None, Some(bytes)) => Payload { body: bytes.into(), content_type: None },
+        (None, None) => return Err("neither `body` nor `body_base64` is there".into()),
+    };
+    let given = members.text("content_type", CONTENT_TYPES, parameters::content_type)?;
+    Ok(Payload { content_type: given.or(payload.content_type), ..payload })
+}
+
+/// A text as its bytes, anything else as JSON.
+fn whole(body: Raw<'_>) -> Payload {
+    match body {
+        Raw::Text(text) => Payload { body: text.as_bytes().into(), content_type: None },
+        Raw::Json(text) => Payload {
+            body: text.as_bytes().into(),
+            content_type: parameters::content_type("application/json"),
+        },
+    }
+}

@@ -1,0 +1,138 @@
+//! Many leases, settled or kept by one request: each for itself.
+
+use awaitd_primitives::{Answer, Ask, Command, LeaseRef, Name, Thing, limits};
+use axum::body::Body;
+use axum::http::request::Parts;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{MOST, without_key};
+use crate::desk::Told;
+use crate::http::Front;
+use crate::http::body;
+use crate::http::call::Call;
+use crate::http::json::Members;
+use crate::http::problem::Problem;
+use crate::http::routes::Answering;
+use crate::http::service::typed;
+use crate::http::token::Tokens;
+
+/// The lists of a request, and of its answer.
+const LISTS: [&str; 3] = ["done", "nack", "renew"];
+
+/// What each list asks for; `None` where no lease is named that this server gave out.
+type Wanted = [Vec<Option<Command>>; 3];
+
+/// `task_done()` and more, for many.
+pub(in crate::http) fn settle(front: Arc<Front>, head: Parts, body: Body) -> Answering {
+    Box::pin(async move {
+        let body = body::read_of(&head, body, &front.app.config).await?;
+        let wanted = {
+            let call = Call::new(&front.app, &front.tokens, &head, &body);
+            without_key(&call, "to settle many")?;
+            let queue = call.name()?;
+            call.finish()?;
+            read(&body, &queue, &front.tokens).map_err(|why| {
+                let right = r#"{"done": ["TOKEN"], "nack": [{"lease": "TOKEN", "delay": "5s"}]}"#;
+                let why = format!("the body settles nothing: {why}; right would be for example");
+                Problem::parameter(format!("{why} {right}"))
+            })?
+        };
+        let known = wanted.iter().flatten().flatten();
+        let asks = known.map(|command| Ask { command: command.clone(), key: None }).collect();
+        let told = front.app.desk.ask_all(asks).await;
+        Ok(typed("application/json", tell(&wanted, told)))
+    })
+}
+
+fn read(body: &[u8], queue: &Name, tokens: &Tokens) -> Result<Wanted, String> {
+    let mut members = Members::parse(body)?;
+    let mut wanted = Wanted::default();
+    for (name, wanted) in LISTS.into_iter().zip(&mut wanted) {
+        for (index, item) in members.list(name)?.into_iter().enumerate() {
+            wanted.push(command(name, index, item, queue, tokens)?);
+        }
+    }
+    members.finish()?;
+    if wanted.iter().map(Vec::len).sum::<usize>() > MOST {
+        return Err(format!("it has more than {MOST} leases"));
+    }
+    Ok(wanted)
+}
+
+/// What an item asks for: a token, a path, or an object with one of them and more.
+fn command(
+    list: &'static str,
+    index: usize,
+    item: Value,
+    queue: &Name,
+    tokens: &Tokens,
+) -> Result<Option<Command>, String> {
+    let known = |text: &str| known(text, queue, tokens);
+    let mut members = match item {
+        Value::String(text) if list == "done" => {
+            return Ok(known(&text).map(|lease| Command::Done { lease }));
+        }
+        item => Members::of(format!("{list}[{index}]."), item)
+            .ok_or_else(|| format!("`{list}[{index}]` is no object"))?,
+    };
+    let text = members.text("lease", "a lease's token or path", |text| Some(text.to_owned()))?;
+    let lease = known(&text.ok_or_else(|| format!("`{list}[{index}].lease` is missing"))?);
+    let command = match list {
+        "nack" => {
+            let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
+            let defer = members.flag("defer")?.unwrap_or_default();
+            let error = members.text("error", "a text", |text| Some(Box::from(text)))?;
+            lease.map(|lease| Command::Nack { lease, delay, defer, error })
+        }
+        "renew" => {
+            let length = members.length("length", limits::LEASE_MIN..=limits::LEASE_MAX)?;
+            lease.map(|lease| Command::Extend { lease, length })
+        }
+        _ => lease.map(|lease| Command::Done { lease }),
+    };
+    members.finish()?;
+    Ok(command)
+}
+
+/// A lease of this queue that this server gave out.
+fn known(text: &str, queue: &Name, tokens: &Tokens) -> Option<LeaseRef> {
+    let thing = Thing::Queue(queue.clone());
+    if text.starts_with('/') {
+        return tokens.anywhere(text).filter(|lease| lease.thing.as_ref() == Some(&thing));
+    }
+    tokens.in_path(text, thing)
+}
+
+/// What is told to each, in the same orders.
+fn tell(wanted: &Wanted, told: Vec<Told>) -> Vec<u8> {
+    let mut told = told.into_iter();
+    let mut text = vec![b'{'];
+    for (name, wanted) in LISTS.into_iter().zip(wanted) {
+        if text.len() > 1 {
+            text.push(b',');
+        }
+        text.extend_from_slice(format!("{name:?}:[").as_bytes());
+        for (index, command) in wanted.iter().enumerate() {
+            if index > 0 {
+                text.push(b',');
+            }
+            match command.as_ref().and_then(|_| told.next()) {
+                Some(Told { told: Ok(Answer::Extended(grant)), now, .. }) => {
+                    let left = grant.until.since(now).as_secs_f64();
+                    let item = format!(r#"{{"status":200,"expires_in":{left:.3}}}"#);
+                    text.extend_from_slice(item.as_bytes());
+                }
+                Some(Told { told: Ok(_), .. }) => text.extend_from_slice(br#"{"status":204}"#),
+                Some(Told { told: Err(refusal), now, .. }) => {
+                    Problem::refused(refusal, now).write_item(&mut text);
+                }
+                None => Problem::no_lease().write_item(&mut text),
+            }
+        }
+        text.push(b']');
+    }
+    text.extend_from_slice(b"}\n");
+    text
+}
