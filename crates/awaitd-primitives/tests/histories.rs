@@ -19,6 +19,8 @@ mod checks;
 mod chores;
 #[path = "histories/conditions.rs"]
 mod conditions;
+#[path = "histories/courses.rs"]
+mod courses;
 #[path = "histories/early.rs"]
 mod early;
 #[path = "histories/ends.rs"]
@@ -35,6 +37,8 @@ mod model;
 mod oracle;
 #[path = "histories/permits.rs"]
 mod permits;
+#[path = "histories/queues.rs"]
+mod queues;
 #[path = "histories/room.rs"]
 mod room;
 #[path = "histories/run.rs"]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
-use crate::model::{Told, granted};
+use crate::model::{Told, all_granted};
 
 /// One call of the engine.
 #[derive(Clone, Debug)]
@@ -86,7 +86,7 @@ pub(crate) fn story(calls: &[(Call, Came)]) -> String {
     for (call, came) in calls {
         let line = match call {
             Call::Advance(_) if came.entries.is_empty() && came.told.is_empty() => continue,
-            Call::Deliver(reply, _) if granted(&reply.told).is_none() => continue,
+            Call::Deliver(reply, _) if all_granted(&reply.told).is_empty() => continue,
             Call::Begin(_, at) => match at {
                 Some(at) => format!("{} us: a start", at.now.micros()),
                 None => "a history".to_owned(),

@@ -44,7 +44,11 @@ impl Early {
         }
         for (request, told) in told {
             let needed = match told {
-                Ok(Answer::Got(got)) if is_plain(&request.ask) => self.of_plain(got)?,
+                Ok(Answer::Got(got)) if is_plain(&request.ask, told) => self.of_plain(got)?,
+                Ok(Answer::GotMany(all)) if is_plain(&request.ask, told) => {
+                    let all: Result<Vec<_>, _> = all.iter().map(|got| self.of_plain(got)).collect();
+                    all?.into_iter().max().unwrap_or(0)
+                }
                 told => self.of_any(request, told).max(before),
             };
             self.needed.insert(request.ticket, needed);
@@ -55,7 +59,12 @@ impl Early {
     fn place(&mut self, record: &Record) {
         let at = self.committed;
         match record {
-            Record::Placed { job, .. } => _ = self.jobs.insert(*job, at),
+            Record::Placed { job, .. }
+            | Record::Moved { job, .. }
+            | Record::Died { job, .. }
+            | Record::Dropped { job, .. }
+            | Record::Cancelled { job, .. }
+            | Record::Progressed { job, .. } => _ = self.jobs.insert(*job, at),
             Record::Leased { lease, .. } => _ = self.leases.insert(*lease, at),
             Record::Settled { lease, held, .. } => {
                 self.ends.insert(*lease, at);
@@ -73,7 +82,9 @@ impl Early {
                 self.memories.insert((thing.clone(), key.to_string()), at);
             }
             Record::Reserved { upto, .. } => self.marks.push((*upto, at)),
-            Record::Configured { queue, .. } => {
+            Record::Configured { queue, .. }
+            | Record::Paused { queue, .. }
+            | Record::Purged { queue, .. } => {
                 self.things.insert(Thing::Queue(queue.clone()), at);
             }
             Record::Prepared(configuration) => _ = self.things.insert(configuration.thing(), at),
@@ -95,7 +106,16 @@ impl Early {
     fn of_any(&self, request: &Request, told: &Told) -> u64 {
         let ask = &request.ask;
         let own = match told {
-            Ok(Answer::Placed { job, .. }) => self.jobs.get(job),
+            Ok(Answer::Placed { job, .. } | Answer::Present { job, .. }) => self.jobs.get(job),
+            Ok(Answer::GotMany(all)) => {
+                all.iter().filter_map(|got| self.leases.get(&got.lease)).max()
+            }
+            Ok(Answer::Job(view)) => self.jobs.get(&view.job),
+            Ok(Answer::Result(_)) | Err(Refusal::Failed) => match &ask.command {
+                Command::WaitResult { job, .. } => self.jobs.get(job),
+                _ => None,
+            },
+            Ok(Answer::Paused) => ask.command.thing().and_then(|thing| self.things.get(&thing)),
             Ok(Answer::Got(got)) => self.leases.get(&got.lease),
             Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
                 self.leases.get(&grant.lease)
@@ -108,7 +128,9 @@ impl Early {
                 | Answer::Happened { generation, .. },
             ) => self.generations.get(generation),
             Ok(Answer::Settled) => match &ask.command {
-                Command::Done { lease } | Command::Nack { lease, .. } => self.ends.get(&lease.id),
+                Command::Done { lease }
+                | Command::Finish { lease, .. }
+                | Command::Nack { lease, .. } => self.ends.get(&lease.id),
                 _ => None,
             },
             Ok(Answer::Configured { .. } | Answer::State(_)) => {
@@ -132,7 +154,7 @@ impl Early {
     /// Whether a reply may leave now; if it is a plain get, also whether it waits for too much.
     pub(crate) fn check(&self, request: &Request, reply: &Reply) -> Result<(), String> {
         let (needed, durable) = (self.needed[&request.ticket], self.durable);
-        let plain = is_plain(&request.ask) && matches!(reply.told, Ok(Answer::Got(_)));
+        let plain = is_plain(&request.ask, &reply.told);
         if needed > durable {
             Err(format!("left too early, at {durable} instead of {needed}: {reply:?}"))
         } else if plain && reply.after.0 > needed {
@@ -168,8 +190,17 @@ impl Early {
     }
 }
 
-/// Whether the worst that can come of a get is that its job is handed out once more.
-fn is_plain(ask: &Ask) -> bool {
-    ask.key.is_none()
-        && matches!(ask.command, Command::Get { mode: GetMode::Leased(_), settle: None, .. })
+/// Whether the worst that can come of a get is that its jobs are handed out once more.
+fn is_plain(ask: &Ask, told: &Told) -> bool {
+    let promised = match told {
+        Ok(Answer::Got(got)) => got.promised,
+        Ok(Answer::GotMany(all)) => all.iter().any(|got| got.promised),
+        _ => true,
+    };
+    let leased = matches!(
+        ask.command,
+        Command::Get { mode: GetMode::Leased(_), settle: None, .. }
+            | Command::GetAny { mode: GetMode::Leased(_), .. }
+    );
+    ask.key.is_none() && !promised && leased
 }

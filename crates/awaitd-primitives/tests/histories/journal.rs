@@ -251,11 +251,14 @@ fn payload_of(record: &mut Record) -> Option<&mut Payload> {
 /// The body in a record, of a job or of an event.
 fn body_in(record: &Record) -> Option<&Body> {
     match record {
-        Record::Placed { payload, .. } | Record::Set { value: payload, .. } => Some(&payload.body),
+        Record::Placed { payload, .. }
+        | Record::Set { value: payload, .. }
+        | Record::Resulted { result: payload, .. }
+        | Record::Progressed { progress: payload, .. } => Some(&payload.body),
         Record::Copied(copied) => match &**copied {
-            Copied::Job { payload, .. } | Copied::Event { last: Some((_, payload)), .. } => {
-                Some(&payload.body)
-            }
+            Copied::Job { payload, .. }
+            | Copied::Result { result: payload, .. }
+            | Copied::Event { last: Some((_, payload)), .. } => Some(&payload.body),
             _ => None,
         },
         _ => None,

@@ -5,7 +5,7 @@ use std::{num::NonZeroU64, sync::Arc, time::Duration};
 use awaitd_primitives::*;
 
 use crate::model::{KeyOf, Model, Told, granted};
-use crate::things::Job;
+use crate::queues::Job;
 
 /// The end of a lease that only ends by being delivered.
 pub(crate) const FOR_EVER: Time = Time::from_micros(u64::MAX);
@@ -69,26 +69,20 @@ impl Model {
         if why == Outcome::Undelivered {
             self.unremember(id);
         }
-        let known = self.things.iter_mut().find(|it| it.thing == thing).expect("it is there");
-        if !matches!(thing, Thing::Queue(_)) {
-            known.touched = now;
-        } else if why == Outcome::Done || known.shut == Some(true) {
-            self.drop_jobs(&thing, |job| job.leased && job.got.lease == id);
-        } else {
-            let mut jobs = self.jobs.iter_mut();
-            let job = jobs.find(|job| job.leased && job.got.lease == id).expect("a job is held");
-            job.leased = false;
-            if why != Outcome::Undelivered {
-                let (attempt, backoff) = (job.got.attempt, known.config.policy.backoff);
-                let backoff =
-                    if counted { backoff.after(attempt, job.got.job.0) } else { Duration::ZERO };
-                let delay = delay.unwrap_or(backoff);
-                job.since = now + delay;
-                job.got.attempt += u32::from(counted);
-                if !delay.is_zero() {
-                    job.place = job.since;
+        let holds = |job: &&Job| job.leased && job.got.lease == id;
+        let job = self.jobs.iter().find(holds).map(|job| job.got.job);
+        let at_once = self.at(&thing).is_some_and(|known| known.shut == Some(true));
+        match job {
+            None => self.at_mut(&thing).touched = now,
+            Some(job) if why == Outcome::Done || at_once => {
+                if why == Outcome::Done {
+                    self.finished.push((thing.clone(), job));
                 }
+                self.drop_jobs(&thing, |it| it.got.job == job);
             }
+            Some(job) if why == Outcome::Undelivered => self.give_back(job, now, false),
+            Some(job) if counted => self.fail(job, delay),
+            Some(job) => self.give_back(job, now + delay.unwrap_or_default(), true),
         }
         if matches!(why, Outcome::Undelivered | Outcome::Broken) {
             self.pass_on_from(id);
@@ -105,11 +99,8 @@ impl Model {
     pub(crate) fn drop_jobs(&mut self, queue: &Thing, which: impl Fn(&Job) -> bool) {
         let before = self.jobs.len();
         self.jobs.retain(|job| job.queue != *queue || !which(job));
-        if self.jobs.len() < before && self.jobs_of(queue).next().is_none() {
-            self.last_generation += 1;
-            let (now, generation) = (self.now, self.last_generation);
-            let known = self.things.iter_mut().find(|it| it.thing == *queue).expect("it is there");
-            (known.generation, known.touched) = (generation, now);
+        if self.jobs.len() < before {
+            self.finished_in(queue);
         }
     }
 

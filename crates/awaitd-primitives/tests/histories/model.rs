@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 
 use awaitd_primitives::*;
 
+use crate::courses::Kept;
 use crate::leases::{FOR_EVER, Lease};
-use crate::things::{Job, Known};
+use crate::queues::Job;
+use crate::things::Known;
 use crate::views::op_of;
 
 pub(crate) type Told = Result<Answer, Refusal>;
@@ -22,6 +24,9 @@ pub(crate) struct Model {
     pub(crate) closed: bool,
     pub(crate) things: Vec<Known>,
     pub(crate) jobs: Vec<Job>,
+    pub(crate) results: Vec<Kept>,
+    /// All that were ever done.
+    pub(crate) finished: Vec<(Thing, JobId)>,
     /// All that were ever granted.
     pub(crate) leases: Vec<Lease>,
     /// All who wait, and the absent whose place is kept, in the order of their numbers.
@@ -56,13 +61,34 @@ pub(crate) fn granted(told: &Told) -> Option<LeaseId> {
     }
 }
 
+/// All leases that an answer grants.
+pub(crate) fn all_granted(told: &Told) -> Vec<LeaseId> {
+    match told {
+        Ok(Answer::GotMany(all)) => all.iter().map(|got| got.lease).collect(),
+        told => granted(told).into_iter().collect(),
+    }
+}
+
 impl Waiter {
     /// Whether it must be served before the other: both take from one thing, and it came first.
     fn goes_before(&self, other: &Self) -> bool {
         let (one, two) = (&self.request.ask.command, &other.request.ask.command);
         let takes = ["put", "get", "acquire"].contains(&op_of(one));
         let same = op_of(one) == op_of(two) && one.thing() == two.thing();
+        if let Command::Get { queue, .. } = two {
+            return self.gets_before(other, &Thing::Queue(queue.clone()));
+        }
         takes && same && self.there && self.number < other.number
+    }
+
+    /// Whether it must be served before the other at this queue.
+    pub(crate) fn gets_before(&self, other: &Self, queue: &Thing) -> bool {
+        let gets = match &self.request.ask.command {
+            Command::GetAny { queues, .. } => queues.contains(queue.name()),
+            Command::Get { queue: one, .. } => one == queue.name(),
+            _ => false,
+        };
+        gets && self.there && self.number < other.number
     }
 }
 
@@ -73,12 +99,16 @@ impl Model {
             self.now = self.now.max(moment);
             self.memory.retain(|(.., until)| *until > self.now);
             let over = |it: &&Lease| it.over().is_some_and(|over| over <= self.now);
-            let over: Vec<_> = self.leases.iter().filter(over).map(|it| it.grant.lease).collect();
+            let mut over: Vec<_> = self.leases.iter().filter(over).collect();
+            over.sort_by_key(|it| (it.kept.is_none_or(|kept| kept > self.now), it.grant.until));
+            let over: Vec<_> = over.into_iter().map(|it| it.grant.lease).collect();
             for lease in over {
                 let unheard_of = !self.lease(lease).taken;
                 let why = if unheard_of { Outcome::Undelivered } else { Outcome::Expired };
                 self.end(lease, why, None, true);
             }
+            self.settle();
+            self.end_waits();
             self.settle();
             while let Some(waiter) = self.whose_wait_is_over() {
                 if let Command::WaitCondition { notified: None, .. } = waiter.request.ask.command {
@@ -105,7 +135,10 @@ impl Model {
 
     fn next_moment(&self) -> Option<Time> {
         let due =
-            self.jobs.iter().filter(|it| !it.leased && it.place > self.now).map(|it| it.place);
+            self.jobs.iter().filter(|it| it.waits() && it.place > self.now).map(|it| it.place);
+        let lives = self.jobs.iter().filter(|it| it.waits()).filter_map(Job::ends);
+        let rates = self.things.iter().filter_map(Known::allowed).filter(|at| *at > self.now);
+        let due = due.chain(lives).chain(rates);
         let ends = self.leases.iter().filter_map(Lease::over);
         let waits = self.line.iter().map(|waiter| waiter.until);
         due.chain(ends).chain(waits).chain(self.memory.iter().map(|(.., until)| *until)).min()
@@ -160,7 +193,9 @@ impl Model {
         let behind = self.line.iter().any(|it| it.goes_before(&waiter));
         if let Some(refusal) = self.hopeless(&ask.command) {
             return Err(refusal);
-        } else if !behind && let Some(answer) = self.attempt(&waiter.request.ask, None)? {
+        } else if (!behind || self.present(&ask.command).is_some())
+            && let Some(answer) = self.attempt(&waiter)?
+        {
             return Ok(Some(answer));
         } else if self.completes(&waiter) {
             return Ok(None);
@@ -176,11 +211,17 @@ impl Model {
         self.last_number = self.last_number.max(waiter.number);
         waiter.seen = match &ask.command {
             Command::Get { .. } => Some(self.known(&ask.command).generation),
+            Command::WaitResult { .. } => Some(0),
             Command::Join { after, .. } | Command::WaitEvent { after, .. } => {
                 Some(after.unwrap_or(self.known(&ask.command).generation))
             }
             _ => None,
         };
+        if let Command::GetAny { queues, .. } = &ask.command {
+            for queue in queues {
+                self.at_mut(&Thing::Queue(queue.clone()));
+            }
+        }
         self.stand(waiter);
         Ok(None)
     }
@@ -238,8 +279,13 @@ impl Model {
         let mut at = 0;
         while let Some(waiter) = self.line.get(at).cloned() {
             at += 1;
-            let free = waiter.there && !self.line.iter().any(|it| it.goes_before(&waiter));
-            if free && let Some(told) = self.attempt(&waiter.request.ask, waiter.seen).transpose() {
+            let command = &waiter.request.ask.command;
+            let over = matches!(command, Command::Get { .. }) && self.hopeless(command).is_some();
+            let free = over || !self.line.iter().any(|it| it.goes_before(&waiter));
+            if waiter.there
+                && free
+                && let Some(told) = self.attempt(&waiter).transpose()
+            {
                 self.line.remove(at - 1);
                 self.tell(&waiter.request, told);
                 at = 0;
@@ -248,7 +294,7 @@ impl Model {
     }
 
     pub(crate) fn tell(&mut self, request: &Request, told: Told) {
-        if let Some(id) = granted(&told) {
+        for id in all_granted(&told) {
             let lease = self.lease(id);
             (lease.out, lease.kept) = (lease.out + 1, None);
         }
@@ -256,8 +302,12 @@ impl Model {
     }
 
     /// Does it, and remembers under its key what was done; `None` if it has to wait.
-    fn attempt(&mut self, ask: &Ask, seen: Option<u64>) -> Result<Option<Answer>, Refusal> {
-        let answer = self.act(&ask.command, seen)?;
+    fn attempt(&mut self, waiter: &Waiter) -> Result<Option<Answer>, Refusal> {
+        let ask = &waiter.request.ask;
+        if let Command::GetAny { .. } = &ask.command {
+            return self.get_any(waiter);
+        }
+        let answer = self.act(&ask.command, waiter.seen)?;
         if let Some(Answer::Woken { grant, condition, notified: true }) = &answer {
             self.lease(grant.lease).woken = Some(condition.clone());
         }
@@ -283,7 +333,12 @@ impl Model {
             return Err(Refusal::KeyMismatch);
         }
         match &mut answer {
-            Answer::Got(got) => got.until = Some(self.live(got.lease)?.grant.until),
+            Answer::Got(got) => {
+                got.until = Some(self.live(got.lease)?.grant.until);
+                let job = self.jobs.iter().find(|job| job.got.job == got.job);
+                let job = job.expect("a job is held");
+                (got.traits, got.promised) = (job.got.traits.clone(), self.is_promised(job));
+            }
             Answer::Acquired(grant) | Answer::Woken { grant, .. } => {
                 *grant = self.live(grant.lease)?.grant.clone();
             }
@@ -327,16 +382,26 @@ impl Model {
         clock: Time,
     ) -> Result<Told, Told> {
         self.clock = self.clock.max(clock);
-        let Some(id) = granted(&told) else { return Ok(told) };
-        let lease = self.lease(id);
-        let (ended, heard_of) = (lease.ended.clone(), lease.taken);
-        if ended.is_none() && lease.grant.until > clock {
-            lease.looked = true;
+        let Some(id) = all_granted(&told).first().copied() else { return Ok(told) };
+        let over: Vec<_> =
+            all_granted(&told).into_iter().filter(|id| !self.may_leave(*id, clock)).collect();
+        if over.is_empty() {
             return Ok(told);
         }
-        self.one_less_out(id);
-        if ended.is_none() && !heard_of && self.lease(id).out == 0 {
-            self.end(id, Outcome::Undelivered, None, false);
+        let (ended, heard_of) = (self.lease(id).ended.clone(), self.lease(id).taken);
+        for id in &over {
+            self.one_less_out(*id);
+            let lease = self.lease(*id);
+            if lease.ended.is_none() && !lease.taken && lease.out == 0 {
+                self.end(*id, Outcome::Undelivered, None, false);
+            }
+        }
+        if let Ok(Answer::GotMany(mut all)) = told {
+            all.retain(|got| !over.contains(&got.lease));
+            if !all.is_empty() {
+                self.settle();
+                return Ok(Ok(Answer::GotMany(all)));
+            }
         }
         self.settle();
         Err(match ended {
@@ -346,6 +411,14 @@ impl Model {
             _ if heard_of => Err(Refusal::LeaseLost),
             _ => self.turned_away(request, request.until > request.arrived),
         })
+    }
+
+    /// Whether a granted lease lasts still; then time may end it from now on.
+    fn may_leave(&mut self, id: LeaseId, clock: Time) -> bool {
+        let lease = self.lease(id);
+        let lasts = lease.ended.is_none() && lease.grant.until > clock;
+        lease.looked |= lasts;
+        lasts
     }
 
     /// The grants of these leases are durable.

@@ -40,6 +40,19 @@ impl Model {
             {
                 Some(Refusal::NoRanks)
             }
+            Command::Put { .. } if known.is_some_and(|it| it.shut.is_some()) => {
+                Some(Refusal::QueueShutDown)
+            }
+            Command::Put { payload, .. } => {
+                let most = known.and_then(|it| it.config.policy.max_bytes);
+                let max_bytes = most.filter(|most| payload.body.len() as u64 > *most)?;
+                let present = self.present(command).is_some();
+                (!present).then_some(Refusal::TooLarge { max_bytes })
+            }
+            Command::Get { queue, .. } => {
+                let over = self.is_over(&Thing::Queue(queue.clone()));
+                over.then_some(Refusal::QueueShutDown)
+            }
             Command::Acquire {
                 thing: Thing::Semaphore(_), share: Share::Permits(more), ..
             } => {

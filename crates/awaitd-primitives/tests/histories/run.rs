@@ -10,7 +10,7 @@ use crate::checks::Ledger;
 use crate::chores::Cleaning;
 use crate::early::Early;
 use crate::journal::Journal;
-use crate::model::{Model, Told, granted};
+use crate::model::{Model, Told, all_granted};
 use crate::oracle::Oracle;
 use crate::script::{Act, Append, Fate, Pass, Script, Turn};
 use crate::views::{in_order, op_of};
@@ -109,7 +109,7 @@ impl Run {
         self.pending = staying;
         for reply in leaving {
             let ticket = reply.ticket;
-            if let Some(lease) = self.deliver(&reply)? {
+            for lease in self.deliver(&reply)? {
                 self.hand(ticket, lease, fate())?;
             }
         }
@@ -177,11 +177,11 @@ impl Run {
         self.call(&Call::Submit(request))
     }
 
-    /// A reply leaves; the lease that it still grants.
-    fn deliver(&mut self, reply: &Reply) -> Result<Option<LeaseId>, String> {
+    /// A reply leaves; the leases that it still grants.
+    fn deliver(&mut self, reply: &Reply) -> Result<Vec<LeaseId>, String> {
         self.call(&Call::Deliver(reply.clone(), self.clock))?;
         let (_, came) = self.calls.last().expect("it was called just now");
-        let Some(told) = &came.left else { return Ok(None) };
+        let Some(told) = &came.left else { return Ok(Vec::new()) };
         let request = &self.asked[place(reply.ticket)].0;
         self.early.check(request, reply)?;
         self.oracle.left(request, told, reply.repeat, self.clock)?;
@@ -192,19 +192,23 @@ impl Run {
             Err(refusal) => refusal.code(),
         };
         *self.tally.entry((op_of(&request.ask.command), code)).or_default() += 1;
-        let (thing, known) = match told {
-            Ok(Answer::Got(got)) => (Thing::Queue(got.queue.clone()), got.until.map(|_| got.lease)),
+        let got = |got: &Got| {
+            got.until
+                .map(|_| LeaseRef { id: got.lease, thing: Some(Thing::Queue(got.queue.clone())) })
+        };
+        match told {
+            Ok(Answer::Got(one)) => self.heard_of.extend(got(one)),
+            Ok(Answer::GotMany(all)) => self.heard_of.extend(all.iter().filter_map(got)),
             Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
-                (grant.thing.clone(), Some(grant.lease))
+                let thing = Some(grant.thing.clone());
+                self.heard_of.push(LeaseRef { id: grant.lease, thing });
             }
             Ok(Answer::Withdrawn(Withdrawal::Granted(Granted::Lease(thing, lease)))) => {
-                (thing.clone(), Some(*lease))
+                self.heard_of.push(LeaseRef { id: *lease, thing: Some(thing.clone()) });
             }
-            _ => return Ok(None),
-        };
-        let lease = granted(told);
-        self.heard_of.extend(known.map(|id| LeaseRef { id, thing: Some(thing) }));
-        Ok(lease)
+            _ => {}
+        }
+        Ok(all_granted(told))
     }
 
     fn hand(&mut self, ticket: Ticket, lease: LeaseId, fate: Fate) -> Result<(), String> {
@@ -286,14 +290,12 @@ impl Run {
             self.history.push(entry.clone());
         }
         for (_, told, _) in &came.told {
-            if let Ok(Answer::Got(got)) = told
-                && let Body::Stored(stored) = &got.payload.body
-            {
-                same(
-                    "a stored body",
-                    &Some(self.journal.body(stored)?),
-                    &self.oracle.body(got.job),
-                )?;
+            let Ok(mut answer) = told.clone() else { continue };
+            for (job, payload) in answer.payloads() {
+                if let Body::Stored(stored) = &payload.body {
+                    let body = Some(self.journal.body(stored)?);
+                    same("a stored body", &body, &self.oracle.body(job))?;
+                }
             }
         }
         self.ledger.conserves(&self.engine.census())

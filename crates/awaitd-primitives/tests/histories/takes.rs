@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
+use crate::courses::Kept;
 use crate::model::{Model, Told};
 
 /// Who was told what, and how long they had waited.
@@ -17,8 +18,12 @@ impl Model {
         let known = &self.things[at.ok_or("it forgot what is not there")?];
         let waits =
             ["put", "get", "join", "wait", "acquire"].iter().any(|op| self.count(thing, op) > 0);
-        let used = known.configured || known.shut.is_some() || known.set || waits;
-        let held = self.is_held(thing) || self.jobs_of(thing).next().is_some();
+        let paused = known.config.policy.paused;
+        let used = known.configured || known.shut.is_some() || known.set || waits || paused;
+        let kept = |it: &Kept| it.queue == *thing && it.until > self.now;
+        let held = self.is_held(thing)
+            || self.jobs.iter().any(|job| job.queue == *thing)
+            || self.results.iter().any(kept);
         if used || held || self.now.since(known.touched) < Duration::from_mins(5) {
             return Err(format!("{thing:?} was forgotten while it was in use"));
         }
@@ -37,8 +42,8 @@ impl Model {
             let (mut mine, mut theirs) = (mine.clone(), theirs.clone());
             let ((job, lease), (other_job, other_lease)) =
                 (numbers(&mut mine), numbers(&mut theirs));
-            jobs.extend(job.zip(other_job).map(|(one, other)| (*one, *other)));
-            leases.extend(lease.zip(other_lease).map(|(one, other)| (*one, *other)));
+            jobs.extend(job.into_iter().zip(other_job).map(|(one, other)| (*one, *other)));
+            leases.extend(lease.into_iter().zip(other_lease).map(|(one, other)| (*one, *other)));
         }
         if jobs.iter().all(|(one, other)| one == other)
             && leases.iter().all(|(one, other)| one == other)
@@ -64,6 +69,13 @@ impl Model {
         for lease in &mut self.leases {
             lease_of(&mut lease.grant.lease);
         }
+        self.finished.iter_mut().for_each(|(_, job)| job_of(job));
+        self.results.iter_mut().for_each(|kept| job_of(&mut kept.job));
+        for known in &mut self.things {
+            if let Some((_, other)) = leases.iter().find(|(one, _)| one.fence() == known.served) {
+                known.served = other.fence();
+            }
+        }
         let memories = self.memory.iter_mut().filter_map(|(.., answer, _)| answer.as_mut());
         for told in mine.iter_mut().map(|(_, told, _)| told) {
             let (job, lease) = numbers(told);
@@ -81,13 +93,18 @@ impl Model {
     }
 }
 
-/// The numbers of a job and of a lease in an answer.
-fn numbers(told: &mut Told) -> (Option<&mut JobId>, Option<&mut LeaseId>) {
+/// The numbers of jobs and of leases in an answer.
+fn numbers(told: &mut Told) -> (Vec<&mut JobId>, Vec<&mut LeaseId>) {
     match told {
-        Ok(Answer::Placed { job, .. }) => (Some(job), None),
-        Ok(Answer::Got(got)) => (Some(&mut got.job), Some(&mut got.lease)),
-        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => (None, Some(&mut grant.lease)),
-        _ => (None, None),
+        Ok(Answer::Placed { job, .. } | Answer::Present { job, .. }) => (vec![job], Vec::new()),
+        Ok(Answer::Got(got)) => (vec![&mut got.job], vec![&mut got.lease]),
+        Ok(Answer::GotMany(all)) => {
+            all.iter_mut().map(|got| (&mut got.job, &mut got.lease)).unzip()
+        }
+        Ok(Answer::Acquired(grant) | Answer::Woken { grant, .. }) => {
+            (Vec::new(), vec![&mut grant.lease])
+        }
+        _ => (Vec::new(), Vec::new()),
     }
 }
 

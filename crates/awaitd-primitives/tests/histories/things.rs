@@ -1,14 +1,14 @@
 //! What is done to queues, events and locks and to their jobs.
 
-use std::{num::NonZeroU64, time::Duration};
+use std::sync::Arc;
 
 use awaitd_primitives::*;
 
-use crate::leases::FOR_EVER;
 use crate::model::{Model, Told, Waiter};
+use crate::queues::Job;
 
 /// What an attempt gives: an answer, a refusal, or nothing yet.
-type Tried = Result<Option<Answer>, Refusal>;
+pub(crate) type Tried = Result<Option<Answer>, Refusal>;
 
 /// A queue, an event, a lock, a semaphore or a barrier; each uses what it has use for.
 pub(crate) struct Known {
@@ -24,17 +24,13 @@ pub(crate) struct Known {
     pub(crate) parties: u64,
     pub(crate) broken: bool,
     pub(crate) touched: Time,
-}
-
-#[derive(Clone)]
-pub(crate) struct Job {
-    pub(crate) queue: Thing,
-    /// What the next get is told, but for its lease.
-    pub(crate) got: Got,
-    pub(crate) rank: Rank,
-    pub(crate) place: Time,
-    pub(crate) since: Time,
-    pub(crate) leased: bool,
+    /// Up to when the rate of a queue is used up.
+    pub(crate) used: Time,
+    /// The lease that it granted last.
+    pub(crate) served: u64,
+    /// When each key had its turn last, or came; jobs without one have theirs together.
+    pub(crate) turns: Vec<(Option<Arc<str>>, u64)>,
+    pub(crate) turn: u64,
 }
 
 impl Known {
@@ -69,11 +65,20 @@ impl Model {
             }
             Command::Delete { thing: Thing::Queue(_), .. } => self.delete(command, true),
             Command::Delete { force, .. } => self.delete(command, *force),
-            Command::Put { payload, delay, rank, .. } => {
-                return self.put(command, payload, (*delay, rank.as_ref()));
-            }
+            Command::Put { .. } => return self.put(command),
             Command::CancelJob { job, force, .. } => self.cancel(command, *job, *force),
-            Command::Get { mode, .. } => return self.get(command, *mode),
+            Command::Get { .. } => return self.get(command),
+            Command::GetAny { .. } => {
+                unreachable!("who stands in several lines is tried elsewhere")
+            }
+            Command::ReadJob { queue, job } => self.read_job(queue, *job),
+            Command::ListJobs { .. } => self.list_jobs(command),
+            Command::WaitResult { queue, job } => return self.result(queue, *job, seen.is_some()),
+            Command::Pause { paused, .. } => self.pause(command, *paused),
+            Command::Purge { state, .. } => self.purge(command, *state),
+            Command::Redrive { .. } => self.redrive(command),
+            Command::Finish { lease, result } => self.finish_with(lease.id, result),
+            Command::Progress { lease, progress } => self.progress(lease.id, progress),
             Command::Acquire { share, lease, owner, .. } => {
                 let grant = self.acquire(command, *share, (*lease, owner.clone()));
                 return Ok(grant.map(Answer::Acquired));
@@ -99,10 +104,15 @@ impl Model {
             Command::Shutdown { immediate, .. } => self.shut_down(command, *immediate),
             Command::SetEvent { value, only_unset, .. } => self.set(command, value, *only_unset),
             Command::Done { lease } => self.finish(lease.id, Outcome::Done, None, false),
-            Command::Nack { lease, delay, defer, .. } => {
+            Command::Nack { lease, delay, defer, error } => {
                 let held = self.live(lease.id);
-                if held.is_ok_and(|lease| lease.share.is_some()) {
+                if held.as_ref().is_ok_and(|lease| lease.share.is_some()) {
                     return Err(Refusal::NotFound);
+                }
+                if let Ok(lease) = held.map(|lease| lease.grant.lease) {
+                    let holds = |job: &&mut Job| job.leased && job.got.lease == lease;
+                    let job = self.jobs.iter_mut().find(holds).expect("a job is held");
+                    job.error = error.clone().or(job.error.take());
                 }
                 self.finish(lease.id, Outcome::Returned, *delay, !defer)
             }
@@ -117,15 +127,6 @@ impl Model {
                 Ok(Answer::Extended(held.grant.clone()))
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
-            other @ (Command::ReadJob { .. }
-            | Command::ListJobs { .. }
-            | Command::WaitResult { .. }
-            | Command::Pause { .. }
-            | Command::Purge { .. }
-            | Command::Redrive { .. }
-            | Command::GetAny { .. }
-            | Command::Finish { .. }
-            | Command::Progress { .. }) => unreachable!("{other:?}"),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
         };
         done.map(Some)
@@ -138,12 +139,21 @@ impl Model {
         {
             return Err(Refusal::Exists { configuration });
         }
-        let jobs = self.jobs_of(&told.thing()).count();
-        let known = self.known(command);
-        match told {
-            Configuration::Queue(_, config) if jobs > 0 && config.order != known.config.order => {
+        let mut told = told.clone();
+        if let Configuration::Queue(name, config) = &mut told {
+            let known = self.find(command).map(|known| known.config.clone()).unwrap_or_default();
+            if config.policy.dead_letter.as_ref() == Some(name) {
+                return Err(Refusal::OwnDeadLetter);
+            } else if config.order != known.order
+                && self.jobs_of(&Thing::Queue(name.clone())).next().is_some()
+            {
                 return Err(Refusal::OtherOrder);
             }
+            config.policy.paused = known.policy.paused;
+        }
+        let told = &told;
+        let known = self.known(command);
+        match told {
             Configuration::Queue(_, config) => known.config = config.clone(),
             Configuration::Semaphore(_, config) => known.semaphore = Some(*config),
             Configuration::Barrier(_, parties) => known.parties = *parties,
@@ -182,79 +192,13 @@ impl Model {
         }
         self.things.retain(|known| known.thing != thing);
         self.jobs.retain(|job| job.queue != thing);
-        let at = |command: &Command| command.thing().as_ref() == Some(&thing);
+        self.results.retain(|kept| kept.queue != thing);
+        let at = |command: &Command| match command {
+            Command::GetAny { queues, .. } => queues.iter().any(|it| it == thing.name()),
+            other => other.thing().as_ref() == Some(&thing),
+        };
         self.dismiss(|waiter| at(&waiter.request.ask.command), &Refusal::Deleted);
         Ok(Answer::Deleted)
-    }
-
-    fn put(
-        &mut self,
-        command: &Command,
-        payload: &Payload,
-        (delay, rank): (Duration, Option<&Rank>),
-    ) -> Tried {
-        let thing = self.known(command).thing.clone();
-        let waiting = self.jobs_of(&thing).filter(|job| !job.leased).count() as u64;
-        let known = self.known(command);
-        if known.shut.is_some() {
-            return Err(Refusal::QueueShutDown);
-        } else if known.config.maxsize != 0 && waiting >= known.config.maxsize {
-            return Ok(None);
-        }
-        self.last_job += 1;
-        let (queue, job, payload) = (thing.name().clone(), JobId(self.last_job), payload.clone());
-        let (ready, attempt, payload) = (self.now + delay, 1, payload.clone());
-        let (lease, until, waited) = (LeaseId(NonZeroU64::MIN), None, Duration::ZERO);
-        let enqueued = self.now;
-        let (traits, promised) = (Vec::new(), false);
-        let got =
-            Got { queue, job, lease, until, attempt, waited, enqueued, payload, traits, promised };
-        let (queue, rank) = (got.queue.clone(), rank.cloned().unwrap_or(Rank::from(0)));
-        let (place, since, leased) = (ready, ready, false);
-        self.jobs.push(Job { queue: thing, got, rank, place, since, leased });
-        Ok(Some(Answer::Placed { queue, job }))
-    }
-
-    fn cancel(&mut self, command: &Command, job: JobId, force: bool) -> Told {
-        let thing = self.find(command).ok_or(Refusal::NotFound)?.thing.clone();
-        let found = self.jobs_of(&thing).find(|it| it.got.job == job);
-        let Job { leased, got, .. } = found.cloned().ok_or(Refusal::NotFound)?;
-        if leased && !force {
-            return Err(Refusal::Leased);
-        }
-        if leased {
-            self.lease(got.lease).ended = Some((Outcome::Broken, Refusal::LeaseLost));
-        }
-        self.drop_jobs(&thing, |it| it.got.job == job);
-        Ok(Answer::Deleted)
-    }
-
-    fn get(&mut self, command: &Command, mode: GetMode) -> Tried {
-        let Some(known) = self.find(command) else { return Ok(None) };
-        let waiting = |job: &&Job| !job.leased;
-        let delayed = self.jobs_of(&known.thing).any(|job| waiting(&job));
-        let ready = self.jobs_of(&known.thing).filter(waiting).filter(|it| it.place <= self.now);
-        let place = |job: &&Job| (job.place, job.got.job);
-        let first = match known.config.order {
-            Order::Fifo => ready.min_by_key(place),
-            Order::Lifo => ready.max_by_key(place),
-            Order::Priority => ready.min_by_key(|job| (job.rank.clone(), place(job))),
-        };
-        let Some(job) = first.cloned() else {
-            let over = known.shut.is_some() && !delayed;
-            return if over { Err(Refusal::QueueShutDown) } else { Ok(None) };
-        };
-        let length = match mode {
-            GetMode::Leased(length) => length.unwrap_or(known.config.lease),
-            GetMode::AtMostOnce => Duration::MAX,
-        };
-        let Grant { lease, until, .. } = self.grant(&job.queue, length, None, None);
-        let until = Some(until).filter(|until| *until < FOR_EVER);
-        let waited = self.now.since(job.since);
-        let got = Got { lease, until, waited, ..job.got };
-        let job = self.jobs.iter_mut().find(|it| it.got.job == got.job).expect("it was found");
-        (job.leased, job.got) = (true, got.clone());
-        Ok(Some(Answer::Got(Box::new(got))))
     }
 
     fn join(&self, command: &Command, after: Option<u64>) -> Option<Answer> {
@@ -289,7 +233,7 @@ impl Model {
         let known = self.known(command);
         known.shut = Some(immediate || known.shut == Some(true));
         if immediate {
-            self.drop_jobs(&thing, |job| !job.leased);
+            self.drop_jobs(&thing, Job::waits);
         }
         Ok(Answer::ShutDown)
     }
@@ -299,10 +243,18 @@ impl Model {
         self.things.iter().find(|known| Some(&known.thing) == thing.as_ref())
     }
 
+    pub(crate) fn at(&self, thing: &Thing) -> Option<&Known> {
+        self.things.iter().find(|known| known.thing == *thing)
+    }
+
     /// Makes it if it is not there.
     pub(crate) fn known(&mut self, command: &Command) -> &mut Known {
-        let (thing, touched) = (command.thing().expect("it is about a thing"), self.now);
-        if self.find(command).is_none() {
+        self.at_mut(&command.thing().expect("it is about a thing"))
+    }
+
+    /// Likewise.
+    pub(crate) fn at_mut(&mut self, thing: &Thing) -> &mut Known {
+        if self.at(thing).is_none() {
             self.things.push(Known {
                 thing: thing.clone(),
                 config: QueueConfig::default(),
@@ -314,13 +266,18 @@ impl Model {
                 semaphore: None,
                 parties: 0,
                 broken: false,
-                touched,
+                touched: self.now,
+                used: Time::ZERO,
+                served: 0,
+                turns: Vec::new(),
+                turn: 0,
             });
         }
-        self.things.iter_mut().find(|known| known.thing == thing).expect("it was made")
+        self.things.iter_mut().find(|known| known.thing == *thing).expect("it was made")
     }
 
+    /// Those that are not finished.
     pub(crate) fn jobs_of<'a>(&'a self, queue: &'a Thing) -> impl Iterator<Item = &'a Job> {
-        self.jobs.iter().filter(move |job| job.queue == *queue)
+        self.jobs.iter().filter(move |job| job.queue == *queue && !job.dead)
     }
 }

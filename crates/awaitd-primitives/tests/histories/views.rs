@@ -6,8 +6,15 @@ use crate::model::{Model, Told};
 
 impl Model {
     pub(crate) fn count(&self, of: &Thing, op: &str) -> u64 {
-        let waits =
-            |command: &Command| command.thing().as_ref() == Some(of) && label_of(command) == op;
+        let waits = |command: &Command| {
+            let at = match command {
+                Command::GetAny { queues, .. } => {
+                    of.kind() == Kind::Queue && queues.contains(of.name())
+                }
+                other => other.thing().as_ref() == Some(of),
+            };
+            at && label_of(command) == op
+        };
         let there = self.line.iter().filter(|waiter| waiter.there);
         there.filter(|waiter| waits(&waiter.request.ask.command)).count() as u64
     }
@@ -16,7 +23,7 @@ impl Model {
         let thing = Thing::Queue(name.clone());
         let known = self.things.iter().find(|known| known.thing == thing)?;
         let jobs: Vec<_> = self.jobs_of(&thing).collect();
-        let waiting = || jobs.iter().filter(|job| !job.leased);
+        let waiting = || jobs.iter().filter(|job| job.waits());
         let ready = || waiting().filter(|job| job.place <= self.now);
         Some(QueueView {
             name: name.clone(),
@@ -24,7 +31,7 @@ impl Model {
             ready: ready().count() as u64,
             delayed: (waiting().count() - ready().count()) as u64,
             leased: (jobs.len() - waiting().count()) as u64,
-            dead: 0,
+            dead: self.jobs.iter().filter(|job| job.queue == thing && job.dead).count() as u64,
             unfinished: jobs.len() as u64,
             oldest_ready: ready().map(|job| job.since).min(),
             shut_down: known.shut.is_some(),
@@ -128,7 +135,8 @@ impl Model {
         let generation = known.map_or(0, |known| known.generation);
         Err(match command {
             Command::Put { .. } => Refusal::Full,
-            Command::Get { .. } => Refusal::Empty,
+            Command::Get { .. } | Command::GetAny { .. } => Refusal::Empty,
+            Command::WaitResult { .. } => Refusal::NotDone,
             Command::Join { .. } => {
                 let unfinished = known.map_or(0, |known| self.jobs_of(&known.thing).count() as u64);
                 Refusal::NotDrained { unfinished, generation }
@@ -200,7 +208,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::Pause { .. } => "pause",
         Command::Purge { .. } => "purge",
         Command::Redrive { .. } => "redrive",
-        Command::GetAny { .. } => "get",
+        Command::GetAny { .. } => "get any",
         Command::Finish { .. } => "finish",
         Command::Progress { .. } => "progress",
     }
@@ -210,6 +218,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
 fn label_of(command: &Command) -> &'static str {
     match op_of(command) {
         "wait for a condition" | "wait at a barrier" => "wait",
+        "get any" => "get",
         op => op,
     }
 }
