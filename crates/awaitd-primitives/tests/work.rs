@@ -122,3 +122,15 @@ fn who_waits_at_several_queues_gets_from_the_first_of_them() {
         assert_eq!(got.queue, name(first));
     }
 }
+
+/// That a queue is paused has to be written anew like the rest of its policy.
+#[test]
+fn a_pause_takes_room_in_the_journal() {
+    let mut play = Play::new();
+    play.put(put("q", &[]));
+    let before = play.engine.state().live_bytes();
+    play.done(pause("q", true));
+    assert!(play.engine.state().live_bytes() > before);
+    play.done(pause("q", false));
+    assert_eq!(play.engine.state().live_bytes(), before);
+}

@@ -107,7 +107,7 @@ impl State {
                 self.move_job(at, from, to, place, *ends);
             }
             Record::Paused { queue, paused } => {
-                self.with_queue(queue, |queue| queue.config.policy.paused = *paused);
+                self.with_queue(queue, |queue| queue.pause(*paused));
             }
             Record::Purged { queue, state, .. } => {
                 let gone = self.with_queue(queue, |queue| queue.jobs.purge(*state));

@@ -87,9 +87,19 @@ impl Queue {
     /// Makes it what it was told to be.
     pub(crate) fn configure(&mut self, config: QueueConfig) {
         self.jobs.set_order(config.order, &config.policy);
-        let plain = *config.policy == Policy::default();
-        self.policy_bytes = if plain { 0 } else { POLICY_BYTES };
         self.config = config;
+        self.weigh();
+    }
+
+    /// Hands out nothing, or goes on.
+    pub(crate) fn pause(&mut self, paused: bool) {
+        self.config.policy.paused = paused;
+        self.weigh();
+    }
+
+    fn weigh(&mut self) {
+        let plain = *self.config.policy == Policy::default();
+        self.policy_bytes = if plain { 0 } else { POLICY_BYTES };
     }
 
     /// Hands out a job that waits; `false` if there is none of this number.
