@@ -134,3 +134,23 @@ fn a_pause_takes_room_in_the_journal() {
     play.done(pause("q", false));
     assert_eq!(play.engine.state().live_bytes(), before);
 }
+
+/// What came of a job that was put elsewhere is copied when the old part of the journal goes that tells of
+/// its put.
+#[test]
+fn a_result_of_a_job_from_elsewhere_outlives_its_put() {
+    let mut play = Play::new();
+    let job = JobId(play.put(put("q", &[])));
+    play.done(redrive("q", Some("r")));
+    let got = play.get("r");
+    let begins = play.entries.len();
+    play.done(finish(&got, "42"));
+    for part in ["q", "r"].map(|queue| Part::Thing(Thing::Queue(name(queue)))) {
+        play.copy(&part);
+    }
+    play.copy(&Part::Job { queue: name("q"), job });
+    let state = State::replay(play.entries[begins..].iter().cloned());
+    let mut play = Play::after(state);
+    let result = play.ask(Command::WaitResult { queue: name("r"), job });
+    assert_eq!(result, Ok(Answer::Result(payload("42"))));
+}

@@ -79,7 +79,10 @@ impl State {
             }
         });
         if matches!(then, Then::Finished | Then::Dropped) {
-            self.strays.0.remove(&job);
+            let results = self.queues.get(name).and_then(|queue| queue.jobs.results());
+            if results.is_none_or(|results| results.get(job).is_none()) {
+                self.strays.0.remove(&job);
+            }
         } else {
             self.index(name);
         }

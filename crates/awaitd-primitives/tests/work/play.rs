@@ -27,6 +27,17 @@ impl Play {
         Self { engine, now: Time::ZERO, tickets: 0, entries: Vec::new(), told: Vec::new() }
     }
 
+    /// Goes on from this state.
+    pub(crate) fn after(state: State) -> Self {
+        let engine = Engine::new(state, Limits::default());
+        Self { engine, ..Self::new() }
+    }
+
+    /// Writes something anew.
+    pub(crate) fn copy(&mut self, part: &Part) {
+        self.turn(|engine, step| engine.copy(part, None, step));
+    }
+
     fn turn(&mut self, call: impl FnOnce(&mut Engine, &mut Step)) {
         let mut step = Step::default();
         call(&mut self.engine, &mut step);
