@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from awaitd import AsyncClient, Client, Job, NewJob, Placed, Problem, Redriven, Value
+from awaitd import AsyncClient, Client, Job, NewJob, Placed, Problem, Redriven, Unreachable, Value
 
 
 @pytest.fixture
@@ -253,6 +253,27 @@ def test_a_batch_of_what_comes_by_and_by(awaitd: str, name: str) -> None:
             await client.configure_queue(name, order="priority")
             assert [isinstance(outcome, Placed) async for outcome in client.put_batch(name, jobs())] == [True] * 3
             assert bodies(await client.get_many(name, 2)) == [b"2", b"1"]
+
+    asyncio.run(main())
+
+
+def test_a_batch_that_was_cut_is_not_sent_again(name: str) -> None:
+    """Its jobs would be there twice, if the server had heard of them."""
+
+    async def main() -> None:
+        heard: list[bytes] = []
+
+        async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.close()
+
+        server = await asyncio.start_server(cut, "127.0.0.1")
+        host, port = server.sockets[0].getsockname()
+        async with server, AsyncClient(f"http://{host}:{port}") as client:
+            with pytest.raises(Unreachable, match="may have heard"):
+                async for _ in client.put_batch(name, [b"1"]):
+                    pass
+        assert [head.split()[0] for head in heard] == [b"POST"]
 
     asyncio.run(main())
 

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from awaitd._wire import Reply
 from awaitd.errors import Problem
-from awaitd.jobs import OCTETS, Died, Job, JobInfo, JobOptions, Leased, NewJob, Placed, ScheduledJob, Value, location
+from awaitd.jobs import OCTETS, Died, Job, JobInfo, JobOptions, Leased, NewJob, Placed, ScheduledJob, Value
 
 KEPT = ("traceparent", "tracestate")
 """Headers that are kept with a job, besides all that begin with `Job-`."""
@@ -211,6 +211,3 @@ def _time(said: str) -> datetime:
 
 def _maybe_time(said: str | None) -> datetime | None:
     return None if said is None else _time(said)
-
-
-__all__ = ["Batch", "fields", "gotten", "instant", "knobs", "listed", "location", "outcomes", "seen", "settled"]

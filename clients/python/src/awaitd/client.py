@@ -15,9 +15,8 @@ from typing import Any, Literal
 from awaitd._asking import generation_of, new_key, object_of
 from awaitd._queues import Queues
 from awaitd._wire import query
-from awaitd.jobs import Job
 
-__all__ = ["AsyncClient", "Grant", "Happened", "Job"]
+__all__ = ["AsyncClient", "Grant", "Happened"]
 
 Kind = Literal["queues", "events", "locks", "semaphores", "barriers", "schedules"]
 
