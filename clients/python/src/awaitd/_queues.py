@@ -125,7 +125,7 @@ class Queues(Asking):
         lease: float | None = None,
         ack: bool = False,
     ) -> list[Job]:
-        """Up to so many jobs, 1 to 1,000, at once when there is one; of one queue or, with an `order`, of several."""
+        """Up to so many jobs, 1 to 1,000, at once when there is one: of a queue, or of one of several."""
         where = f"/v1/queues/{queue}/get"
         queues = None
         if not isinstance(queue, str):
@@ -150,15 +150,13 @@ class Queues(Asking):
         else:
             await self._ask("POST", f"{lease}/done", body=result, headers={"Content-Type": content_type})
 
-    async def nack(
-        self, lease: str, *, delay: float | None = None, defer: bool = False, dead: bool = False, error: str = ""
-    ) -> None:
+    async def nack(self, lease: str, *, delay: float | None = None, defer: bool = False, error: str = "") -> None:
         """Gives a job back: after the queue's backoff, or `delay`, 0 for at once.
 
-        `defer` does not count the attempt, `dead` lets none follow, `error` is kept with the job.
+        `defer` does not count the attempt, `error` is kept with the job.
         """
-        knobs = query(delay=delay, defer=defer, dead=dead)
-        await self._ask("POST", f"{lease}/nack{knobs}", body=error.encode(errors="replace"))
+        path = f"{lease}/nack{query(delay=delay, defer=defer)}"
+        await self._ask("POST", path, body=error.encode(errors="replace"))
 
     async def extend(self, lease: str, *, length: float | None = None) -> float:
         """Keeps it for so long from now; how many seconds that leaves."""
