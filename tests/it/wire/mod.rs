@@ -5,7 +5,9 @@
 mod barriers;
 mod conditions;
 mod creation;
+mod dead;
 mod events;
+mod jobs;
 mod keys;
 mod leases;
 mod limits;
