@@ -1,10 +1,12 @@
 //! An answer of the server, whole.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use percent_encoding::percent_decode_str;
 use reqwest::StatusCode;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -35,6 +37,20 @@ impl Answer {
     /// A header that is seconds, if it is there.
     pub(crate) fn seconds(&self, name: &str) -> Option<Duration> {
         Duration::try_from_secs_f64(self.text(name)?.parse().ok()?).ok()
+    }
+
+    /// A header whose text is percent-encoded where it could not stand in a header, if it is there.
+    pub(crate) fn decoded(&self, name: &str) -> Option<String> {
+        let decoded = percent_decode_str(self.text(name)?).decode_utf8_lossy();
+        Some(decoded.into_owned())
+    }
+
+    /// The headers that were put with a job.
+    pub(crate) fn kept(&self) -> BTreeMap<String, String> {
+        let kept =
+            |name: &str| name.starts_with("job-") || matches!(name, "traceparent" | "tracestate");
+        let names = self.headers.keys().map(HeaderName::as_str).filter(|name| kept(name));
+        names.filter_map(|name| Some((name.to_owned(), self.text(name)?.to_owned()))).collect()
     }
 
     /// A header that has to be there.

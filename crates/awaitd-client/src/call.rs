@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use reqwest::Method;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use crate::clock;
@@ -78,6 +79,20 @@ impl Call {
     pub(crate) fn body(mut self, body: Bytes) -> Self {
         self.body = body;
         self
+    }
+
+    /// With a body of this kind, if one was said.
+    pub(crate) fn typed(self, kind: Option<HeaderValue>) -> Self {
+        match kind {
+            Some(kind) => self.header(CONTENT_TYPE, kind),
+            None => self,
+        }
+    }
+
+    /// With JSON as its body.
+    pub(crate) fn json(self, document: &impl Serialize) -> Self {
+        let body = serde_json::to_vec(document).expect("it is JSON");
+        self.body(body.into()).header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
     /// With this header.

@@ -8,10 +8,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use reqwest::header::HeaderName;
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
+use tokio::select;
+use tokio::sync::oneshot::{self, Receiver};
 use tokio::sync::watch;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, sleep};
 
 use crate::answer::Answer;
@@ -31,7 +34,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const RETRY_FOR: Duration = Duration::from_secs(30);
 
 /// An answer that is so late, beyond what was allowed to be waited for, does not come any more.
-const SILENCE: Duration = Duration::from_secs(20);
+pub(crate) const SILENCE: Duration = Duration::from_secs(20);
 
 /// A host that does not take a connection in this time is away.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -218,6 +221,34 @@ impl Client {
         Ok(Answer { status, headers, body, sent })
     }
 
+    /// Asks with a body that is still being written. The request goes on while nobody waits for its answer, and ends
+    /// when nobody can any more.
+    pub(crate) fn stream(&self, call: Call, body: reqwest::Body) -> Receiver<Result<Response>> {
+        let (tell, told) = oneshot::channel();
+        let client = self.clone();
+        let asking = async move {
+            let url = format!("{}{}", client.shared.base, call.path);
+            let request = client.shared.http.request(call.method, url).headers(call.headers);
+            let response = request.body(body).send().await;
+            let response = response.map_err(|cut| client.unreachable(cut))?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let (status, headers) = (response.status(), response.headers().clone());
+            let body = response.bytes().await.map_err(|cut| client.unreachable(cut))?;
+            Err(Problem::of(&Answer { status, headers, body, sent: clock::now() }).into())
+        };
+        tokio::spawn(async move {
+            let mut tell = tell;
+            select! {
+                // If nobody waits for it any more, nothing is lost.
+                asked = asking => drop(tell.send(asked)),
+                () = tell.closed() => {}
+            }
+        });
+        told
+    }
+
     /// Does what nobody waits for, while the runtime is there.
     pub(crate) fn spawn(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
         let counted = Counted::new(self.clone());
@@ -225,6 +256,11 @@ impl Client {
             work.await;
             drop(counted);
         });
+    }
+
+    /// What comes later than this does not come any more.
+    pub(crate) fn silent(&self, late: Elapsed) -> Error {
+        Error::Unreachable { url: self.shared.base.clone(), source: Box::new(late) }
     }
 
     pub(crate) fn unreachable(&self, cut: reqwest::Error) -> Error {

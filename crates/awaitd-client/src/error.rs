@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 
@@ -77,6 +77,8 @@ pub enum Code {
     NotDrained,
     /// The event is not set.
     NotSet,
+    /// The job is not done.
+    NotDone,
     /// Not all parties came to the barrier.
     NotTripped,
     /// Somebody else has it.
@@ -85,6 +87,8 @@ pub enum Code {
     Superseded,
     /// The lock is held, and was not to be deleted by force.
     Held,
+    /// Somebody works on the job.
+    Leased,
     /// It does not go together with what is there.
     Conflict,
     /// More permits than there are.
@@ -99,6 +103,8 @@ pub enum Code {
     LeaseLost,
     /// The queue takes no more, or has nothing more to give.
     QueueShutDown,
+    /// The job came to no result: it is dead, or was taken out of its queue.
+    Failed,
     /// What was asked was taken back.
     Withdrawn,
     /// It is there already.
@@ -111,6 +117,8 @@ pub enum Code {
     IdempotencyMismatch,
     /// The queue is at its bound.
     QueueFull,
+    /// The server has as many jobs in its memory as it may.
+    MemoryFull,
     /// The bodies of all puts that wait are as much as the server keeps.
     WaitingBytes,
     /// The head of the request is too large.
@@ -135,11 +143,13 @@ const CODES: &[(&str, Code)] = &[
     ("method_not_allowed", Code::MethodNotAllowed),
     ("empty", Code::Empty),
     ("not_drained", Code::NotDrained),
+    ("not_done", Code::NotDone),
     ("not_set", Code::NotSet),
     ("not_tripped", Code::NotTripped),
     ("locked", Code::Locked),
     ("superseded", Code::Superseded),
     ("held", Code::Held),
+    ("leased", Code::Leased),
     ("conflict", Code::Conflict),
     ("over_bound", Code::OverBound),
     ("broken", Code::Broken),
@@ -147,12 +157,14 @@ const CODES: &[(&str, Code)] = &[
     ("deleted", Code::Deleted),
     ("lease_lost", Code::LeaseLost),
     ("queue_shut_down", Code::QueueShutDown),
+    ("failed", Code::Failed),
     ("withdrawn", Code::Withdrawn),
     ("exists", Code::Exists),
     ("already_set", Code::AlreadySet),
     ("too_large", Code::TooLarge),
     ("idempotency_mismatch", Code::IdempotencyMismatch),
     ("queue_full", Code::QueueFull),
+    ("memory_full", Code::MemoryFull),
     ("waiting_bytes", Code::WaitingBytes),
     ("headers_too_large", Code::HeadersTooLarge),
     ("overloaded", Code::Overloaded),
@@ -203,10 +215,12 @@ impl Code {
             self,
             Self::Empty
                 | Self::NotDrained
+                | Self::NotDone
                 | Self::NotSet
                 | Self::NotTripped
                 | Self::Locked
                 | Self::QueueFull
+                | Self::MemoryFull
                 | Self::WaitingBytes
         )
     }
@@ -220,55 +234,49 @@ impl Code {
 impl Problem {
     /// What an answer says that is no success.
     pub(crate) fn of(answer: &Answer) -> Self {
-        #[derive(Default, Deserialize)]
-        #[serde(default)]
-        struct Document {
-            code: String,
-            title: String,
-            detail: String,
-            configuration: Option<Value>,
-        }
-        let told: Document = serde_json::from_slice(&answer.body).unwrap_or_default();
-        let status = answer.status;
+        let told = serde_json::from_slice(&answer.body).unwrap_or_default();
         let mut problem = Self {
-            code: Code::parse(&told.code),
-            code_text: told.code,
-            status: status.as_u16(),
-            title: told.title,
-            detail: told.detail,
             retry_after: answer.seconds("retry-after"),
             owner: answer.text("awaitd-owner").map(str::to_owned),
             expires_in: answer.seconds("awaitd-expires-in"),
             generation: answer.number("awaitd-generation"),
             unfinished: answer.number("awaitd-unfinished"),
-            configuration: told.configuration,
+            ..Self::told(answer.status, &told)
         };
-        if problem.title.is_empty() {
+        if told["title"].as_str().is_none_or(str::is_empty) {
             // Not of this server: something in between, or something else.
-            status.canonical_reason().unwrap_or("refused").clone_into(&mut problem.title);
             let body = String::from_utf8_lossy(&answer.body);
             problem.detail = body.trim().chars().take(DETAIL_CHARS_MAX).collect();
         }
         problem
     }
-}
 
-impl Problem {
-    /// As the server says it, for what is known here.
-    pub(crate) fn lease_lost() -> Self {
+    /// What an answer says of one of many, and of itself.
+    pub(crate) fn told(status: StatusCode, told: &Value) -> Self {
+        let text = |name: &str| told[name].as_str().unwrap_or_default().to_owned();
+        let (code, title) = (text("code"), text("title"));
+        let unnamed = || status.canonical_reason().unwrap_or("refused").to_owned();
         Self {
-            code: Code::LeaseLost,
-            code_text: Code::LeaseLost.as_str().to_owned(),
-            status: 410,
-            title: "The lease was lost".to_owned(),
-            detail: "the lease ran out before it could be renewed".to_owned(),
+            code: Code::parse(&code),
+            code_text: code,
+            status: status.as_u16(),
+            title: if title.is_empty() { unnamed() } else { title },
+            detail: text("detail"),
             retry_after: None,
             owner: None,
             expires_in: None,
             generation: None,
             unfinished: None,
-            configuration: None,
+            configuration: told.get("configuration").filter(|value| !value.is_null()).cloned(),
         }
+    }
+
+    /// As the server says it, for what is known here.
+    pub(crate) fn lease_lost() -> Self {
+        let code = Code::LeaseLost.as_str();
+        let detail = "the lease ran out before it could be renewed";
+        let told = json!({ "code": code, "title": "The lease was lost", "detail": detail });
+        Self::told(StatusCode::GONE, &told)
     }
 }
 

@@ -1,17 +1,22 @@
 //! Jobs that were got: worked on under a lease, and done or given back.
 
+use std::collections::BTreeMap;
 use std::future::{Future, IntoFuture};
 use std::str::Utf8Error;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use crate::answer::Answer;
 use crate::boxed::Boxed;
-use crate::call::Call;
-use crate::error::Result;
-use crate::lease::{Lease, Whose};
+use crate::call::{Call, millis};
+use crate::error::{Error, Result};
+use crate::event::content_type;
+use crate::lease::Lease;
+use crate::lease_ref::{LeaseRef, Whose};
 
 /// A job, and what is to be known about it.
 #[derive(Clone, Debug)]
@@ -21,6 +26,8 @@ pub struct Delivered {
     pub body: Bytes,
     /// What it was said to be.
     pub content_type: String,
+    /// The queue that it came from.
+    pub queue: String,
     /// Its number on the server.
     pub id: u64,
     /// How often it was handed out, this time included.
@@ -31,6 +38,32 @@ pub struct Delivered {
     pub waited: Duration,
     /// When it was put, as RFC 3339 has it.
     pub enqueued_at: String,
+    /// Of which no other job is handed out meanwhile.
+    pub key: Option<String>,
+    /// What was put with it: `job-…`, `traceparent`, `tracestate`, in small letters.
+    pub headers: BTreeMap<String, String>,
+    /// How it died, if it did in another queue before.
+    pub died: Option<Died>,
+}
+
+/// How a job died that came to a dead letter queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Died {
+    /// In which queue.
+    pub queue: String,
+    /// Of what: `max_attempts`, `ttl`.
+    pub reason: String,
+    /// How often it had been tried.
+    pub attempts: u64,
+    /// What its last worker said; the first thousand bytes of it, of a job that was handed out alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// When it was put there, as RFC 3339 has it, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enqueued_at: Option<String>,
+    /// When it died, as RFC 3339 has it.
+    pub died_at: String,
 }
 
 /// A job that this program works on. Its lease is renewed in the background; dropped without
@@ -46,10 +79,28 @@ pub struct Job {
 #[derive(Debug)]
 #[must_use = "nothing is said before it is awaited"]
 pub struct Nack {
+    pub(crate) lease: Whose,
+    pub(crate) delay: Option<Duration>,
+    pub(crate) defer: bool,
+    pub(crate) error: String,
+}
+
+/// Says that a job is done, with a result; sent when it is awaited. Dropped before, the job goes back.
+#[derive(Debug)]
+#[must_use = "nothing is said before it is awaited"]
+pub struct DoneWith {
     lease: Whose,
-    delay: Option<Duration>,
-    defer: bool,
-    error: String,
+    result: Bytes,
+    kind: Option<String>,
+}
+
+/// Says how far a job is; sent when it is awaited.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is said before it is awaited"]
+pub struct Progress {
+    pub(crate) lease: LeaseRef,
+    pub(crate) body: Bytes,
+    pub(crate) kind: Option<String>,
 }
 
 impl Job {
@@ -89,6 +140,17 @@ impl Job {
         self.lease.done().await
     }
 
+    /// The same, with a result that others can wait for: see [`Queue::result`](crate::Queue::result).
+    pub fn done_with(self, result: impl Into<Bytes>) -> DoneWith {
+        DoneWith::of(Whose::Ours(self.lease), result.into())
+    }
+
+    /// Says how far it is, for whoever looks at the job: see [`Queue::job`](crate::Queue::job). It does not renew
+    /// the lease, which is renewed all the time.
+    pub fn progress(&self, body: impl Into<Bytes>) -> Progress {
+        self.lease.reference().progress(body)
+    }
+
     /// Gives it back, to be handed out again.
     pub fn nack(self) -> Nack {
         Nack::of(Whose::Ours(self.lease))
@@ -102,9 +164,72 @@ impl Job {
     }
 }
 
+impl DoneWith {
+    pub(crate) fn of(lease: Whose, result: Bytes) -> Self {
+        Self { lease, result, kind: None }
+    }
+
+    /// What the result is: `application/json`, for instance.
+    pub fn content_type(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+}
+
+impl IntoFuture for DoneWith {
+    type Output = Result<()>;
+    type IntoFuture = Boxed<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { lease, result, kind } = self;
+            let kind = kind.as_deref().map(content_type).transpose().map_err(Error::Input)?;
+            let call = |location: &str| {
+                Call::new(Method::POST, format!("{location}/done")).body(result).typed(kind)
+            };
+            lease.end(call).await.map(drop)
+        })
+    }
+}
+
+impl Progress {
+    /// What the body is: `application/json`, for instance.
+    pub fn content_type(mut self, kind: impl Into<String>) -> Self {
+        self.kind = Some(kind.into());
+        self
+    }
+}
+
+impl IntoFuture for Progress {
+    type Output = Result<()>;
+    type IntoFuture = Boxed<Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { lease, body, kind } = self;
+            let kind = kind.as_deref().map(content_type).transpose().map_err(Error::Input)?;
+            let path = format!("{}/progress", lease.location());
+            lease.ask(Call::new(Method::PUT, path).body(body).typed(kind)).await.map(drop)
+        })
+    }
+}
+
 impl Nack {
     pub(crate) fn of(lease: Whose) -> Self {
         Self { lease, delay: None, defer: false, error: String::new() }
+    }
+
+    /// As one of many.
+    pub(crate) fn document(&self) -> Value {
+        let Self { lease, delay, defer, error } = self;
+        let mut document = json!({ "lease": lease.location(), "defer": defer });
+        if let Some(delay) = delay {
+            document["delay"] = json!(millis(*delay));
+        }
+        if !error.is_empty() {
+            document["error"] = json!(error);
+        }
+        document
     }
 
     /// Handed out again after so long; what the queue says if nothing is said, and zero is at once.
@@ -149,16 +274,38 @@ impl Delivered {
         std::str::from_utf8(&self.body)
     }
 
-    pub(crate) fn of(answer: Answer) -> Result<Self> {
+    /// Of an answer, which says of which queue it is unless that was asked: then this is its path.
+    pub(crate) fn of(answer: Answer, asked: Option<&str>) -> Result<Self> {
         let text = |answer: &Answer, name: &str| answer.text(name).map(str::to_owned);
+        let asked = asked.and_then(|path| path.strip_prefix("/v1/queues/")).map(str::to_owned);
+        let queue = asked.map_or_else(|| answer.needed("awaitd-queue", text), Ok)?;
         Ok(Self {
             content_type: text(&answer, "content-type").unwrap_or_default(),
+            queue,
             id: answer.needed("awaitd-job", Answer::number)?,
             attempt: answer.needed("awaitd-attempt", Answer::number)?,
             fence: answer.needed("awaitd-fence", Answer::number)?,
             waited: answer.needed("awaitd-waited", Answer::seconds)?,
             enqueued_at: answer.needed("awaitd-enqueued-at", text)?,
+            key: answer.decoded("awaitd-key"),
+            headers: answer.kept(),
+            died: Died::of(&answer)?,
             body: answer.body,
         })
+    }
+}
+
+impl Died {
+    fn of(answer: &Answer) -> Result<Option<Self>> {
+        let Some(queue) = answer.text("awaitd-died-in") else { return Ok(None) };
+        let text = |answer: &Answer, name: &str| answer.text(name).map(str::to_owned);
+        Ok(Some(Self {
+            queue: queue.to_owned(),
+            reason: answer.needed("awaitd-died-of", text)?,
+            attempts: answer.needed("awaitd-died-attempts", Answer::number)?,
+            error: answer.decoded("awaitd-died-error"),
+            enqueued_at: None,
+            died_at: answer.needed("awaitd-died-at", text)?,
+        }))
     }
 }

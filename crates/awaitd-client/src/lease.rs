@@ -15,7 +15,7 @@ use crate::call::{Call, Until};
 use crate::client::{Client, Repeat};
 use crate::clock;
 use crate::error::{Error, Problem, Result};
-use crate::job::Nack;
+use crate::lease_ref::LeaseRef;
 
 /// After a renewal without an answer, the next one follows so soon.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -42,21 +42,6 @@ struct Held {
     location: String,
     fence: u64,
     state: watch::Sender<State>,
-}
-
-/// A lease that somebody else may hold, by its path: what was told in one program can be used in another.
-/// Nothing renews it, and nothing gives it back.
-#[derive(Clone, Debug)]
-pub struct LeaseRef {
-    client: Client,
-    location: String,
-}
-
-/// A lease, held here or known by its path.
-#[derive(Debug)]
-pub(crate) enum Whose {
-    Ours(Lease),
-    Anybodys(LeaseRef),
 }
 
 /// How it stands, by what is known here.
@@ -98,7 +83,7 @@ pub(crate) enum WayBack {
 
 /// Until when, and how long in all.
 #[derive(Clone, Copy, Debug)]
-struct Term {
+pub(crate) struct Term {
     until: Instant,
     length: Duration,
 }
@@ -110,16 +95,27 @@ impl Lease {
         let location = answer.location()?;
         let fence = answer.needed("awaitd-fence", Answer::number)?;
         let mut term = Term::of(answer)?;
-        if clock::now() > term.renew_at() {
+        if term.is_old() {
             let latest = clock::now() + term.length;
             let renewed = timeout_at(latest, renew(client, &location, term.length, |_| {})).await;
             term = renewed.unwrap_or_else(|_| Err(lost()))?;
         }
+        Ok(Self::held(client, location, fence, term, way_back))
+    }
+
+    /// One that is held for so long.
+    pub(crate) fn held(
+        client: &Client,
+        location: String,
+        fence: u64,
+        term: Term,
+        way_back: WayBack,
+    ) -> Self {
         let state = watch::Sender::new(State::Held(term.until));
         let held = Arc::new(Held { client: client.clone(), location, fence, state });
         let runtime = Handle::current();
         let renewal = runtime.spawn(keep(Arc::clone(&held), term)).abort_handle();
-        Ok(Self { held, renewal, runtime, way_back: Some(way_back) })
+        Self { held, renewal, runtime, way_back: Some(way_back) }
     }
 
     /// Its path on the server, by which anybody can renew it or give it back.
@@ -171,6 +167,11 @@ impl Lease {
                 future::pending::<()>().await;
             }
         }
+    }
+
+    /// The same lease as others may hold it.
+    pub(crate) fn reference(&self) -> LeaseRef {
+        self.held.client.lease(self.location())
     }
 
     /// `task_done()` of a job, `release()` of what else is held; says what the server said.
@@ -237,60 +238,6 @@ impl Changes {
     }
 }
 
-impl Client {
-    /// The lease at this path, as [`Lease::location`] told it.
-    pub fn lease(&self, location: impl Into<String>) -> LeaseRef {
-        LeaseRef { client: self.clone(), location: location.into() }
-    }
-}
-
-impl LeaseRef {
-    /// Its path.
-    pub fn location(&self) -> &str {
-        &self.location
-    }
-
-    /// `task_done()` of a job, `release()` of a lock: it ends, and again is no error.
-    /// [`LeaseLost`](crate::Code::LeaseLost) if it ended otherwise.
-    pub async fn done(&self) -> Result<()> {
-        self.ask(Call::new(Method::DELETE, &*self.location)).await.map(drop)
-    }
-
-    /// Gives a job back.
-    pub fn nack(&self) -> Nack {
-        Nack::of(Whose::Anybodys(self.clone()))
-    }
-
-    /// Keeps it for so long from now on, or as long as it was granted. Returns what is left of it, counted
-    /// from before this was asked.
-    pub async fn renew(&self, length: Option<Duration>) -> Result<Duration> {
-        let call = Call::new(Method::PATCH, &*self.location).with_length("lease", length);
-        let answer = self.ask(call).await?;
-        Ok(Term::of(&answer)?.until.saturating_duration_since(clock::now()))
-    }
-
-    async fn ask(&self, call: Call) -> Result<Answer> {
-        // Whatever stands there goes into a URL, and should lead to a lease.
-        if !self.location.starts_with("/v1/") || !self.location.contains("/leases/") {
-            let given = &self.location;
-            return Err(Error::Input(format!(
-                "{given:?} is no lease: that is a path, for instance /v1/queues/emails/leases/…"
-            )));
-        }
-        self.client.ask(&call, Repeat::Harmless, Until::Now).await
-    }
-}
-
-impl Whose {
-    /// Ends it by this call.
-    pub(crate) async fn end(self, call: impl FnOnce(&str) -> Call) -> Result<Answer> {
-        match self {
-            Self::Ours(lease) => lease.end(call).await,
-            Self::Anybodys(lease) => lease.ask(call(&lease.location)).await,
-        }
-    }
-}
-
 impl Drop for Lease {
     fn drop(&mut self) {
         self.renewal.abort();
@@ -327,9 +274,28 @@ impl WayBack {
 }
 
 impl Term {
-    fn of(answer: &Answer) -> Result<Self> {
-        let length = answer.needed("awaitd-expires-in", Answer::seconds)?;
-        Ok(Self { until: answer.sent + length, length })
+    pub(crate) fn of(answer: &Answer) -> Result<Self> {
+        Ok(Self::told(answer, answer.needed("awaitd-expires-in", Answer::seconds)?))
+    }
+
+    /// So much is left, as this answer told.
+    pub(crate) fn told(answer: &Answer, length: Duration) -> Self {
+        Self { until: answer.sent + length, length }
+    }
+
+    /// How long it was when it was told.
+    pub(crate) fn length(self) -> Duration {
+        self.length
+    }
+
+    /// Whether so much has passed that it has to be renewed.
+    pub(crate) fn is_old(self) -> bool {
+        clock::now() > self.renew_at()
+    }
+
+    /// How long it is held from now on.
+    pub(crate) fn left(self) -> Duration {
+        self.until.saturating_duration_since(clock::now())
     }
 
     /// When a third has passed.

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::call::{Call, Until};
 use crate::client::{Client, Repeat};
+use crate::config::QueueConfig;
 use crate::error::Result;
 use crate::event::EventState;
-use crate::queue::QueueConfig;
+use crate::schedule::ScheduleState;
 
 /// So many are asked for at one time.
 const PAGE: u32 = 1_000;
@@ -36,6 +37,9 @@ pub struct QueueState {
     pub oldest_ready_age: Option<f64>,
     /// Whether it takes no more.
     pub shut_down: bool,
+    /// Whether it hands out nothing.
+    #[serde(default)]
+    pub paused: bool,
     /// How many wait.
     pub waiters: QueueWaiters,
 }
@@ -141,6 +145,35 @@ struct Page<T> {
     cursor: Option<String>,
 }
 
+/// A list that is asked for page by page.
+#[derive(Clone, Debug)]
+pub(crate) struct Pages {
+    client: Client,
+    call: Call,
+    /// Where the next page begins.
+    cursor: Option<String>,
+    at_end: bool,
+}
+
+impl Pages {
+    pub(crate) fn new(client: &Client, call: Call) -> Self {
+        Self { client: client.clone(), call, cursor: None, at_end: false }
+    }
+
+    /// The next page; `None` after the last one. An error does not end it.
+    pub(crate) async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<Vec<T>>> {
+        if self.at_end {
+            return Ok(None);
+        }
+        let page = self.call.clone().with_some("cursor", self.cursor.as_ref());
+        let page = self.client.ask(&page, Repeat::Harmless, Until::Now).await?;
+        let Page { items, cursor } = page.json()?;
+        self.at_end = cursor.is_none();
+        self.cursor = cursor;
+        Ok(Some(items))
+    }
+}
+
 impl Client {
     /// The queues whose names begin so, in the order of their names; all if it is empty.
     pub async fn queues(&self, prefix: &str) -> Result<Vec<QueueState>> {
@@ -167,20 +200,18 @@ impl Client {
         self.list("barriers", prefix).await
     }
 
+    /// The schedules whose names begin so.
+    pub async fn schedules(&self, prefix: &str) -> Result<Vec<ScheduleState>> {
+        self.list("schedules", prefix).await
+    }
+
     async fn list<T: DeserializeOwned>(&self, kind: &str, prefix: &str) -> Result<Vec<T>> {
         let call = Call::new(Method::GET, format!("/v1/{kind}")).with("limit", PAGE);
         let call = if prefix.is_empty() { call } else { call.with("prefix", prefix) };
-        let mut all = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let page = call.clone().with_some("cursor", cursor.as_ref());
-            let page = self.ask(&page, Repeat::Harmless, Until::Now).await?;
-            let Page { items, cursor: next } = page.json()?;
+        let (mut all, mut pages) = (Vec::new(), Pages::new(self, call));
+        while let Some(items) = pages.next().await? {
             all.extend::<Vec<T>>(items);
-            if next.is_none() {
-                return Ok(all);
-            }
-            cursor = next;
         }
+        Ok(all)
     }
 }

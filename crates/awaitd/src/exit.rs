@@ -66,7 +66,7 @@ impl Exit {
                 "a disk failed: look at it before you start again; or a file cannot be read or written"
             }
             Self::NotYet => {
-                "not obtained, or not yet: full, empty, locked, not set, not drained; ask again"
+                "not obtained, or not yet: full, empty, locked, not set, not drained, not done; ask again"
             }
             Self::Lost => {
                 "the lease was lost: somebody else may have the job, the lock or the permits"

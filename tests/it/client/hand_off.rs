@@ -14,10 +14,10 @@ async fn a_get_waits_for_a_put() {
     let emails = client(&server).queue("emails");
     let get = tokio::spawn(emails.get().within(LONG).into_future());
     server.until_waiting("queue", "emails", "get", 1).await;
-    let id = emails.put(&b"\x00\xff"[..]).content_type("image/x").await.expect("there is room");
+    let put = emails.put(&b"\x00\xff"[..]).content_type("image/x").await.expect("there is room");
     let job = get.await.expect("no panic").expect("a job came");
     assert_eq!((&job.body()[..], job.attempt()), (&b"\x00\xff"[..], 1));
-    assert_eq!((job.facts().id, &*job.facts().content_type), (id, "image/x"));
+    assert_eq!((job.facts().id, &*job.facts().content_type), (put.id, "image/x"));
     assert_eq!(emails.state().await.expect("it is there").leased, 1);
     job.done().await.expect("it is ours");
     emails.join().await.expect("all is done");
@@ -124,14 +124,17 @@ async fn a_lock_is_held_by_one() {
 async fn states_are_told() {
     let server = Server::start();
     let client = client(&server);
-    let config = QueueConfig { maxsize: Some(7), order: Some(Order::Fifo), lease: Some(2.5) };
+    let lease = Some(Duration::from_millis(2_500));
+    let order = Some(Order::Fifo);
+    let config = QueueConfig { maxsize: Some(7), order, lease, ..QueueConfig::default() };
     for name in ["a:1", "a:2", "b"] {
         client.queue(name).create(&config).await.expect("it is new");
     }
     let listed = client.queues("a:").await.expect("an answer");
     let names: Vec<_> = listed.iter().map(|queue| queue.name.as_str()).collect();
     assert_eq!(names, ["a:1", "a:2"]);
-    assert_eq!(listed[0].config, config);
+    let QueueConfig { maxsize, order, lease, .. } = listed[0].config.clone();
+    assert_eq!((maxsize, order, lease), (config.maxsize, config.order, config.lease));
     assert_eq!(client.queues("").await.expect("an answer").len(), 3);
     client.queue("b").shutdown_now().await.expect("it is there");
     let down = client.queue("b").put("x").await.expect_err("it takes no more");

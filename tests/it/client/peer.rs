@@ -144,7 +144,7 @@ async fn a_repeat_is_the_same_request() {
     let busy = || Says(503, &[("retry-after", "1")], r#"{"title": "t", "code": "overloaded"}"#);
     let proxy = || Says(502, &[], "<html>");
     let peer = Peer::start([Cuts, busy(), proxy(), Cuts, PUT]).await;
-    assert_eq!(peer.client.queue("q").put("body").await.expect("it is put in the end"), 7);
+    assert_eq!(peer.client.queue("q").put("body").await.expect("it is put in the end").id, 7);
     let heard = peer.heard();
     assert_eq!(heard.len(), 5);
     let key = heard[0].key.as_ref().expect("a key");

@@ -1,10 +1,12 @@
-//! What becomes of a job that `get` handed out: `done`, `nack`, `renew`.
+//! What becomes of a job that `get` handed out: `done`, `nack`, `renew`, `progress`.
 
-use awaitd_client::{Client, Code, Error};
+use std::path::{Path, PathBuf};
+
+use awaitd_client::{Client, Code, DoneWith, Error};
 use clap::Args;
 use serde_json::json;
 
-use super::{Done as Ended, Failure, Server, told};
+use super::{Body, Done as Ended, Failure, Server, read, told};
 use crate::exit::Exit;
 use crate::values::Length;
 
@@ -13,6 +15,14 @@ use crate::values::Length;
 pub(crate) struct Done {
     /// The lease, as `get` told it.
     lease: String,
+
+    /// What came of it, from this file, for `awaitd result`; `-` is stdin.
+    #[arg(short, long, value_name = "FILE")]
+    result: Option<PathBuf>,
+
+    /// What the result is: `application/json`, for instance.
+    #[arg(short = 't', long, value_name = "TYPE", requires = "result")]
+    content_type: Option<String>,
 
     #[command(flatten)]
     pub(super) server: Server,
@@ -40,6 +50,23 @@ pub(crate) struct Nack {
     pub(super) server: Server,
 }
 
+/// Say how far a job is, for `awaitd job`. Does not keep it for longer.
+#[derive(Debug, Args)]
+pub(crate) struct Progress {
+    /// The lease, as `get` told it.
+    lease: String,
+
+    /// How far it is [default: what comes from stdin].
+    #[arg(conflicts_with = "file")]
+    body: Option<String>,
+
+    #[command(flatten)]
+    rest: Body,
+
+    #[command(flatten)]
+    pub(super) server: Server,
+}
+
 /// Keep a job, or a lock, for longer.
 #[derive(Debug, Args)]
 pub(crate) struct Renew {
@@ -56,7 +83,32 @@ pub(crate) struct Renew {
 
 impl Done {
     pub(super) async fn send(self, client: Client) -> Ended {
-        client.lease(self.lease).done().await.map_err(lost)?;
+        let lease = client.lease(self.lease);
+        let done = match &self.result {
+            Some(file) => {
+                let done = lease.done_with(read(file).await?);
+                let kind = self.content_type;
+                kind.into_iter().fold(done, DoneWith::content_type).await
+            }
+            None => lease.done().await,
+        };
+        done.map_err(lost)?;
+        self.server.say_done().await
+    }
+}
+
+impl Progress {
+    pub(super) async fn send(self, client: Client) -> Ended {
+        let body = match self.rest.read(self.body.as_ref()).await? {
+            Some(body) => body,
+            None => read(Path::new("-")).await?,
+        };
+        let progress = client.lease(self.lease).progress(body);
+        let kind = self.rest.content_type;
+        kind.into_iter()
+            .fold(progress, awaitd_client::Progress::content_type)
+            .await
+            .map_err(lost)?;
         self.server.say_done().await
     }
 }

@@ -2,9 +2,16 @@
 //!
 //! What is asked for goes to stdout, words go to stderr, and the exit code says how it went.
 
+mod configure;
 mod events;
+mod get;
+mod jobs;
 mod lease;
+mod options;
+mod plain;
+mod put;
 mod queues;
+mod schedules;
 mod show;
 mod told;
 mod top;
@@ -17,7 +24,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use awaitd_client::{Client, Code, DEFAULT_URL, Error, URL_VARIABLE};
-use clap::{Args, Subcommand};
+use clap::Args;
+use serde_json::{Value, json};
 use tokio::runtime::Builder;
 use tokio::select;
 use tokio::signal::unix::{SignalKind, signal};
@@ -27,28 +35,13 @@ use tokio::time::timeout;
 use crate::exit::Exit;
 use crate::values::Length;
 
+pub(crate) use plain::Plain;
+
 /// A server that does not answer is tried for so long if nothing is said.
 const RETRY: Duration = Duration::from_secs(10);
 
 /// At the end, what goes back in the background has so much time; then it goes back when its lease ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Commands that ask a server.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Plain {
-    Put(queues::Put),
-    Get(queues::Get),
-    Done(lease::Done),
-    Nack(lease::Nack),
-    Renew(lease::Renew),
-    Join(queues::Join),
-    /// Set, clear or wait for an event.
-    #[command(subcommand)]
-    Event(events::Event),
-    Queues(show::Queues),
-    Top(top::Top),
-    Health(show::Health),
-}
 
 /// Who is asked, and how it is told.
 #[derive(Clone, Debug, Args)]
@@ -107,41 +100,13 @@ pub(crate) enum Failure {
 
 type Done = Result<Exit, Failure>;
 
-impl Plain {
-    /// Does it, and says how it went.
-    pub(crate) fn run(self) -> ExitCode {
-        match self {
-            Self::Put(put) => perform(&put.server.clone(), async |client| put.send(client).await),
-            Self::Get(get) => perform(&get.server.clone(), async |client| get.send(client).await),
-            Self::Done(done) => {
-                perform(&done.server.clone(), async |client| done.send(client).await)
-            }
-            Self::Nack(nack) => {
-                perform(&nack.server.clone(), async |client| nack.send(client).await)
-            }
-            Self::Renew(renew) => {
-                perform(&renew.server.clone(), async |client| renew.send(client).await)
-            }
-            Self::Join(join) => {
-                perform(&join.server.clone(), async |client| join.send(client).await)
-            }
-            Self::Event(event) => {
-                perform(&event.server().clone(), async |client| event.send(client).await)
-            }
-            Self::Queues(queues) => {
-                perform(&queues.server.clone(), async |client| queues.send(client).await)
-            }
-            Self::Top(top) => perform(&top.server.clone(), async |client| top.send(client).await),
-            Self::Health(mut health) => {
-                // Whoever asks how it is wants to know how it is now.
-                health.server.retry.get_or_insert(Length(Duration::ZERO));
-                perform(&health.server.clone(), async |client| health.send(client).await)
-            }
-        }
-    }
-}
-
 impl Server {
+    /// The same, which is not tried again if nothing is said.
+    fn impatient(mut self) -> Self {
+        self.retry.get_or_insert(Length(Duration::ZERO));
+        self
+    }
+
     /// A client of it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let retry = self.retry.map_or(RETRY, |retry| retry.0);
@@ -282,7 +247,7 @@ impl Failure {
     }
 
     /// For machines: the code is the contract's where there is one.
-    fn document(&self) -> serde_json::Value {
+    fn document(&self) -> Value {
         let code = match self {
             Self::Server(error) | Self::Lost(error) => match error.problem() {
                 Some(problem) => problem.code_text.as_str(),
@@ -291,7 +256,7 @@ impl Failure {
             Self::File(..) | Self::Output(_) | Self::System(..) => "io",
         };
         let code = if code.is_empty() { Code::Other.as_str() } else { code };
-        serde_json::json!({ "error": { "code": code, "detail": self.to_string() } })
+        json!({ "error": { "code": code, "detail": self.to_string() } })
     }
 }
 

@@ -59,7 +59,8 @@ pub(super) const COLUMNS: [&str; 9] =
 pub(super) fn columns(queue: &QueueState) -> Vec<String> {
     let waiters = queue.waiters;
     let bound = queue.config.maxsize.filter(|bound| *bound > 0);
-    let mut columns = vec![queue.name.clone()];
+    let paused = if queue.paused { " (paused)" } else { "" };
+    let mut columns = vec![format!("{}{paused}", queue.name)];
     let counts = [queue.ready, queue.delayed, queue.leased, queue.dead, queue.unfinished];
     columns.extend(counts.map(|count| count.to_string()));
     columns.push(bound.map_or_else(nothing, |bound| bound.to_string()));

@@ -42,6 +42,19 @@ pub(super) async fn either(
     if as_json { json(document).await } else { line(text).await }
 }
 
+/// What an object says, for people: a line for each of its members that is something.
+pub(super) fn facts(what: &impl Serialize) -> String {
+    let document = serde_json::to_value(what).expect("it is JSON");
+    let members = document.as_object().into_iter().flatten();
+    let said = members.filter(|(_, value)| !value.is_null());
+    said.map(|(name, value)| match value {
+        // Whoever said it may be anybody, and a terminal would obey some of it.
+        Value::String(text) => format!("{name}: {}\n", text.escape_debug()),
+        other => format!("{name}: {other}\n"),
+    })
+    .collect()
+}
+
 /// A body as JSON can carry it, as a member `name` or, if it is no text, `name_base64`.
 pub(super) fn body(into: &mut Map<String, Value>, name: &str, bytes: &Bytes) {
     match std::str::from_utf8(bytes) {
