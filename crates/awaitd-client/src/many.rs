@@ -13,6 +13,9 @@ use crate::lease::{Lease, Term, WayBack};
 use crate::payload::Payload;
 use crate::settle::renewed;
 
+/// What is said of a body of which nothing was said.
+const UNKNOWN: &str = "application/octet-stream";
+
 /// A job of a list.
 #[derive(Deserialize)]
 struct Item {
@@ -90,7 +93,8 @@ impl From<Item> for Delivered {
         let Item { payload, key, headers, died, .. } = item;
         Self {
             body: payload.body.unwrap_or_default(),
-            content_type: payload.content_type.unwrap_or_default(),
+            // As the header of one that is got alone has it.
+            content_type: payload.content_type.unwrap_or_else(|| UNKNOWN.to_owned()),
             queue,
             id: job,
             attempt,

@@ -1,6 +1,7 @@
 //! A command under its guard, seen from the wrapper.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream as Socket;
@@ -25,9 +26,11 @@ const LOOK: Duration = Duration::from_millis(5);
 /// What is to be run, and under which terms. There is no shell in between.
 pub(crate) struct Plan<'a> {
     pub(crate) command: &'a [OsString],
-    pub(crate) variables: Vec<(&'static str, String)>,
+    pub(crate) variables: Vec<(String, String)>,
     pub(crate) stdin: BorrowedFd<'a>,
     /// The wrapper's own if nothing is said.
+    pub(crate) stdout: Option<OwnedFd>,
+    /// The same.
     pub(crate) stderr: Option<OwnedFd>,
     pub(crate) terms: Terms,
 }
@@ -45,8 +48,15 @@ impl Child {
     pub(crate) async fn start(plan: Plan<'_>) -> io::Result<Self> {
         let (ours, theirs) = Socket::pair()?;
         let mut guard = Command::new("/proc/self/exe");
-        guard.arg0("awaitd").arg(GUARD).args(plan.command).envs(plan.variables);
-        guard.stdin(OwnedFd::from(theirs)).process_group(0);
+        guard.arg0("awaitd").arg(GUARD).args(plan.command);
+        // What this wrapper was told of, if another one runs it, is nothing to its command.
+        for (name, _) in env::vars_os().filter(|(name, _)| is_fact(name)) {
+            guard.env_remove(name);
+        }
+        guard.envs(plan.variables).stdin(OwnedFd::from(theirs)).process_group(0);
+        if let Some(stdout) = plan.stdout {
+            guard.stdout(Stdio::from(stdout));
+        }
         if let Some(stderr) = plan.stderr {
             guard.stderr(Stdio::from(stderr));
         }
@@ -111,6 +121,14 @@ impl Child {
             sleep(LOOK).await;
         }
     }
+}
+
+/// Whether a variable tells of what a command runs under, as far as not every wrapper sets it anew.
+fn is_fact(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name == b"AWAITD_KEY"
+        || name.starts_with(b"AWAITD_HEADER_")
+        || name.starts_with(b"AWAITD_DIED_")
 }
 
 /// The exit code of shells for this status of `wait`.

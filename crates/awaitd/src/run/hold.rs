@@ -184,14 +184,14 @@ impl Hold {
         let terms = Terms::new(length, Moment::end(|| lease.left()), self.on_lost);
         let (variable, name) = wanted.variable();
         let variables = vec![
-            (variable, name.to_owned()),
-            (URL_VARIABLE, self.server.url.clone()),
-            ("AWAITD_FENCE", lease.fence().to_string()),
-            ("AWAITD_LEASE", lease.location().to_owned()),
+            (variable.to_owned(), name.to_owned()),
+            (URL_VARIABLE.to_owned(), self.server.url.clone()),
+            ("AWAITD_FENCE".to_owned(), lease.fence().to_string()),
+            ("AWAITD_LEASE".to_owned(), lease.location().to_owned()),
         ];
-        let stdin = io::stdin();
-        let plan =
-            Plan { command: &self.command, variables, stdin: stdin.as_fd(), stderr: None, terms };
+        let (stdin, command) = (io::stdin(), &self.command);
+        let stdin = stdin.as_fd();
+        let plan = Plan { command, variables, stdin, stdout: None, stderr: None, terms };
         let child = Child::start(plan).await?;
         let (what, on_lost) = (wanted.to_string(), self.on_lost);
         let terminal = Terminal::controlling();

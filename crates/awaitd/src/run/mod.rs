@@ -9,8 +9,10 @@
 
 mod attend;
 mod barrier;
+mod captured;
 mod child;
 mod clock;
+mod facts;
 mod family;
 mod guard;
 mod hold;

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
-use awaitd_client::{Code, Error, Job, Queue, URL_VARIABLE};
+use awaitd_client::{AnyOf, Code, Error, Job};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use rustix::process::Signal;
@@ -23,8 +23,10 @@ use tokio::task::{JoinSet, LocalSet, spawn_local};
 use tokio::time::sleep;
 
 use super::attend::{Attended, Outcome};
+use super::captured::{Captured, RESULT_BYTES_MAX};
 use super::child::{Child, Plan, exit_code, signalled};
 use super::clock::Moment;
+use super::facts::variables;
 use super::farewell;
 use super::signals::{Signals, ends};
 use super::stub::EXIT_NOT_FOUND;
@@ -50,11 +52,23 @@ const SIGNALS: usize = 64;
 /// what fails then goes back as if it had not been tried.
 ///
 /// The command finds out about its job in `AWAITD_QUEUE`, `AWAITD_JOB`, `AWAITD_ATTEMPT`, `AWAITD_FENCE`, `AWAITD_LEASE`,
-/// `AWAITD_ENQUEUED_AT` and `AWAITD_CONTENT_TYPE`, and about the server in `AWAITD_URL`.
+/// `AWAITD_ENQUEUED_AT` and `AWAITD_CONTENT_TYPE`, and about the server in `AWAITD_URL`. `AWAITD_KEY` is there if the job
+/// has a key, `AWAITD_HEADER_JOB_TENANT` if it has a header `Job-Tenant`, and so on; of one that died in another queue
+/// `AWAITD_DIED_IN` (the queue), `AWAITD_DIED_OF` (`max_attempts`, `ttl`), `AWAITD_DIED_AT`, `AWAITD_DIED_ATTEMPTS` and
+/// `AWAITD_DIED_ERROR`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Worker {
-    /// The queue.
-    queue: String,
+    /// The queue, or several with commas between them: then the first of them that has a job gives it.
+    #[arg(value_delimiter = ',', required = true, num_args = 1, value_name = "QUEUE[,QUEUE…]")]
+    queues: Vec<String>,
+
+    /// Several queues take turns.
+    #[arg(long)]
+    fair: bool,
+
+    /// What the command says to its stdout is the job's result, for `awaitd result`, up to 256 KiB.
+    #[arg(long, short)]
+    result: bool,
 
     /// How many jobs to work on at one time.
     #[arg(
@@ -90,10 +104,19 @@ enum Stage {
     Stopping,
 }
 
+/// What came of a command.
+struct Ran {
+    outcome: Outcome,
+    /// The last that it said to its stderr.
+    said: String,
+    /// All that it said to its stdout, or a little more than a result can be; `None` if that is none.
+    result: Option<Vec<u8>>,
+}
+
 /// One of the places for jobs.
 struct Place {
     worker: Rc<Worker>,
-    queue: Queue,
+    queues: AnyOf,
     stage: watch::Receiver<Stage>,
     signals: broadcast::Receiver<Signal>,
 }
@@ -116,11 +139,13 @@ impl Worker {
         let client = self.server.client()?;
         let stage = watch::Sender::new(Stage::Working);
         let passed = broadcast::Sender::new(SIGNALS);
+        let queues = client.any_of(&self.queues);
+        let queues = if self.fair { queues.fair() } else { queues };
         let mut places = JoinSet::new();
         for _ in 0..self.jobs {
             let place = Place {
                 worker: Rc::clone(&self),
-                queue: client.queue(&self.queue),
+                queues: queues.clone(),
                 stage: stage.subscribe(),
                 signals: passed.subscribe(),
             };
@@ -165,8 +190,8 @@ impl Place {
     async fn work(mut self) -> Result<(), Failure> {
         loop {
             let get = match self.worker.lease {
-                Some(Length(lease)) => self.queue.get().lease(lease),
-                None => self.queue.get(),
+                Some(Length(lease)) => self.queues.get().lease(lease),
+                None => self.queues.get(),
             };
             let got = select! {
                 biased;
@@ -195,10 +220,10 @@ impl Place {
 
     /// Runs the command for a job, and says what came of it. `true` if it could not be run.
     async fn attend(&mut self, job: Job) -> bool {
-        let what = format!("job {} of the queue {}", job.facts().id, self.worker.queue);
+        let what = format!("job {} of the queue {}", job.facts().id, job.facts().queue);
         let (ran, told) = match self.run(&job, &what).await {
-            Ok((Outcome::Ended(0), _)) => (true, job.done().await),
-            Ok((Outcome::Ended(status), said)) => {
+            Ok(Ran { outcome: Outcome::Ended(0), result, .. }) => (true, finish(job, result).await),
+            Ok(Ran { outcome: Outcome::Ended(status), said, .. }) => {
                 let nack = job.nack().error(complaint(status, &said));
                 // That it failed is not the job's fault.
                 let stopped = *self.stage.borrow() == Stage::Stopping;
@@ -206,7 +231,7 @@ impl Place {
                 (true, nack.await)
             }
             // It goes back when its lease ends, if it has not yet.
-            Ok((Outcome::Lost, _)) => (true, Ok(())),
+            Ok(Ran { outcome: Outcome::Lost, .. }) => (true, Ok(())),
             Err(error) => {
                 eprintln!("awaitd: failed to run the command for {what}: {error}");
                 (false, job.nack().defer().delay(Duration::ZERO).error(error.to_string()).await)
@@ -218,30 +243,22 @@ impl Place {
         !ran
     }
 
-    /// Runs the command, and says how it ended, and the last that it said.
-    async fn run(&mut self, job: &Job, what: &str) -> io::Result<(Outcome, String)> {
+    /// Runs the command, and says what came of it.
+    async fn run(&mut self, job: &Job, what: &str) -> io::Result<Ran> {
         self.signals = self.signals.resubscribe();
         let (facts, lease) = (job.facts(), job.lease());
         let changes = lease.changes();
         let length = lease.left();
         let on_lost = OnLost::Term;
         let terms = Terms::new(length, Moment::end(|| lease.left()), on_lost);
-        let variables = vec![
-            (URL_VARIABLE, self.worker.server.url.clone()),
-            ("AWAITD_QUEUE", self.worker.queue.clone()),
-            ("AWAITD_JOB", facts.id.to_string()),
-            ("AWAITD_ATTEMPT", facts.attempt.to_string()),
-            ("AWAITD_ENQUEUED_AT", facts.enqueued_at.clone()),
-            ("AWAITD_CONTENT_TYPE", facts.content_type.clone()),
-            ("AWAITD_FENCE", lease.fence().to_string()),
-            ("AWAITD_LEASE", lease.location().to_owned()),
-        ];
+        let variables = variables(job, &self.worker.server.url);
         let (stdin, input) = io::pipe()?;
         let (output, stderr) = io::pipe()?;
         let mut tail = Tail::new(output)?;
+        let (stdout, mut result) = Captured::pipe(self.worker.result)?;
         let command = &self.worker.command;
         let stderr = Some(stderr.into());
-        let plan = Plan { command, variables, stdin: stdin.as_fd(), stderr, terms };
+        let plan = Plan { command, variables, stdin: stdin.as_fd(), stdout, stderr, terms };
         let child = Child::start(plan).await?;
         drop(stdin);
         let mut input = pipe::Sender::from_owned_fd(input.into())?;
@@ -253,18 +270,28 @@ impl Place {
         let attended = Attended { child, changes, what: what.to_owned(), on_lost, terminal: None };
         let signals = &mut self.signals;
         let mut running = pin!(attended.run(async || heard(signals).await));
-        let (mut feeding, mut following) = (true, true);
+        let (mut feeding, mut following, mut reading) = (true, true, true);
         let outcome = loop {
             select! {
                 outcome = &mut running => break outcome?,
                 () = &mut feed, if feeding => feeding = false,
                 () = tail.follow(), if following => following = false,
+                () = result.follow(), if reading => reading = false,
             }
         };
-        let last = tail.last().await;
+        let ran = Ran { outcome, said: tail.last().await, result: result.whole() };
         // What the command left behind may go on to speak.
         spawn_local(async move { tail.follow().await });
-        Ok((outcome, last))
+        Ok(ran)
+    }
+}
+
+/// Says that it is done, and what came of it. What cannot be told is no result: then the job has failed.
+async fn finish(job: Job, result: Option<Vec<u8>>) -> Result<(), Error> {
+    match result {
+        None => job.done().await,
+        Some(result) if result.len() <= RESULT_BYTES_MAX => job.done_with(result).await,
+        Some(_) => job.nack().error("the result is larger than 256 KiB").await,
     }
 }
 
