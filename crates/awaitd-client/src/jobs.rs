@@ -33,8 +33,9 @@ pub struct JobState {
     /// Since when, or from when on, it can be got.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<String>,
-    /// How often it was handed out.
-    pub attempts: u64,
+    /// How often it was handed out; not told of one that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<u64>,
     /// What its last worker said went wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -59,9 +60,9 @@ pub struct JobState {
     /// What was put with it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// How many bytes its body has.
-    #[serde(default)]
-    pub bytes: u64,
+    /// How many bytes its body has; not told of one that is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
     /// What was put, if that was asked for.
     #[serde(flatten)]
     pub payload: Payload,
@@ -162,7 +163,7 @@ impl Queue {
     /// # async fn look(mails: &awaitd_client::Queue) -> awaitd_client::Result<()> {
     /// let mut dead = mails.jobs(&JobFilter { state: Some(JobStage::Dead), ..JobFilter::default() });
     /// while let Some(job) = dead.next().await? {
-    ///     println!("job {} was tried {} times: {:?}", job.job, job.attempts, job.error);
+    ///     println!("job {} died of {:?}", job.job, job.error);
     /// }
     /// # Ok(())
     /// # }

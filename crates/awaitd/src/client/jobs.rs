@@ -110,11 +110,12 @@ impl Jobs {
 fn row(job: &JobState) -> Vec<String> {
     // What a worker said may be anything, and a terminal would obey some of it.
     let error = job.error.as_ref().map(|error| error.escape_debug().take(ERROR_CHARS).collect());
+    let number = |number: Option<u64>| number.map_or_else(nothing, |number| number.to_string());
     vec![
         job.job.to_string(),
         job.state.to_string(),
-        job.attempts.to_string(),
-        job.bytes.to_string(),
+        number(job.attempts),
+        number(job.bytes),
         job.enqueued_at.clone(),
         job.key.clone().unwrap_or_else(nothing),
         error.unwrap_or_else(nothing),
