@@ -121,9 +121,7 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             with(Response::new(Body::from(bytes(body))), [(CONTENT_TYPE, content_type(kind))])
         }
         Answer::Purged { dropped } => json(StatusCode::OK, &json!({ "dropped": dropped })),
-        Answer::Redriven { moved, left } => {
-            json(StatusCode::OK, &shown::Redriven { moved, left })
-        }
+        Answer::Redriven { moved, left } => json(StatusCode::OK, &shown::Redriven { moved, left }),
         Answer::Joined { generation } | Answer::Set { generation } => {
             with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])
         }

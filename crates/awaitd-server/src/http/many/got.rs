@@ -1,6 +1,5 @@
 //! Jobs that were got, as a list or as lines.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -70,7 +69,7 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'a str, Cow<'a, str>>>,
+    headers: Option<BTreeMap<&'a str, &'a str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     died: Option<Death<'a>>,
 }
