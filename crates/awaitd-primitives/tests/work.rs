@@ -154,3 +154,23 @@ fn a_result_of_a_job_from_elsewhere_outlives_its_put() {
     let result = play.ask(Command::WaitResult { queue: name("r"), job });
     assert_eq!(result, Ok(Answer::Result(payload("42"))));
 }
+
+/// A job with a rank may come into a queue of another order, and is forgotten there like any other.
+#[test]
+fn a_rank_goes_with_its_job() {
+    let mut play = Play::new();
+    play.done(ordered("q", 0, Order::Priority, |_| ()));
+    let job = JobId(play.put(put_ranked("q", 1, SECOND)));
+    play.done(redrive("q", Some("r")));
+    let got = play.get("r");
+    play.done(done(&got));
+    let begins = play.entries.len();
+    for part in ["q", "r"].map(|queue| Part::Thing(Thing::Queue(name(queue)))) {
+        play.copy(&part);
+    }
+    play.copy(&Part::Job { queue: name("q"), job });
+    play.copy(&Part::Fates(got.lease));
+    play.end_checkpoint();
+    let anew = State::replay(play.entries[begins..].iter().cloned());
+    assert_eq!(anew, *play.engine.state());
+}

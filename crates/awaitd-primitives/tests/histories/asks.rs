@@ -240,6 +240,7 @@ fn a(rng: &mut Rng, kind: Kind) -> Thing {
         Kind::Lock => ("l", "m"),
         Kind::Semaphore => ("s", "t"),
         Kind::Barrier => ("b", "b"),
+        Kind::Schedule => unreachable!("schedules have tests of their own"),
     };
     Thing::new(kind, name(if rng.u32(0..3) == 0 { second } else { first }))
 }

@@ -147,6 +147,7 @@ impl Ledger {
             | Record::Ranked { .. }
             | Record::Reset { .. }
             | Record::Aborted { .. }
+            | Record::Fired { .. }
             | Record::Remembered { .. }
             | Record::Unremembered { .. }
             | Record::Tied { .. }

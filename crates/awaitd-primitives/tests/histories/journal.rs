@@ -211,6 +211,7 @@ fn part_of(record: &Record) -> Option<Old> {
             Copied::Permits { thing, .. } => Part::Thing(thing.clone()),
             Copied::Barrier { barrier, .. } => Part::Thing(Thing::Barrier(barrier.clone())),
             Copied::Result { queue, job, .. } => Part::Job { queue: queue.clone(), job: *job },
+            Copied::Schedule { .. } => unreachable!("schedules have tests of their own"),
             Copied::Late { .. } | Copied::Pace { .. } => return None,
             Copied::Job { .. } => {
                 let (Written { queue, job, .. }, body) = job_in(record)?;

@@ -41,6 +41,7 @@ impl Known {
             Thing::Queue(_) => Some(Configuration::Queue(name, self.config.clone())),
             Thing::Semaphore(_) => self.semaphore.map(|it| Configuration::Semaphore(name, it)),
             Thing::Barrier(_) => Some(Configuration::Barrier(name, self.parties)),
+            Thing::Schedule(_) => unreachable!("schedules have tests of their own"),
             Thing::Event(_) | Thing::Lock(_) => None,
         }
     }
@@ -127,6 +128,7 @@ impl Model {
                 Ok(Answer::Extended(held.grant.clone()))
             }
             Command::Watch { lease } => return self.live(lease.id).map(|_| None),
+            Command::Fire { .. } => unreachable!("schedules have tests of their own"),
             Command::Withdraw { thing, key } => self.take_back((thing.clone(), key.clone())),
         };
         done.map(Some)
@@ -157,6 +159,7 @@ impl Model {
             Configuration::Queue(_, config) => known.config = config.clone(),
             Configuration::Semaphore(_, config) => known.semaphore = Some(*config),
             Configuration::Barrier(_, parties) => known.parties = *parties,
+            Configuration::Schedule(..) => unreachable!("schedules have tests of their own"),
         }
         known.configured = true;
         if let Configuration::Semaphore(_, SemaphoreConfig { permits, bounded: true }) = told {

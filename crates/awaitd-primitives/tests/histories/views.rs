@@ -72,6 +72,7 @@ impl Model {
                 View::Event(EventView { name, set: known.set, generation: known.generation })
             }
             Thing::Semaphore(_) => View::Semaphore(self.semaphore_view(thing, known.semaphore?)),
+            Thing::Schedule(_) => unreachable!("schedules have tests of their own"),
             Thing::Barrier(_) => View::Barrier(BarrierView {
                 name,
                 parties: known.parties,
@@ -164,6 +165,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
             Configuration::Queue(..) => "configure queue",
             Configuration::Semaphore(..) => "configure semaphore",
             Configuration::Barrier(..) => "configure barrier",
+            Configuration::Schedule(..) => unreachable!("schedules have tests of their own"),
         },
         Command::Read { thing } => match thing.kind() {
             Kind::Queue => "read queue",
@@ -171,6 +173,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
             Kind::Lock => "read lock",
             Kind::Semaphore => "read semaphore",
             Kind::Barrier => "read barrier",
+            Kind::Schedule => unreachable!("schedules have tests of their own"),
         },
         Command::List { .. } => "list",
         Command::Delete { thing, .. } => match thing.kind() {
@@ -179,6 +182,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
             Kind::Lock => "delete lock",
             Kind::Semaphore => "delete semaphore",
             Kind::Barrier => "delete barrier",
+            Kind::Schedule => unreachable!("schedules have tests of their own"),
         },
         Command::Put { .. } => "put",
         Command::Get { .. } => "get",
@@ -202,6 +206,7 @@ pub(crate) fn op_of(command: &Command) -> &'static str {
         Command::Extend { .. } => "extend",
         Command::Watch { .. } => "watch",
         Command::Withdraw { .. } => "withdraw",
+        Command::Fire { .. } => unreachable!("schedules have tests of their own"),
         Command::ReadJob { .. } => "read job",
         Command::ListJobs { .. } => "list jobs",
         Command::WaitResult { .. } => "result",
@@ -239,6 +244,7 @@ fn kind_of(view: &View) -> u8 {
         View::Lock(_) => 2,
         View::Semaphore(_) => 3,
         View::Barrier(_) => 4,
+        View::Schedule(_) => unreachable!("schedules have tests of their own"),
         View::Condition(_) => 5,
     }
 }

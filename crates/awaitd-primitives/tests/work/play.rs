@@ -38,6 +38,11 @@ impl Play {
         self.turn(|engine, step| engine.copy(part, None, step));
     }
 
+    /// All is written anew.
+    pub(crate) fn end_checkpoint(&mut self) {
+        self.turn(|engine, step| engine.end_checkpoint(1, step));
+    }
+
     fn turn(&mut self, call: impl FnOnce(&mut Engine, &mut Step)) {
         let mut step = Step::default();
         call(&mut self.engine, &mut step);
