@@ -25,6 +25,8 @@ mod courses;
 mod early;
 #[path = "histories/ends.rs"]
 mod ends;
+#[path = "histories/jobs.rs"]
+mod jobs;
 #[path = "histories/journal.rs"]
 mod journal;
 #[path = "histories/leases.rs"]
@@ -78,9 +80,18 @@ const WAYS: &[(&str, &[&str])] = &[
     ("list", &["ok"]),
     ("delete queue", &["ok", "not_found", MISMATCH, "withdrawn"]),
     ("put", &["ok", "queue_full", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
-    ("put", &["conflict", ROOM]),
+    ("put", &["present", "conflict", "too_large", ROOM]),
     ("get", &["ok", "empty", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
     ("get", &["lease_lost", "not_found", ROOM]),
+    ("get any", &["ok", "empty", SHUT, "deleted", GOING, ROOM]),
+    ("result", &["ok", "not_done", "failed", "not_found", "deleted", GOING]),
+    ("read job", &["ok", "not_found"]),
+    ("list jobs", &["ok", "not_found"]),
+    ("pause", &["ok", "not_found", MISMATCH, "withdrawn"]),
+    ("purge", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
+    ("redrive", &["ok", "leased", "not_found", "queue_full", SHUT, MISMATCH, "withdrawn", ROOM]),
+    ("finish", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
+    ("progress", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn", ROOM]),
     ("join", &["ok", "not_drained", "deleted", GOING]),
     ("cancel", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
     ("shutdown", &["ok", "not_found", MISMATCH, "withdrawn"]),

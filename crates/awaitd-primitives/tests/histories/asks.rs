@@ -22,6 +22,13 @@ pub(crate) enum What {
         back: usize,
         force: bool,
     },
+    /// Of the job so many ago, wherever it is.
+    Of {
+        back: usize,
+        what: OfJob,
+    },
+    Finish(usize, Payload),
+    Progress(usize, Payload),
     Done(usize),
     Nack {
         back: usize,
@@ -46,6 +53,14 @@ pub(crate) enum What {
     },
 }
 
+/// What is asked about one job.
+#[derive(Clone, Debug)]
+pub(crate) enum OfJob {
+    Read,
+    Result,
+    Redrive(Option<Name>),
+}
+
 /// What a history is about.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mood {
@@ -53,13 +68,15 @@ pub(crate) struct Mood {
     pub(crate) sharing: u32,
     /// Of most queues that are configured.
     order: Order,
+    /// Queues have policies, and jobs have traits.
+    pub(crate) rich: bool,
 }
 
 const KEYS: [&str; 3] = ["a", "b", "c"];
 
 pub(crate) fn mood(rng: &mut Rng) -> Mood {
     let order = [Order::Fifo, Order::Fifo, Order::Lifo, Order::Priority][rng.usize(0..4)];
-    Mood { sharing: [5, 30, 90][rng.usize(0..3)], order }
+    Mood { sharing: [5, 5, 30, 90][rng.usize(0..4)], order, rich: rng.u32(0..3) > 0 }
 }
 
 pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
@@ -75,10 +92,17 @@ pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
                 | Command::Join { .. }
                 | Command::WaitEvent { .. }
                 | Command::Get { mode: GetMode::AtMostOnce, .. }
+                | Command::Get { most: 2.., .. }
+                | Command::GetAny { .. }
+                | Command::ListJobs { .. }
         ),
+        What::Of { what: OfJob::Read | OfJob::Result, .. } => true,
         What::Extend { .. } | What::Watch(_) => true,
         What::GetAfter { .. }
         | What::Cancel { .. }
+        | What::Of { .. }
+        | What::Finish(..)
+        | What::Progress(..)
         | What::Done(_)
         | What::Nack { .. }
         | What::WaitCondition { .. }
@@ -94,14 +118,18 @@ pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
 
 /// Of queues, events and plain locks.
 fn what(rng: &mut Rng, mood: Mood) -> What {
-    let queue = name(if rng.u32(0..3) == 0 { "r" } else { "q" });
+    let queue = a(rng, Kind::Queue).name().clone();
+    if mood.rich && rng.u32(0..3) == 0 {
+        return work_what(rng, queue);
+    }
     let event = name("e");
     let back = rng.usize(0..rng.clone().usize(1..10));
     let after = (rng.u32(0..3) == 0).then(|| rng.u64(0..12));
     What::Plain(match rng.u32(0..140) {
         0..26 => {
             let (payload, delay, rank) = (payload(rng), delay(rng), rank(rng, mood));
-            Command::Put { queue, payload, delay, rank, ttl: None, traits: Vec::new() }
+            let (ttl, traits) = if mood.rich { told(rng) } else { (None, Vec::new()) };
+            Command::Put { queue, payload, delay, rank, ttl, traits }
         }
         26..46 => Command::Get { queue, mode: mode(rng), settle: None, most: 1 },
         46..50 => return What::GetAfter { queue, back },
@@ -134,6 +162,96 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
             Command::Withdraw { thing, key: KEYS[rng.usize(0..KEYS.len())].into() }
         }
     })
+}
+
+/// What is done to jobs beside putting and getting them.
+fn work_what(rng: &mut Rng, queue: Name) -> What {
+    let back = rng.usize(0..rng.clone().usize(1..10));
+    let state = [None, None, Some(JobState::Ready), Some(JobState::Delayed), Some(JobState::Dead)];
+    let state = state[rng.usize(0..5)].filter(|_| rng.bool());
+    What::Plain(match rng.u32(0..100) {
+        0..12 => return What::Of { back, what: OfJob::Read },
+        12..26 => return What::Of { back, what: OfJob::Result },
+        26..32 => {
+            let to = rng.bool().then(|| a(rng, Kind::Queue).name().clone());
+            return What::Of { back, what: OfJob::Redrive(to) };
+        }
+        32..42 => {
+            let to = (rng.u32(0..3) == 0).then(|| a(rng, Kind::Queue).name().clone());
+            let state = if rng.u32(0..12) == 0 { Some(JobState::Leased) } else { state };
+            let limit = [1, 2, 1_000][rng.usize(0..3)];
+            let (delay, spacing) = (delay(rng), delay(rng));
+            Command::Redrive { queue, to, state, job: None, limit, delay, spacing }
+        }
+        42..52 => {
+            let queues = [["q", "r"], ["r", "q"], ["q", "d"], ["d", "r"]][rng.usize(0..4)];
+            let queues = queues.into_iter().map(name).collect();
+            let most = [1, 1, 3][rng.usize(0..3)];
+            Command::GetAny { queues, fair: rng.bool(), mode: mode(rng), most }
+        }
+        52..60 => Command::Get { queue, mode: mode(rng), settle: None, most: rng.u64(2..5) },
+        60..70 => return What::Finish(back, payload(rng)),
+        70..76 => return What::Progress(back, payload(rng)),
+        76..79 => Command::Pause { queue, paused: true },
+        79..84 => Command::Pause { queue, paused: false },
+        84..88 => {
+            let held = rng.u32(0..8) == 0;
+            let done = Some(if held { JobState::Leased } else { JobState::Done });
+            Command::Purge { queue, state: if rng.u32(0..4) == 0 { done } else { state } }
+        }
+        _ => {
+            let state = if rng.u32(0..4) == 0 { Some(JobState::Done) } else { state };
+            let key = (rng.u32(0..3) == 0).then(|| "k".into());
+            let cursor = rng.bool().then(|| JobId(rng.u64(0..30)));
+            Command::ListJobs { queue, state, key, cursor, limit: rng.usize(1..5), bodies: false }
+        }
+    })
+}
+
+/// For how long a job may wait, and what else is said of it.
+fn told(rng: &mut Rng) -> (Option<Duration>, Vec<Trait>) {
+    let mut traits = Vec::new();
+    let mut some = |rng: &mut Rng, one_in: u32, it: fn(&mut Rng) -> Trait| {
+        if rng.u32(0..one_in) == 0 {
+            traits.push(it(rng));
+        }
+    };
+    some(rng, 2, |rng| Trait::Key(["k", "k", "l"][rng.usize(0..3)].into()));
+    some(rng, 4, |rng| Trait::Unique(["u", "v"][rng.usize(0..2)].into()));
+    some(rng, 8, |rng| Trait::MaxAttempts(rng.u32(1..4)));
+    some(rng, 8, |rng| Trait::Lease(length(rng, 9).max(Duration::from_millis(100))));
+    some(rng, 8, |_| Trait::Header("job-color".into(), "red".into()));
+    let ttl = (rng.u32(0..8) == 0).then(|| length(rng, 12).max(Duration::from_millis(1)));
+    (ttl, traits)
+}
+
+/// What a queue is told beside its bound and its order.
+fn policy(rng: &mut Rng, mood: Mood, queue: &Name) -> Policy {
+    let plain = Policy { backoff: backoff(rng), ..Policy::default() };
+    if !mood.rich {
+        return plain;
+    }
+    let few = |rng: &mut Rng, one_in: u32| (rng.u32(0..one_in) == 0).then(|| rng.u64(1..4));
+    let dead_letter = (rng.u32(0..3) > 0).then(|| a(rng, Kind::Queue).name().clone());
+    let own = rng.u32(0..3) == 0;
+    Policy {
+        max_attempts: [25, 1, 2, 3][rng.usize(0..4)],
+        dead_letter: dead_letter.filter(|it| it != queue || own),
+        ttl: (rng.u32(0..5) == 0).then(|| length(rng, 15).max(Duration::from_millis(1))),
+        full: if rng.u32(0..4) == 0 { WhenFull::DropOldest } else { WhenFull::Wait },
+        max_bytes: few(rng, 6),
+        max_leased: few(rng, 6).unwrap_or(100_000),
+        max_dead: few(rng, 4).unwrap_or(100_000),
+        rate: few(rng, 6).map(|burst| {
+            let per_second = Milli([100, 300, 1_000, 3_000][rng.usize(0..4)]);
+            Rate { per_second, burst }
+        }),
+        concurrency: few(rng, 8),
+        key_concurrency: [1, 1, 2][rng.usize(0..3)],
+        fair: rng.u32(0..3) == 0,
+        retain: Duration::from_secs([0, 7, 300][rng.usize(0..3)]),
+        ..plain
+    }
 }
 
 /// Of what is shared, and of locks that somebody has alone.
@@ -235,6 +353,7 @@ fn crowd(rng: &mut Rng) -> Vec<What> {
 /// One of the things of a kind that there may be.
 fn a(rng: &mut Rng, kind: Kind) -> Thing {
     let (first, second) = match kind {
+        Kind::Queue if rng.u32(0..6) == 0 => ("d", "d"),
         Kind::Queue => ("q", "r"),
         Kind::Event => ("e", "f"),
         Kind::Lock => ("l", "m"),
@@ -276,7 +395,7 @@ pub(crate) fn configure(rng: &mut Rng, mood: Mood, kind: Kind) -> Command {
         _ => {
             let lease = lease(rng).unwrap_or(Duration::from_secs(30));
             let order = if rng.u32(0..5) == 0 { Order::Fifo } else { mood.order };
-            let policy = Box::new(Policy { backoff: backoff(rng), ..Policy::default() });
+            let policy = Box::new(policy(rng, mood, &name));
             let maxsize = rng.u64(0..4);
             Configuration::Queue(name, QueueConfig { maxsize, order, lease, policy })
         }
@@ -295,9 +414,10 @@ fn backoff(rng: &mut Rng) -> Backoff {
 }
 
 pub(crate) fn payload(rng: &mut Rng) -> Payload {
-    let bytes = [rng.u8(..)];
+    let bytes = [rng.u8(..); 3];
+    let bytes = &bytes[..rng.usize(0..10).clamp(1, 3)];
     let content_type = rng.bool().then(|| "text/plain".into());
-    Payload { body: bytes.as_slice().into(), content_type }
+    Payload { body: bytes.into(), content_type }
 }
 
 fn delay(rng: &mut Rng) -> Duration {
@@ -335,6 +455,29 @@ impl Run {
             What::Cancel { queue, back, force } => {
                 let job = JobId(self.ledger.job.saturating_sub(*back as u64));
                 Command::CancelJob { queue: queue.clone(), job, force: *force }
+            }
+            What::Of { back, what } => {
+                let job = JobId(self.ledger.job.saturating_sub(*back as u64));
+                let queue = self.oracle.queue_of(job).filter(|_| *back != 4).unwrap_or(name("q"));
+                match what {
+                    OfJob::Read => Command::ReadJob { queue, job },
+                    OfJob::Result => Command::WaitResult { queue, job },
+                    OfJob::Redrive(to) => Command::Redrive {
+                        queue,
+                        to: to.clone(),
+                        state: None,
+                        job: Some(job),
+                        limit: 1,
+                        delay: Duration::ZERO,
+                        spacing: Duration::ZERO,
+                    },
+                }
+            }
+            What::Finish(back, result) => {
+                Command::Finish { lease: self.lease(*back), result: result.clone() }
+            }
+            What::Progress(back, progress) => {
+                Command::Progress { lease: self.lease(*back), progress: progress.clone() }
             }
             What::Done(back) => Command::Done { lease: self.lease(*back) },
             What::Nack { back, delay, defer } => {

@@ -1,10 +1,11 @@
 //! What must hold for the records themselves, whatever the model thinks.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use awaitd_primitives::*;
 
+use crate::jobs::Jobs;
 use crate::shares::Permits;
 
 /// Counts jobs and leases by the records alone.
@@ -15,8 +16,7 @@ pub(crate) struct Ledger {
     pub(crate) reserved: u64,
     pub(crate) job: u64,
     generation: u64,
-    /// Of each queue: the jobs that wait, and those that somebody holds.
-    queues: BTreeMap<Name, (BTreeSet<JobId>, BTreeMap<JobId, LeaseId>)>,
+    pub(crate) jobs: Jobs,
     pub(crate) permits: Permits,
     /// Those that are held.
     pub(crate) leases: BTreeMap<LeaseId, Live>,
@@ -50,20 +50,26 @@ impl Ledger {
         }
         self.at = entry.at;
         for two in entry.records.windows(2) {
-            if let [record @ Record::Ranked { queue, job, .. }, next] = two {
-                let of = next.job().map(|of| (of.queue, of.job));
-                ensure(of == Some((queue, *job)), "not the rank of the next", record)?;
+            let [record, next] = two else { unreachable!("two at a time") };
+            if let Record::Ranked { queue, job, .. } | Record::Traits { queue, job, .. } = record {
+                let of = match next {
+                    Record::Traits { queue, job, .. } => Some((queue, *job)),
+                    next => next.job().map(|of| (of.queue, of.job)),
+                };
+                ensure(of == Some((queue, *job)), "not of the next", record)?;
             }
         }
-        entry.records.iter().try_for_each(|record| self.note(record))
+        entry.records.iter().try_for_each(|record| {
+            self.jobs.note(entry.at, record)?;
+            self.note(record)
+        })
     }
 
     fn note(&mut self, record: &Record) -> Result<(), String> {
         match record {
-            Record::Placed { queue, job, .. } => {
+            Record::Placed { job, .. } => {
                 ensure(job.0 == self.job + 1, "not the next job", record)?;
                 self.job = job.0;
-                self.queues.entry(queue.clone()).or_default().0.insert(*job);
             }
             Record::Leased { lease, held, length, until, .. } => {
                 ensure(lease.fence() == self.fence + 1, "not the next fence", record)?;
@@ -71,58 +77,26 @@ impl Ledger {
                 let (held, length, until) = (held.clone(), *length, *until);
                 self.leases
                     .insert(*lease, Live { held: held.clone(), until, length, graced: false });
-                match &held {
-                    Held::Job { queue, job } => {
-                        let (waiting, held) = self.queues.entry(queue.clone()).or_default();
-                        ensure(waiting.remove(job), "a second winner", record)?;
-                        held.insert(*job, *lease);
-                    }
-                    Held::Lock { .. } | Held::Part { .. } => {
-                        let fits = self.permits.take(*lease, &held);
-                        ensure(fits, "more than there was", record)?;
-                    }
+                if let Held::Lock { .. } | Held::Part { .. } = &held {
+                    let fits = self.permits.take(*lease, &held);
+                    ensure(fits, "more than there was", record)?;
                 }
             }
-            Record::Settled { lease, held: Held::Job { queue, job }, then, outcome, .. } => {
+            Record::Settled { lease, held: Held::Job { .. }, outcome, .. } => {
                 self.end(*lease, *outcome, record)?;
-                let (waiting, held) = self.queues.entry(queue.clone()).or_default();
-                ensure(held.remove(job) == Some(*lease), "not its holder", record)?;
-                if matches!(then, Then::Back { .. }) {
-                    waiting.insert(*job);
-                }
             }
             Record::Settled { lease, held, outcome, .. } => {
                 self.end(*lease, *outcome, record)?;
                 let held = self.permits.give_back(*lease, &held.thing());
                 ensure(held, "not its holder", record)?;
             }
-            Record::Cancelled { queue, job } => {
-                let (waiting, _) = self.queues.entry(queue.clone()).or_default();
-                ensure(waiting.remove(job), "not a job that waits", record)?;
-            }
-            Record::Emptied { queue, dropped } => {
-                let (waiting, _) = self.queues.entry(queue.clone()).or_default();
-                ensure(waiting.len() as u64 == *dropped, "a wrong count", record)?;
-                waiting.clear();
-            }
-            Record::Deleted { thing: Thing::Queue(queue), dropped, leases } => {
-                let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
-                ensure((waiting.len() + held.len()) as u64 == *dropped, "a wrong count", record)?;
-                let held: BTreeSet<_> = held.values().collect();
-                ensure(held == leases.iter().collect(), "other leases", record)?;
+            Record::Deleted { thing: Thing::Queue(_), leases, .. } => {
                 self.leases.retain(|lease, _| !leases.contains(lease));
             }
-            Record::Forgotten { thing: Thing::Queue(queue) } => {
-                let (waiting, held) = self.queues.remove(queue).unwrap_or_default();
-                ensure(waiting.len() + held.len() == 0, "jobs were forgotten", record)?;
-            }
-            Record::Drained { queue, generation } => {
-                ensure(*generation == self.generation + 1, "not the next generation", record)?;
-                self.generation = *generation;
-                let (waiting, held) = self.queues.entry(queue.clone()).or_default();
-                ensure(waiting.len() + held.len() == 0, "drained with jobs", record)?;
-            }
-            Record::Set { generation, .. } | Record::Tripped { generation, .. } => {
+            Record::Forgotten { thing: Thing::Queue(_) } => {}
+            Record::Drained { generation, .. }
+            | Record::Set { generation, .. }
+            | Record::Tripped { generation, .. } => {
                 ensure(*generation == self.generation + 1, "not the next generation", record)?;
                 self.generation = *generation;
             }
@@ -152,6 +126,8 @@ impl Ledger {
             | Record::Unremembered { .. }
             | Record::Tied { .. }
             | Record::Copied(_)
+            | Record::Cancelled { .. }
+            | Record::Emptied { .. }
             | Record::Traits { .. }
             | Record::Died { .. }
             | Record::Dropped { .. }
@@ -195,14 +171,21 @@ impl Ledger {
     /// Whether a lease is live decides what is told to whoever settles or keeps it.
     pub(crate) fn tells(&self, ask: &Ask, told: &Result<Answer, Refusal>) -> Result<(), String> {
         let (lease, repeats) = match &ask.command {
-            Command::Done { lease } | Command::Nack { lease, .. } => (lease.id, true),
-            Command::Extend { lease, .. } | Command::Watch { lease } => (lease.id, false),
+            Command::Done { lease }
+            | Command::Finish { lease, .. }
+            | Command::Nack { lease, .. } => (lease.id, true),
+            Command::Extend { lease, .. }
+            | Command::Progress { lease, .. }
+            | Command::Watch { lease } => (lease.id, false),
             _ => return Ok(()),
         };
         let live = self.leases.get(&lease).map(|live| &live.held);
         let holds = match (live, told) {
             (Some(Held::Lock { .. } | Held::Part { .. }), Err(Refusal::NotFound)) => {
-                matches!(ask.command, Command::Nack { .. })
+                matches!(
+                    ask.command,
+                    Command::Nack { .. } | Command::Finish { .. } | Command::Progress { .. }
+                )
             }
             (Some(_), Err(refusal)) => *refusal == Refusal::ShuttingDown,
             (None, Ok(_)) => repeats,
@@ -223,19 +206,9 @@ impl Ledger {
         }
     }
 
-    /// placed = ready + delayed + leased + done + dropped.
+    /// What is shown is what the records say.
     pub(crate) fn conserves(&self, census: &Census) -> Result<(), String> {
-        for (view, _) in &census.queues {
-            let (waiting, held) = self
-                .queues
-                .get(&view.name)
-                .map_or((0, 0), |(waiting, held)| (waiting.len(), held.len()));
-            if (view.ready + view.delayed, view.leased) != (waiting as u64, held as u64) {
-                return Err(format!(
-                    "records say {waiting} wait and {held} are held, but {view:?}"
-                ));
-            }
-        }
+        self.jobs.conserves(census)?;
         census.others.iter().try_for_each(|view| self.permits.conserves(view))
     }
 }

@@ -76,6 +76,7 @@ impl Run {
         let hanging = hanging.filter(|it| self.ledger.leases.contains_key(it));
         self.oracle.crash(hanging, &leased, self.clock);
         self.pending.clear();
+        self.oracle.note_places(&self.history);
         self.ledger = Ledger::default();
         self.history.iter().try_for_each(|entry| self.ledger.add(entry))?;
         let unending = self.ledger.leases.values().filter(|live| live.until.is_none());

@@ -24,10 +24,10 @@ impl Run {
             self.turn(&last)?;
         }
         let census = self.engine.census();
-        let idle = census
-            .queues
-            .iter()
-            .find(|(it, configured)| !configured && !it.shut_down && it.unfinished == 0);
+        let idle = census.queues.iter().find(|(it, configured)| {
+            let kept = it.dead > 0 || it.config.policy.paused;
+            !configured && !it.shut_down && it.unfinished == 0 && !kept
+        });
         let unset = census.events.iter().find(|(_, set)| !set);
         let rests = |view: &View| match view {
             View::Semaphore(view) => view.holders.is_empty() && view.waiters == 0,
@@ -43,10 +43,18 @@ impl Run {
         for written in self.journal.bodies_of.clone().into_values() {
             self.call(&Call::Stow(Written { copied: false, ..written }))?;
         }
-        same("bytes in memory", &self.engine.state().bytes_here(), &0)?;
+        if !self.ledger.jobs.rich {
+            same("bytes in memory", &self.engine.state().bytes_here(), &0)?;
+        }
         self.oracle.look_for();
-        let unfinished = census.queues.iter().map(|(view, _)| (view.name.clone(), view.unfinished));
-        for (queue, unfinished) in unfinished.collect::<Vec<_>>() {
+        for (view, _) in census.queues {
+            self.open(&view)?;
+            let (queue, unfinished) = (view.name, view.unfinished);
+            let (state, key, cursor) = (Some(JobState::Dead), None, None);
+            let (limit, bodies) = (1_000, false);
+            let command =
+                Command::ListJobs { queue: queue.clone(), state, key, cursor, limit, bodies };
+            self.ask(Ask { command, key: None }, self.clock, Duration::ZERO)?;
             for _ in 0..unfinished {
                 let mode = GetMode::Leased(None);
                 let command = Command::Get { queue: queue.clone(), mode, settle: None, most: 1 };
@@ -57,6 +65,18 @@ impl Run {
         self.leave(&mut || Fate::Taken)?;
         self.oracle.found_all()?;
         self.look()
+    }
+
+    /// Nothing that a queue was told keeps any of its jobs back.
+    fn open(&mut self, view: &QueueView) -> Result<(), String> {
+        let policy = Box::new(Policy { key_concurrency: 1_000, ..Policy::default() });
+        let config = QueueConfig { policy, ..view.config.clone() };
+        let configuration = Configuration::Queue(view.name.clone(), config);
+        let configure = Command::Configure { configuration, only_new: false };
+        for command in [configure, Command::Pause { queue: view.name.clone(), paused: false }] {
+            self.ask(Ask { command, key: None }, self.clock, Duration::ZERO)?;
+        }
+        Ok(())
     }
 
     /// The same calls give the same again, if time moves from one wake-up to the next and no further;

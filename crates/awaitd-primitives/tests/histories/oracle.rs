@@ -53,6 +53,8 @@ pub(crate) struct Oracle {
     met: BTreeSet<(u64, u64)>,
     /// Jobs that were handed out.
     seen: BTreeSet<JobId>,
+    /// Queues of which somebody said that they may drop jobs: because of a lifetime, or of the bound.
+    drops: BTreeSet<(Name, bool)>,
     /// What was told under each key, and when that request had arrived.
     keys: BTreeMap<(Thing, String), (Answer, Time)>,
     /// The largest numbers that were told: of a lease, a job and a generation.
@@ -78,6 +80,25 @@ impl Oracle {
             if let Record::Leased { lease, held: Held::Job { job, .. }, .. } = record {
                 self.held.insert(*lease, *job);
             }
+            if let Record::Moved { job, to, .. } = record {
+                self.jobs.entry(*job).or_default().queue = Some(to.clone());
+            }
+            // Only what somebody has said may make a job go.
+            if let Record::Dropped { queue, job, cause } = record
+                && self.drops.contains(&(queue.clone(), *cause == DropCause::Ttl))
+            {
+                self.jobs.entry(*job).or_default().may_be_gone = true;
+            }
+        }
+    }
+
+    /// Where each job is, after some of its moves were lost.
+    pub(crate) fn note_places(&mut self, history: &[Entry]) {
+        for record in history.iter().flat_map(|entry| &entry.records) {
+            if let Record::Placed { queue, job, .. } | Record::Moved { to: queue, job, .. } = record
+            {
+                self.jobs.entry(*job).or_default().queue = Some(queue.clone());
+            }
         }
     }
 
@@ -86,10 +107,17 @@ impl Oracle {
         self.jobs.get(&job)?.body.as_ref()
     }
 
+    /// Where a job is, or was last.
+    pub(crate) fn queue_of(&self, job: JobId) -> Option<Name> {
+        self.jobs.get(&job)?.queue.clone()
+    }
+
     /// From here on it may be done.
     pub(crate) fn asked(&mut self, command: &Command) {
         match command {
-            Command::Done { lease } | Command::Get { settle: Some(lease), .. } => {
+            Command::Done { lease }
+            | Command::Finish { lease, .. }
+            | Command::Get { settle: Some(lease), .. } => {
                 if let Some(job) = self.end(lease.id).and_then(|job| self.jobs.get_mut(&job)) {
                     job.may_be_gone = true;
                 }
@@ -104,7 +132,17 @@ impl Oracle {
                     self.end(lease);
                 }
             }
+            Command::Configure { configuration: Configuration::Queue(queue, config), .. } => {
+                let policy = &config.policy;
+                self.drops.extend(policy.ttl.map(|_| (queue.clone(), true)));
+                let full = policy.full == WhenFull::DropOldest;
+                self.drops.extend(full.then(|| (queue.clone(), false)));
+            }
+            Command::Put { queue, ttl: Some(_), .. } => {
+                self.drops.insert((queue.clone(), true));
+            }
             Command::Delete { thing: Thing::Queue(queue), .. }
+            | Command::Purge { queue, .. }
             | Command::Shutdown { queue, immediate: true } => {
                 for job in self.jobs.values_mut().filter(|it| it.queue.as_ref() == Some(queue)) {
                     job.may_be_gone = true;
@@ -165,10 +203,14 @@ impl Oracle {
             Answer::Joined { generation } | Answer::Happened { generation, .. } => {
                 self.told[2] = self.told[2].max(*generation);
             }
-            Answer::Got(got) => {
-                let thing = Thing::Queue(got.queue.clone());
-                let what = (got.lease, thing, Some(got.job), Share::Whole, got.until);
-                self.granted(request, told, what, repeat, clock)?;
+            Answer::Got(got) => self.got(request, told, got, (repeat, clock))?,
+            Answer::GotMany(all) => {
+                ensure(!all.is_empty(), "nothing", told)?;
+                all.iter().try_for_each(|got| self.got(request, told, got, (repeat, clock)))?;
+            }
+            Answer::Jobs { items, .. } => {
+                let dead = items.iter().filter(|it| it.state == JobState::Dead);
+                self.seen.extend(dead.map(|it| it.job));
             }
             Answer::Acquired(grant) | Answer::Woken { grant, .. } => {
                 let Grant { lease, thing, until } = grant.clone();
@@ -190,7 +232,8 @@ impl Oracle {
                 }
             }
             Answer::Settled => {
-                if let Command::Done { lease } = &request.ask.command
+                if let Command::Done { lease } | Command::Finish { lease, .. } =
+                    &request.ask.command
                     && let Some(job) = self.held.get(&lease.id)
                 {
                     self.jobs.entry(*job).or_default().over = true;
@@ -199,6 +242,18 @@ impl Oracle {
             _ => {}
         }
         Ok(())
+    }
+
+    fn got(
+        &mut self,
+        request: &Request,
+        told: &Told,
+        got: &Got,
+        (repeat, clock): (bool, Time),
+    ) -> Result<(), String> {
+        let thing = Thing::Queue(got.queue.clone());
+        let what = (got.lease, thing, Some(got.job), Share::Whole, got.until);
+        self.granted(request, told, what, repeat, clock)
     }
 
     /// What is numbered anew has a larger number than was told before the last crash.

@@ -188,6 +188,7 @@ impl Run {
         // Every reply leaves once: then it is counted.
         let code = match told {
             Ok(Answer::Woken { notified: true, .. }) => "notified",
+            Ok(Answer::Present { .. }) => "present",
             Ok(_) => "ok",
             Err(refusal) => refusal.code(),
         };

@@ -120,7 +120,7 @@ pub(crate) fn script(seed: u64) -> Script {
     let mood = mood(&mut rng);
     let mut turns = vec![Turn {
         pass: Pass::By(Duration::ZERO),
-        acts: [Kind::Queue, Kind::Semaphore, Kind::Barrier]
+        acts: [Kind::Queue, Kind::Queue, Kind::Queue, Kind::Semaphore, Kind::Barrier]
             .map(|kind| plain(configure(&mut rng, mood, kind)))
             .into(),
         append: (Append::All, Pass::By(Duration::ZERO)),
