@@ -192,7 +192,7 @@ async fn a_redrive_of_many_is_done_once() {
     }
     let rest = done(&client, "q/redrive?to=to&rate=1000000").await;
     assert_eq!(rest, json!({ "moved": 400, "left": 0 }));
-    // Each is as it was put, and ready in turn.
+    configure(&client, "slow", &unbound).await;
     let slow = done(&client, "to/redrive?to=slow&rate=0.001").await;
     assert_eq!(slow, json!({ "moved": 2_500, "left": 0 }));
     assert_eq!(counts(&client, "slow").await, [1, 2_499, 0]);

@@ -100,11 +100,16 @@ pub(super) fn purge(call: &mut Call<'_>) -> Result<Asked, Problem> {
 /// Puts jobs as new that wait or are dead.
 pub(super) fn redrive(call: &mut Call<'_>) -> Result<Asked, Problem> {
     let states = [JobState::Ready, JobState::Delayed, JobState::Leased, JobState::Dead];
+    let (state, job) = (call.job_state(&states)?, call.job_number("id")?);
+    if state.is_some() && job.is_some() {
+        let both = "`id` and `state` both say which jobs are meant: leave one of them out";
+        return Err(Problem::parameter(both));
+    }
     Ok(Asked::at_once(Command::Redrive {
         queue: call.name()?,
         to: call.other_name("to")?,
-        state: call.job_state(&states)?,
-        job: call.job_number("id")?,
+        state,
+        job,
         limit: call.integer("limit", 1, NUMBER_MAX)?.unwrap_or(NUMBER_MAX),
         delay: Duration::ZERO,
         spacing: call.spacing()?,
