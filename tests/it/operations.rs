@@ -165,6 +165,7 @@ async fn refuse_to_wait_where_no_more_may() {
         ("POST", "/v1/queues/full/jobs".to_owned()),
         ("POST", "/v1/queues/q/get".to_owned()),
         ("GET", "/v1/queues/q/join".to_owned()),
+        ("GET", "/v1/queues/q/jobs/1/result".to_owned()),
         ("GET", "/v1/events/unset".to_owned()),
         ("POST", "/v1/locks/l/acquire".to_owned()),
         ("GET", stage.job.clone()),

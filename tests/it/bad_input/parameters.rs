@@ -16,6 +16,11 @@ enum Kind {
     Number,
     HowMany,
     Token,
+    Instant,
+    JobKey,
+    State,
+    Rate,
+    Name,
 }
 
 impl Kind {
@@ -68,6 +73,21 @@ impl Kind {
                 &["", "0", "x", "-1", "1.5", "1e3", "+1", "1000000001", "%D9%A1", "all"]
             }
             Self::HowMany => &["", "All", "-1", "1.5", "+1", "1000000001", "all%00", "%D9%A1"],
+            Self::Instant => &[
+                "",
+                "now",
+                "1s",
+                "2026-12-01",
+                "2026-12-01T09:00:00",
+                "2026-12-01T09:00:00+01:00",
+                "2026-13-01T09:00:00Z",
+                "9001-01-01T00:00:00Z",
+                "%00",
+            ],
+            Self::JobKey => &["", "%00", "a%0a", "%7f", "%C2%80"],
+            Self::State => &["", "Ready", "all", "ready,dead", "ready%00", "waiting", "1"],
+            Self::Rate => &["", "0", "-1", "+1", "1s", "1e3", "inf", "0.0001", "1000001", "%00"],
+            Self::Name => &["", "-", "a%2fb", "a%20b", "%00", "%C3%A9"],
             // These are 404.
             Self::Token => &[],
         }
@@ -79,18 +99,57 @@ const LEASE: Parameter = ("lease", "1s", Kind::Duration);
 const DELAY: Parameter = ("delay", "1s", Kind::Duration);
 const AFTER: Parameter = ("after", "9007199254740991", Kind::Integer);
 
+const STATE: Parameter = ("state", "ready", Kind::State);
+const JOB_KEY: Parameter = ("key", "k", Kind::JobKey);
 const LIMIT: Parameter = ("limit", "10", Kind::Integer);
 const OWNER: Parameter = ("owner", "me", Kind::Text);
 const PERMITS: Parameter = ("permits", "1", Kind::Number);
 const HELD: Parameter = ("held", "{lock_token}", Kind::Token);
 
 /// Every route of the contract with its parameters. `{lease}` and `{lock_lease}` are live ones.
-const ROUTES: [(&str, &str, &[Parameter]); 48] = [
+const ROUTES: [(&str, &str, &[Parameter]); 58] = [
     ("PUT", "/v1/queues/q", &[]),
     ("GET", "/v1/queues/q", &[]),
     ("DELETE", "/v1/queues/q", &[]),
     ("GET", "/v1/queues", &[LIMIT]),
-    ("POST", "/v1/queues/q/jobs", &[WAIT, DELAY]),
+    (
+        "POST",
+        "/v1/queues/q/jobs",
+        &[
+            WAIT,
+            DELAY,
+            ("at", "2026-12-01T09:00:00Z", Kind::Instant),
+            JOB_KEY,
+            ("unique", "u", Kind::JobKey),
+            ("ttl", "1h", Kind::Duration),
+            ("max_attempts", "3", Kind::Number),
+            LEASE,
+        ],
+    ),
+    (
+        "GET",
+        "/v1/queues/q/jobs",
+        &[STATE, JOB_KEY, ("cursor", "1", Kind::Integer), LIMIT, ("body", "true", Kind::Flag)],
+    ),
+    ("GET", "/v1/queues/q/jobs/2", &[]),
+    ("DELETE", "/v1/queues/q/jobs/2", &[("force", "true", Kind::Flag)]),
+    ("GET", "/v1/queues/q/jobs/2/result", &[WAIT]),
+    ("POST", "/v1/queues/q/pause", &[]),
+    ("POST", "/v1/queues/q/resume", &[]),
+    ("POST", "/v1/queues/q/purge", &[STATE]),
+    (
+        "POST",
+        "/v1/queues/q/redrive",
+        &[
+            STATE,
+            ("to", "other", Kind::Name),
+            ("id", "2", Kind::Integer),
+            LIMIT,
+            ("rate", "1", Kind::Rate),
+        ],
+    ),
+    ("POST", "{lease}/done", &[]),
+    ("PUT", "{lease}/progress", &[]),
     (
         "POST",
         "/v1/queues/q/get",
@@ -205,7 +264,7 @@ async fn repeated_parameters_are_refused() {
 async fn unknown_parameters_are_refused() {
     let furnished = Furnished::new().await;
     for (method, path, _) in ROUTES {
-        for name in ["nonsense", "Wait", "waits", "priorities", "unique", "Mode"] {
+        for name in ["nonsense", "Wait", "waits", "priorities", "uniques", "Mode"] {
             refused(&furnished, method, path, &format!("{name}=1"), name).await;
         }
         // What belongs to another route is unknown here.
@@ -248,6 +307,12 @@ async fn broken_headers_are_refused() {
             let detail = heard.json()["detail"].to_string().to_lowercase();
             assert!(detail.contains("if-none-match"), "{value}: {detail}");
         }
+    }
+    let put = || furnished.client.post("/v1/queues/q/jobs", "x");
+    let many = (0..33).fold(put(), |put, number| put.header(&format!("job-{number}"), "x"));
+    for asked in [many, put().header("tracestate", &"x".repeat(9_000))] {
+        let detail = asked.await.refused(400, "invalid_parameter").json()["detail"].to_string();
+        assert!(detail.contains("Job-*"), "{detail}");
     }
     furnished.is_as_before().await;
 }

@@ -177,7 +177,7 @@ async fn a_wrong_method_is_told_the_right_ones() {
     let client = server.client();
     let cases = [
         ("PATCH", "/v1/queues/q", vec!["DELETE", "GET", "PUT"]),
-        ("GET", "/v1/queues/q/jobs", vec!["POST"]),
+        ("PUT", "/v1/queues/q/jobs", vec!["GET", "POST"]),
         ("GET", "/v1/queues/q/get", vec!["POST"]),
         ("POST", "/v1/queues/q/join", vec!["GET"]),
         ("POST", "/v1/queues", vec!["GET"]),
