@@ -14,7 +14,7 @@ async fn story(server: &Server) {
         let path = format!("/v1/queues/work/get?lease={lease}");
         client.post(&path, "").await.expect(200).location()
     };
-    client.put("/v1/queues/work", r#"{"maxsize": 2}"#).await.expect(201);
+    client.put("/v1/queues/work", r#"{"maxsize": 2, "backoff": {"min": "0s"}}"#).await.expect(201);
     client.post("/v1/queues/work/jobs", "1").await.expect(201);
     client.post("/v1/queues/work/jobs", "2").await.expect(201);
     let blocked = client.post("/v1/queues/work/jobs?wait=30s", "3").spawn();

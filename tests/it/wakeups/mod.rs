@@ -4,6 +4,7 @@
 
 mod permits;
 mod queues;
+mod work;
 
 use std::fmt::Debug;
 

@@ -22,7 +22,7 @@ enum Kind {
 /// one that is delayed; an event that is not set; a lock that is held.
 const SCENE: Scene<Kind> = Scene {
     lines: &[
-        "configure q maxsize=1",
+        "configure q maxsize=1 backoff=0s",
         r#"put q "a""#,
         "get q lease=10m",
         r#"put q "b" delay=20m"#,
@@ -72,7 +72,7 @@ const QUEUES: &[Cause] = &[
     },
     Cause {
         name: "a nack",
-        act: "nack lease 1",
+        act: "nack lease 1 delay=0s",
         answered: &[(Get, r#"job 1 "a" lease 3 attempt 2"#), (WatchJob, "refused lease_lost")],
         ..WAITING
     },

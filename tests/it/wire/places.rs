@@ -125,7 +125,7 @@ async fn a_job_given_back_may_exceed_the_bound_and_a_put_may_not() {
     // What is under a lease is outside the bound; what is delayed is inside.
     client.post("/v1/queues/q/jobs?delay=1h", "delayed").await.expect(201);
     client.post("/v1/queues/q/jobs", "x").await.refused(429, "queue_full");
-    client.post(&format!("{first}/nack"), "").await.expect(204);
+    client.post(&format!("{first}/nack?delay=0"), "").await.expect(204);
     let queue = state(&client, "q").await;
     assert_eq!((&queue["ready"], &queue["delayed"]), (&1.into(), &1.into()));
     let second = get(&client, "q").await;

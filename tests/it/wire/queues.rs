@@ -163,7 +163,7 @@ async fn a_get_says_since_when_its_job_is_ready() {
     put(&client, "q", "x").await;
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let first = get(&client, "q").await;
-    client.post(&format!("{}/nack", first.location()), "").await.expect(204);
+    client.post(&format!("{}/nack?delay=0", first.location()), "").await.expect(204);
     let again = get(&client, "q").await;
     assert!(first.seconds("awaitd-waited") >= 0.5, "{}", first.shown());
     assert!(again.seconds("awaitd-waited") < first.seconds("awaitd-waited"), "{}", again.shown());

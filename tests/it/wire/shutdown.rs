@@ -21,7 +21,7 @@ async fn a_shut_down_queue_is_emptied_and_then_says_so() {
     client.post("/v1/queues/q/get", "").await.expect(204);
     // What is given back is handed out again.
     client.get(&lease.location()).await.expect(200);
-    client.post(&format!("{}/nack", lease.location()), "").await.expect(204);
+    client.post(&format!("{}/nack?delay=0", lease.location()), "").await.expect(204);
     assert_eq!(get(&client, "q").await.text(), lease.text());
 }
 

@@ -153,7 +153,7 @@ async fn a_queue_has_its_order_and_its_jobs_their_priorities() {
 
         let client = past.restart().await;
         put(&client, "todo", "?priority=5", "sixth").await;
-        client.post(&format!("{}/nack", held.location()), "").await.expect(204);
+        client.post(&format!("{}/nack?delay=0", held.location()), "").await.expect(204);
         let client = past.restart().await;
         for body in ["first", "second", "third", "held", "fifth", "sixth", "last"] {
             assert_eq!(get(&client, "todo", body).await.text(), body, "{end:?}");
