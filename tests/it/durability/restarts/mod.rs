@@ -6,6 +6,7 @@ mod keys;
 mod leases;
 mod permits;
 mod things;
+mod work;
 
 use std::time::Instant;
 
