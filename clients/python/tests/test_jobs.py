@@ -98,7 +98,7 @@ def test_one_of_a_kind(client: Client, name: str) -> None:
     assert client.put(name, b"3", unique="daily report").new
 
 
-def test_jobs_of_one_key_come_one_at_a_time(client: Client, name: str) -> None:
+def test_one_job_of_a_key_at_a_time(client: Client, name: str) -> None:
     for body, key in [(b"a1", "a"), (b"a2", "a"), (b"b1", "b")]:
         client.put(name, body, key=key)
     first, other = client.get(name), client.get(name)
