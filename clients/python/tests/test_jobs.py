@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from awaitd import AsyncClient, Client, Job, NewJob, Placed, Problem, Redriven, Unreachable, Value
+from awaitd import AsyncClient, Client, Job, NewJob, Placed, Problem, Redriven, ScheduledJob, Unreachable, Value
 
 
 @pytest.fixture
@@ -337,15 +337,9 @@ def test_an_operator_looks_and_acts(client: Client, name: str) -> None:
 
 
 def test_a_schedule_puts_jobs(client: Client, name: str) -> None:
-    told = client.configure_schedule(
-        name, "0 9 * * 1-5", name, b"report", timezone="Europe/Berlin", content_type="text/plain", unique="report"
-    )
-    assert (told["cron"], told["timezone"], told["queue"], told["catch_up"]) == (
-        "0 9 * * 1-5",
-        "Europe/Berlin",
-        name,
-        "one",
-    )
+    told = client.configure_schedule(name, "0 9 * * 1-5", name, b"report", timezone="Europe/Berlin")
+    assert (told["cron"], told["timezone"], told["queue"]) == ("0 9 * * 1-5", "Europe/Berlin", name)
+    assert told["catch_up"] == "one"
     assert datetime.fromisoformat(client.state("schedules", name)["next_at"]) > datetime.now(UTC)
     with pytest.raises(Problem) as caught:
         client.configure_schedule(name, "@daily", name, only_new=True)
@@ -355,3 +349,12 @@ def test_a_schedule_puts_jobs(client: Client, name: str) -> None:
     assert job and job.body == b"tick"
     client.delete("schedules", name)
     assert client.items("schedules", prefix=name)[0] == []
+
+
+def test_a_schedule_says_of_its_jobs_what_a_put_says(client: Client, name: str) -> None:
+    options: ScheduledJob = {"content_type": "image/x", "key": "k", "headers": {"Job-By": "cron"}, "max_attempts": 3}
+    client.configure_schedule(name, "* * * * * *", name, b"\xff", **options)
+    job = client.get(name, wait=30)
+    client.delete("schedules", name)
+    assert job and (job.body, job.content_type, job.key, job.headers) == (b"\xff", "image/x", "k", {"job-by": "cron"})
+    assert client.job(job.location).max_attempts == 3
