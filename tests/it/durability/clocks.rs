@@ -7,11 +7,11 @@ use std::time::Instant;
 use awaitd_tests::{Client, Data, End, Heard, Server, package};
 
 /// What a server's time of day is set by.
-struct Liar(String);
+pub(super) struct Liar(String);
 
 impl Liar {
     /// libfaketime; `None` where it cannot be had.
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let library = package("libfaketime", "libfaketime.so.1")?;
         Some(Self(format!("LD_PRELOAD={}", library.display())))
     }
@@ -27,8 +27,15 @@ impl Liar {
         })
     }
 
-    fn start(&self, data: &Data, off: &str) -> Server {
+    pub(super) fn start(&self, data: &Data, off: &str) -> Server {
         self.try_start(data, off, &[]).unwrap_or_else(|log| panic!("{off}: no server: {log}"))
+    }
+
+    /// Starts a server whose clock is so far off as a file says, at each moment anew.
+    pub(super) fn start_by(&self, data: &Data, hand: &str) -> Server {
+        let file = format!("FAKETIME_TIMESTAMP_FILE={hand}");
+        let program = [&["env", &self.0, &file, "FAKETIME_NO_CACHE=1"], HONEST].concat();
+        data.start_under(&program, &[])
     }
 }
 
@@ -183,9 +190,7 @@ async fn a_clock_that_steps_moves_nothing() {
     let data = Data::new();
     let hand = data.folder.inside("hand");
     fs::write(&hand, "+0\n").expect("a file can be written");
-    let file = format!("FAKETIME_TIMESTAMP_FILE={hand}");
-    let program = [&["env", &liar.0, &file, "FAKETIME_NO_CACHE=1"], HONEST].concat();
-    let server = data.start_under(&program, &[]);
+    let server = liar.start_by(&data, &hand);
     let client = server.client();
     let day = Day::of(&client, "l").await;
     put_later(&client, "1h").await;

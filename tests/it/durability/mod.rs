@@ -6,6 +6,7 @@ mod disk_faults;
 mod full_disk;
 mod refusals;
 mod restarts;
+mod schedules;
 mod space;
 mod stalled_disk;
 mod torture;

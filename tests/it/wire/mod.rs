@@ -19,6 +19,7 @@ mod places;
 mod protocol;
 mod queues;
 mod rules;
+mod schedules;
 mod semaphores;
 mod shared;
 mod shutdown;
