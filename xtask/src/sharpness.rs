@@ -1,13 +1,14 @@
-//! `cargo xtask sharpness`: are the random histories sharp? For each rule of [`MUTANTS`] and [`SHARING`], the core is
-//! copied without it, and the histories must break: by what they assert, not because it fails to
-//! compile. A rule whose text is not found fails too, so that the table stays in step with the code.
+//! `cargo xtask sharpness`: are the tests of the core sharp? For each rule of [`MUTANTS`] and [`SHARING`] the core
+//! is copied without it, and the random histories must break: by what they assert, not because it fails to
+//! compile. Those of [`WORK`] a transcript may notice instead. A rule whose text is not found fails
+//! too, so that the table stays in step with the code.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use crate::mutants::{MUTANTS, Mutant, SHARING};
+use crate::mutants::{MUTANTS, Mutant, SHARING, WORK};
 
 /// Plays so many histories on each mutant, and says how many broke; `only` names those to play.
 pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
@@ -20,9 +21,12 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     }
     let mut dull = Vec::new();
     let wanted = |mutant: &&Mutant| only.is_none_or(|only| mutant.name.contains(only));
-    for mutant in MUTANTS.iter().chain(SHARING).filter(wanted) {
+    for mutant in MUTANTS.iter().chain(SHARING).chain(WORK).filter(wanted) {
         let intact = copy.mutate(mutant)?;
-        let played = copy.play(histories);
+        let mut played = copy.play(histories);
+        if WORK.iter().any(|it| it.name == mutant.name) && matches!(played, Ok((Some(0), _))) {
+            played = copy.play_transcripts();
+        }
         copy.restore(mutant, &intact)?;
         let (broken, said) = played?;
         match broken {
@@ -30,7 +34,7 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
             Some(broken) => println!("{broken:>6}  {}: {}", mutant.name, mutant.rule),
             None => {
                 return Err(io::Error::other(format!(
-                    "{}: no histories were played:\n{said}",
+                    "{}: nothing was played:\n{said}",
                     mutant.name
                 )));
             }
@@ -46,7 +50,7 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     }
 }
 
-/// A workspace of its own with nothing but the core, below `target/`.
+/// A workspace of its own, below `target/`.
 struct Copy {
     at: PathBuf,
 }
@@ -54,19 +58,15 @@ struct Copy {
 impl Copy {
     fn of(root: &Path) -> io::Result<Self> {
         let at = root.join("target/sharpness");
-        let core = at.join("crates/awaitd-primitives");
-        if core.exists() {
-            fs::remove_dir_all(&core)?;
+        for folder in ["crates", "tests", "xtask"] {
+            if at.join(folder).exists() {
+                fs::remove_dir_all(at.join(folder))?;
+            }
+            copy_all(&root.join(folder), &at.join(folder))?;
         }
-        copy_all(&root.join("crates/awaitd-primitives"), &core)?;
-        fs::copy(root.join("Cargo.lock"), at.join("Cargo.lock"))?;
-        let manifest = fs::read_to_string(root.join("Cargo.toml"))?;
-        let alone = manifest.lines().map(|line| match line.split('=').next().map(str::trim) {
-            Some("members") => "members = [\"crates/awaitd-primitives\"]\n".to_owned(),
-            Some("default-members") => String::new(),
-            Some(_) | None => format!("{line}\n"),
-        });
-        fs::write(at.join("Cargo.toml"), alone.collect::<String>())?;
+        for file in ["Cargo.toml", "Cargo.lock"] {
+            fs::copy(root.join(file), at.join(file))?;
+        }
         Ok(Self { at })
     }
 
@@ -94,21 +94,33 @@ impl Copy {
 
     /// How many histories broke, and all that was said; `None` if none was played.
     fn play(&self, histories: u64) -> io::Result<(Option<u64>, String)> {
-        let Output { status, stdout, stderr } = Command::new(env!("CARGO"))
-            .args(["test", "--package", "awaitd-primitives", "--test", "histories", "histories"])
-            .current_dir(&self.at)
-            .env("CARGO_TARGET_DIR", self.at.join("target"))
-            .env("AWAITD_HISTORIES", histories.to_string())
-            .env_remove("AWAITD_SEED")
-            .env("RUST_BACKTRACE", "0")
-            .stdin(Stdio::null())
-            .output()?;
-        let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+        let mut test = self.test(&["awaitd-primitives", "--test", "histories", "histories"]);
+        test.env("AWAITD_HISTORIES", histories.to_string()).env_remove("AWAITD_SEED");
+        let (passed, said) = heard(&mut test)?;
         let of = format!(" of {histories} histories broke");
         let broken = said.lines().find_map(|line| line.split_once(&of)?.0.trim().parse().ok());
-        let broken = if status.success() { Some(0) } else { broken };
-        Ok((broken, said))
+        Ok((if passed { Some(0) } else { broken }, said))
     }
+
+    /// The same of all transcripts together.
+    fn play_transcripts(&self) -> io::Result<(Option<u64>, String)> {
+        let mut test = self.test(&["awaitd-tests", "--test", "it", "transcripts::on_the_core"]);
+        let (passed, said) = heard(&mut test)?;
+        let broke = said.contains("transcripts::on_the_core ... FAILED").then_some(1);
+        Ok((if passed { Some(0) } else { broke }, said))
+    }
+
+    fn test(&self, what: &[&str]) -> Command {
+        let mut test = Command::new(env!("CARGO"));
+        test.args(["test", "--package"]).args(what).current_dir(&self.at);
+        test.env("CARGO_TARGET_DIR", self.at.join("target")).env("RUST_BACKTRACE", "0");
+        test
+    }
+}
+
+fn heard(test: &mut Command) -> io::Result<(bool, String)> {
+    let Output { status, stdout, stderr } = test.stdin(Stdio::null()).output()?;
+    Ok((status.success(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned()))
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

@@ -1,8 +1,10 @@
 //! The rules that matter most, each taken out of the core once. Random histories must notice.
 
 mod sharing;
+mod work;
 
 pub(crate) use sharing::SHARING;
+pub(crate) use work::WORK;
 
 /// The core with one rule taken out.
 pub(crate) struct Mutant {
@@ -61,13 +63,13 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a lease that ran out was no attempt",
         rule: "a lease that ends gives the job back, which counts as an attempt",
         file: "state/ending.rs",
-        text: "Ending::Expired | Ending::Broken => Some((old, now, true, None)),",
-        instead: "Ending::Expired | Ending::Broken => Some((old, now, false, None)),",
+        text: "(Then::Back { ready_at, since, counted: true, error }, 0)",
+        instead: "(Then::Back { ready_at, since, counted: outcome != Outcome::Expired, error }, 0)",
     },
     Mutant {
         name: "a lease counts from the stamp of its request",
         rule: "the time of a lease starts with the grant, never while waiting",
-        file: "state/queue.rs",
+        file: "state/get.rs",
         text: "(length, Some(at.clock + length))",
         instead: "(length, Some(at.now + length))",
     },
@@ -145,8 +147,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "turned away before the line is settled",
         rule: "nobody is turned away from what is free",
         file: "engine/time.rs",
-        text: "if step.work >= TURN_MAX || !self.settle(step) {",
-        instead: "if step.work >= TURN_MAX {",
+        text: "if step.work >= TURN_MAX || !self.settle(step) {\n            return;\n        }\n        // Only now, so that no job ends that somebody waits for.\n        while step.work < TURN_MAX\n            && let Some((_, queue, job)) =\n                self.state.next_end_of_wait().filter(|(end, ..)| *end <= now)\n        {\n            step.work += 1;\n            let records = end_wait(&self.state, now, &queue.clone(), job);\n            self.commit(records, step);\n        }\n        if step.work >= TURN_MAX || !self.settle(step) {\n            return;\n        }\n        while step.work < TURN_MAX",
+        instead: "if step.work >= TURN_MAX {\n            return;\n        }\n        // Only now, so that no job ends that somebody waits for.\n        while step.work < TURN_MAX\n            && let Some((_, queue, job)) =\n                self.state.next_end_of_wait().filter(|(end, ..)| *end <= now)\n        {\n            step.work += 1;\n            let records = end_wait(&self.state, now, &queue.clone(), job);\n            self.commit(records, step);\n        }\n        if step.work >= TURN_MAX {\n            return;\n        }\n        while step.work < TURN_MAX",
     },
     Mutant {
         name: "what nobody came back for stays granted",

@@ -112,14 +112,14 @@ pub(crate) const SHARING: &[Mutant] = &[
     Mutant {
         name: "lifo is fifo",
         rule: "the one that was ready last goes first",
-        file: "state/jobs.rs",
+        file: "state/jobs/mod.rs",
         text: "both.max_by_key(|(place, _)| *place)",
         instead: "both.min_by_key(|(place, _)| *place)",
     },
     Mutant {
         name: "a job that comes back has lost its rank",
         rule: "a job given back keeps its place",
-        file: "state/jobs.rs",
+        file: "state/jobs/mod.rs",
         text: "let out = self.leased.remove(&id)?;",
         instead: "let out = self.leased.remove(&id)?;\n        self.unrank(id);",
     },
@@ -127,7 +127,7 @@ pub(crate) const SHARING: &[Mutant] = &[
         name: "a job is copied without its rank",
         rule: "a copy is whole",
         file: "state/checkpoint.rs",
-        text: "rank.into_iter().chain([copied])",
-        instead: "rank.into_iter().take(0).chain([copied])",
+        text: "if let Some(rank) = known.jobs.rank_of(id).cloned() {",
+        instead: "if let Some(rank) = known.jobs.rank_of(id).cloned().filter(|_| id.0 == 0) {",
     },
 ];
