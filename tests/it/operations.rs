@@ -50,10 +50,12 @@ impl Stage {
             .replace("{key}", "another");
         assert!(!path.contains('{'), "{path} is no path");
         // What an operation cannot do without.
-        let needed = if template.contains("/{condition}/") {
-            format!("held={}", self.lock.replace('/', "%2F"))
-        } else {
-            String::new()
+        let needed = match template {
+            "/v1/get" => "queues=q".to_owned(),
+            _ if template.contains("/{condition}/") => {
+                format!("held={}", self.lock.replace('/', "%2F"))
+            }
+            _ => String::new(),
         };
         let query = [needed.as_str(), parameters].join("&");
         let asked = self.client.ask(method, &format!("{path}?{query}"));

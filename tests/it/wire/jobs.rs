@@ -244,6 +244,7 @@ async fn a_result_is_waited_for() {
     let lease = get(&client, "q").await.location();
     client.post(&format!("{lease}/done"), large.clone()).await.refused(413, "too_large");
     client.post(&format!("{lease}/done"), &large[1..]).await.expect(204);
+    client.post("/v1/queues/q/leases/unknown/done", "x").await.refused(404, "not_found");
 }
 
 #[tokio::test]
@@ -261,6 +262,7 @@ async fn progress_is_shown_with_the_job() {
     client.put(&path, vec![b'x'; 16 * 1024]).await.expect(204);
     client.delete(&lease).await.expect(204);
     client.put(&path, "late").await.refused(410, "lease_lost");
+    client.put("/v1/queues/q/leases/unknown/progress", "x").await.refused(404, "not_found");
 }
 
 #[tokio::test]
