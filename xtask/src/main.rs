@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask test`, and what stands behind its steps.
 
 mod bench;
+mod counts;
 mod mutants;
 mod python;
 mod sharpness;
@@ -28,6 +29,8 @@ enum Command {
         /// Only rules whose names contain this
         only: Option<String>,
     },
+    /// Counts instructions of the core, and holds their ratios to bounds
+    Counts,
     /// Kills the server again and again among its clients, and holds it to what it told them
     Torture(torture::Args),
 }
@@ -37,6 +40,11 @@ fn main() -> ExitCode {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Sharpness { histories, only } => sharpness::run(histories, only.as_deref()),
+        Command::Counts => counts::run().map(|left_out| {
+            if let Some(why) = left_out {
+                println!("left out: {why}");
+            }
+        }),
         Command::Torture(args) => torture::run(&args),
     };
     match outcome {

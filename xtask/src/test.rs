@@ -40,6 +40,8 @@ enum Step {
     Tests,
     /// The random histories notice when a rule is taken out of the core
     Sharpness,
+    /// What is not used costs nothing: instructions of the core, as valgrind counts them
+    Counts,
     /// The Python client: its types, its tests, and Python's own for what it stands in for
     Python,
     /// Every status that the tests saw is declared in openapi.yaml, and every declared one was seen
@@ -119,6 +121,10 @@ impl Run {
             Step::Sharpness => {
                 crate::sharpness::run(SHARPNESS_HISTORIES, None).map(|()| Outcome::Passed)
             }
+            Step::Counts => {
+                let left_out = crate::counts::run()?;
+                Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
+            }
             Step::Python => {
                 let left_out = crate::python::run(root(), &target(), &self.binary)?;
                 Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
@@ -183,7 +189,7 @@ impl Run {
 const SHARPNESS_HISTORIES: u64 = 1_000;
 
 /// Everything that cargo builds and that this command brings lies here.
-fn target() -> PathBuf {
+pub(crate) fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 

@@ -73,8 +73,8 @@ pub(crate) enum Message {
     Batch(Vec<Request>, oneshot::Sender<Vec<Told>>),
     /// Whoever had this ticket waits no more.
     Withdraw(Ticket),
-    /// An answer that grants this lease was taken by the connection, or never will be.
-    Handed(LeaseId, bool),
+    /// An answer that grants this lease, and others with it, was taken by the connection, or never will be.
+    Handed(LeaseId, Vec<LeaseId>, bool),
     /// Somebody counts.
     Census(oneshot::Sender<Census>),
     /// Somebody wants a copy of the journal.
@@ -90,7 +90,17 @@ pub(crate) enum Message {
 impl Message {
     /// How much of a turn it takes.
     pub(crate) fn requests(&self) -> usize {
-        if let Self::Batch(requests, _) = self { requests.len() } else { 1 }
+        match self {
+            Self::Batch(requests, _) => requests.len(),
+            Self::Handed(_, others, _) => 1 + others.len(),
+            Self::Ask(..)
+            | Self::Withdraw(_)
+            | Self::Census(_)
+            | Self::Backup(_)
+            | Self::Damaged(_)
+            | Self::Close
+            | Self::Stop => 1,
+        }
     }
 }
 
@@ -200,7 +210,7 @@ impl Delivery {
         } else {
             self.others.retain(|other| *other != lease);
         }
-        self.counter.send(self.counter.clock.now(), Message::Handed(lease, false));
+        self.counter.send(self.counter.clock.now(), Message::Handed(lease, Vec::new(), false));
         Some(self)
     }
 }
@@ -208,10 +218,9 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         // A loop that has ended hears nothing; what is not settled then is settled by the next start.
-        for lease in [self.lease].into_iter().chain(self.others.drain(..)) {
-            let message = Message::Handed(lease, self.taken);
-            self.counter.send(self.counter.clock.now(), message);
-        }
+        let others = std::mem::take(&mut self.others);
+        let message = Message::Handed(self.lease, others, self.taken);
+        self.counter.send(self.counter.clock.now(), message);
     }
 }
 

@@ -302,7 +302,11 @@ impl<J: Journal> Driver<J> {
                 self.askers.remove(ticket);
                 self.engine.withdraw(ticket, &mut self.step);
             }
-            Message::Handed(lease, taken) => self.engine.handed(lease, taken, &mut self.step),
+            Message::Handed(lease, others, taken) => {
+                for lease in [lease].into_iter().chain(others) {
+                    self.engine.handed(lease, taken, &mut self.step);
+                }
+            }
             // Whoever asked for it may have gone.
             Message::Census(asker) => _ = asker.send(self.engine.census()),
             Message::Backup(asker) => _ = asker.send(self.journal.backup()),

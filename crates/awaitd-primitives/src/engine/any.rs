@@ -10,6 +10,9 @@ use crate::messages::name::Name;
 use crate::messages::time::Time;
 use crate::waiters::Line;
 
+/// Jobs of one get for which there is room from the start.
+const USUAL: u64 = 100;
+
 impl Engine {
     /// Judges a newcomer who would get from several queues; `None` if he has to wait.
     pub(super) fn judge_any(
@@ -107,7 +110,8 @@ impl Engine {
         };
         let queue = first.queue.clone();
         let mut bytes = first.payload.body.len();
-        let mut all = vec![first];
+        let mut all = Vec::with_capacity(most.min(USUAL) as usize);
+        all.push(first);
         while (all.len() as u64) < most
             && bytes < GOT_BYTES_MAX
             && let Verdict::Grant(records, Answer::Got(got)) = self.judge_one(&queue, mode)

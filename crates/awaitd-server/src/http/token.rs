@@ -75,13 +75,17 @@ impl Tokens {
     }
 
     fn thing_hash(&self, lease: LeaseId, thing: &Thing) -> [u8; THING_HASH] {
-        let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        hasher.update(&lease.fence().to_be_bytes());
-        hasher.update(thing.kinds().as_bytes());
-        // No name has a slash.
-        hasher.update(b"/");
-        hasher.update(thing.name().as_str().as_bytes());
-        *hasher.finalize().as_bytes().first_chunk().expect("a hash is longer")
+        // Side by side, since to hash in parts is dearer than the hash. No name has a slash.
+        let mut whole = [0; 256];
+        let fence = lease.fence().to_be_bytes();
+        let name = thing.name().as_str().as_bytes();
+        let mut length = 0;
+        for part in [&fence, thing.kinds().as_bytes(), b"/", name] {
+            whole[length..length + part.len()].copy_from_slice(part);
+            length += part.len();
+        }
+        let hash = blake3::keyed_hash(&self.key, &whole[..length]);
+        *hash.as_bytes().first_chunk().expect("a hash is longer")
     }
 }
 

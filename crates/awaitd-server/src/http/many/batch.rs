@@ -63,7 +63,7 @@ impl Batch {
 
     /// The next chunk, answered; and what is left then.
     async fn next(mut self) -> (Piece, Option<Self>) {
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk::new();
         let Self { front, queue, upload } = &mut self;
         while !chunk.is_full() {
             match upload.line(chunk.lines.is_empty()).await {
@@ -83,7 +83,6 @@ impl Batch {
 }
 
 /// Lines that are answered together.
-#[derive(Default)]
 struct Chunk {
     /// What is wrong with each, if anything.
     lines: Vec<Result<(), Problem>>,
@@ -93,6 +92,12 @@ struct Chunk {
 }
 
 impl Chunk {
+    /// With room for as many as most batches have.
+    fn new() -> Self {
+        const USUAL: usize = 100;
+        Self { lines: Vec::with_capacity(USUAL), asks: Vec::with_capacity(USUAL), bytes: 0 }
+    }
+
     fn is_full(&self) -> bool {
         self.lines.len() >= MOST || self.bytes >= CHUNK_BYTES_MAX
     }

@@ -39,10 +39,15 @@ pub(in crate::http) fn settle(front: Arc<Front>, head: Parts, body: Body) -> Ans
                 Problem::parameter(format!("{why} {right}"))
             })?
         };
-        let known = wanted.iter().flatten().flatten();
-        let asks = known.map(|command| Ask { command: command.clone(), key: None }).collect();
+        let mut asks = Vec::with_capacity(wanted.iter().map(Vec::len).sum());
+        let known = wanted.map(|list| {
+            let ask = |command: Option<Command>| {
+                command.map(|command| asks.push(Ask { command, key: None })).is_some()
+            };
+            list.into_iter().map(ask).collect()
+        });
         let told = front.app.desk.ask_all(asks).await;
-        Ok(typed("application/json", tell(&wanted, told)))
+        Ok(typed("application/json", tell(&known, told)))
     })
 }
 
@@ -105,20 +110,20 @@ fn known(text: &str, queue: &Name, tokens: &Tokens) -> Option<LeaseRef> {
     tokens.in_path(text, thing)
 }
 
-/// What is told to each, in the same orders.
-fn tell(wanted: &Wanted, told: Vec<Told>) -> Vec<u8> {
+/// What is told to each whose lease is known, and to the others, in the same orders.
+fn tell(known: &[Vec<bool>; 3], told: Vec<Told>) -> Vec<u8> {
     let mut told = told.into_iter();
     let mut text = vec![b'{'];
-    for (name, wanted) in LISTS.into_iter().zip(wanted) {
+    for (name, known) in LISTS.into_iter().zip(known) {
         if text.len() > 1 {
             text.push(b',');
         }
         text.extend_from_slice(format!("{name:?}:[").as_bytes());
-        for (index, command) in wanted.iter().enumerate() {
+        for (index, known) in known.iter().enumerate() {
             if index > 0 {
                 text.push(b',');
             }
-            match command.as_ref().and_then(|_| told.next()) {
+            match known.then(|| told.next()).flatten() {
                 Some(Told { told: Ok(Answer::Extended(grant)), now, .. }) => {
                     let left = grant.until.since(now).as_secs_f64();
                     let item = format!(r#"{{"status":200,"expires_in":{left:.3}}}"#);
