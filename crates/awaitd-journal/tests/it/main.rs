@@ -5,6 +5,7 @@ mod crashes;
 mod damage;
 mod golden;
 mod golden_shared;
+mod golden_work;
 mod live;
 mod oracle;
 mod play;

@@ -187,6 +187,7 @@ impl Ledger {
                     Command::Nack { .. } | Command::Finish { .. } | Command::Progress { .. }
                 )
             }
+            (Some(_), Err(Refusal::DiskFull)) => matches!(ask.command, Command::Progress { .. }),
             (Some(_), Err(refusal)) => *refusal == Refusal::ShuttingDown,
             (None, Ok(_)) => repeats,
             (Some(_), Ok(_)) | (None, Err(_)) => true,
