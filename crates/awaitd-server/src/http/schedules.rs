@@ -8,8 +8,9 @@ use awaitd_primitives::{CatchUp, Name, ScheduleConfig, ScheduleView};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::job::{Contents, Said};
-use super::json::Members;
+use super::job::{self, Contents};
+use super::json::{Members, Raw};
+use super::many::line::{Said, payload};
 use super::shown::maybe_seconds;
 use crate::cron::Times;
 
@@ -18,8 +19,8 @@ const CATCH_UPS: [(&str, CatchUp); 3] =
 
 /// What a `PUT` says at this time of day, at which a new schedule begins.
 pub(super) fn read(body: &[u8], now: u64) -> Result<ScheduleConfig, String> {
-    let parsed = Members::parse(body).and_then(|mut members| {
-        let config = config(&mut members, now)?;
+    let parsed = Members::parse_around(body, "body").and_then(|(mut members, body)| {
+        let config = config(&mut members, body, now)?;
         members.finish()?;
         Ok(config)
     });
@@ -29,7 +30,11 @@ pub(super) fn read(body: &[u8], now: u64) -> Result<ScheduleConfig, String> {
     })
 }
 
-fn config(members: &mut Members, upto: u64) -> Result<ScheduleConfig, String> {
+fn config(
+    members: &mut Members,
+    body: Option<Raw<'_>>,
+    upto: u64,
+) -> Result<ScheduleConfig, String> {
     let cron = members.text("cron", "a text", |text| Some(Arc::from(text)))?;
     let timezone = members.text("timezone", "a text", |text| Some(Arc::from(text)))?;
     let cron: Arc<str> = cron.ok_or("`cron` is missing")?;
@@ -37,12 +42,8 @@ fn config(members: &mut Members, upto: u64) -> Result<ScheduleConfig, String> {
     Times::parse(&cron, &timezone)?;
     let queue = members.name("queue")?.ok_or("`queue` is missing")?;
     let catch_up = members.word("catch_up", &CATCH_UPS)?.unwrap_or_default();
-    let body = members.text("body", "a text", |text| Some(text.as_bytes().to_owned()))?;
-    let payload = awaitd_primitives::Payload {
-        body: body.ok_or("`body` is missing")?.into(),
-        content_type: None,
-    };
-    let (rank, ttl, traits) = (None, None, Vec::new());
+    let payload = payload(members, body)?;
+    let Said { rank, ttl, traits } = Said::take(members)?;
     Ok(ScheduleConfig { cron, timezone, queue, payload, rank, ttl, traits, catch_up, upto })
 }
 
@@ -78,7 +79,7 @@ pub(super) struct Schedule<'a> {
 impl<'a> Schedule<'a> {
     /// What it was told to be, and when it is due next.
     pub(super) fn told(name: &'a Name, config: &'a ScheduleConfig) -> Self {
-        let said = Said::of(&config.traits);
+        let said = job::Said::of(&config.traits);
         let catch_up = CATCH_UPS.iter().find(|(_, meaning)| *meaning == config.catch_up);
         let times = Times::parse(&config.cron, &config.timezone);
         Self {

@@ -35,54 +35,68 @@ fn read(line: &[u8], queue: &Name, clock: &Clock) -> Result<Command, String> {
         return Ok(Command::Put { queue, payload: whole(body), delay, rank, ttl, traits });
     }
     let payload = payload(&mut members, body)?;
-    let put = with_knobs(&mut members, queue.clone(), payload, clock)?;
+    let (queue, delay) = (queue.clone(), ready_in(&mut members, clock)?);
+    let Said { rank, ttl, traits } = Said::take(&mut members)?;
     members.finish()?;
-    Ok(put)
+    Ok(Command::Put { queue, payload, delay, rank, ttl, traits })
 }
 
-/// The put of this payload, with whatever else is said of it.
-pub(in crate::http) fn with_knobs(
-    members: &mut Members,
-    queue: Name,
-    payload: Payload,
-    clock: &Clock,
-) -> Result<Command, String> {
+/// Not before: `delay` or `at`.
+fn ready_in(members: &mut Members, clock: &Clock) -> Result<Duration, String> {
     let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
     let at = members.text("at", INSTANTS, |text| knobs::until(text, clock).ok())?;
     if delay.is_some() && at.is_some() {
         return Err("`delay` and `at` both say when the job is ready: leave one out".into());
     }
-    let number = members.signed("priority")?.map(Rank::from);
-    let right = format!("2 to {} hexadecimal digits", 2 * limits::RANK_BYTES_MAX);
-    let bytes = |text: &str| parameters::bytes_of(text).map(|bytes| Rank(bytes.into()));
-    let bytes = members.text("priority_key", &right, bytes)?;
-    if number.is_some() && bytes.is_some() {
-        return Err("`priority` and `priority_key` both say where it stands: leave one out".into());
+    Ok(delay.or(at).unwrap_or_default())
+}
+
+/// What is said of a job beside its payload and its time.
+pub(in crate::http) struct Said {
+    pub(in crate::http) rank: Option<Rank>,
+    pub(in crate::http) ttl: Option<Duration>,
+    pub(in crate::http) traits: Vec<Trait>,
+}
+
+impl Said {
+    /// By these members.
+    pub(in crate::http) fn take(members: &mut Members) -> Result<Self, String> {
+        let number = members.signed("priority")?.map(Rank::from);
+        let right = format!("2 to {} hexadecimal digits", 2 * limits::RANK_BYTES_MAX);
+        let bytes = |text: &str| parameters::bytes_of(text).map(|bytes| Rank(bytes.into()));
+        let bytes = members.text("priority_key", &right, bytes)?;
+        if number.is_some() && bytes.is_some() {
+            return Err(
+                "`priority` and `priority_key` both say where it stands: leave one out".into()
+            );
+        }
+        let ttl = members.length("ttl", TTLS)?;
+        let attempts = members.whole("max_attempts", 1..=limits::MAX_ATTEMPTS_MAX.into())?;
+        let attempts = attempts.and_then(|most| u32::try_from(most).ok());
+        let right =
+            format!("1 to {} bytes of UTF-8 without control characters", limits::JOB_KEY_BYTES_MAX);
+        let mut key = |name| members.text(name, &right, |text| knobs::job_key(name, text).ok());
+        let (key, unique) = (key("key")?, key("unique")?);
+        let lease = members.length("lease", limits::LEASE_MIN..=limits::LEASE_MAX)?;
+        let headers = members.texts("headers")?;
+        let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        let headers = knobs::headers(headers).map_err(|problem| problem.detail().to_owned())?;
+        let said = [
+            key.map(Trait::Key),
+            unique.map(Trait::Unique),
+            attempts.map(Trait::MaxAttempts),
+            lease.map(Trait::Lease),
+        ];
+        let traits = said.into_iter().flatten().chain(headers).collect();
+        Ok(Self { rank: number.or(bytes), ttl, traits })
     }
-    let ttl = members.length("ttl", TTLS)?;
-    let attempts = members.whole("max_attempts", 1..=limits::MAX_ATTEMPTS_MAX.into())?;
-    let attempts = attempts.and_then(|most| u32::try_from(most).ok());
-    let right =
-        format!("1 to {} bytes of UTF-8 without control characters", limits::JOB_KEY_BYTES_MAX);
-    let mut key = |name| members.text(name, &right, |text| knobs::job_key(name, text).ok());
-    let (key, unique) = (key("key")?, key("unique")?);
-    let lease = members.length("lease", limits::LEASE_MIN..=limits::LEASE_MAX)?;
-    let headers = members.texts("headers")?;
-    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let headers = knobs::headers(headers).map_err(|problem| problem.detail().to_owned())?;
-    let said = [
-        key.map(Trait::Key),
-        unique.map(Trait::Unique),
-        attempts.map(Trait::MaxAttempts),
-        lease.map(Trait::Lease),
-    ];
-    let traits = said.into_iter().flatten().chain(headers).collect();
-    let (delay, rank) = (delay.or(at).unwrap_or_default(), number.or(bytes));
-    Ok(Command::Put { queue, payload, delay, rank, ttl, traits })
 }
 
 /// `body` or `body_base64`, and its type.
-fn payload(members: &mut Members, body: Option<Raw<'_>>) -> Result<Payload, String> {
+pub(in crate::http) fn payload(
+    members: &mut Members,
+    body: Option<Raw<'_>>,
+) -> Result<Payload, String> {
     let encoded = members
         .text("body_base64", "base64 with its padding", |text| STANDARD.decode(text).ok())?;
     let payload = match (body, encoded) {

@@ -2,7 +2,7 @@
 
 pub(super) mod batch;
 mod got;
-mod line;
+pub(super) mod line;
 mod pieces;
 pub(super) mod settle;
 mod upload;
