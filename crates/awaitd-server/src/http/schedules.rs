@@ -47,9 +47,9 @@ fn config(
     Ok(ScheduleConfig { cron, timezone, queue, payload, rank, ttl, traits, catch_up, upto })
 }
 
-/// A schedule.
+/// What a schedule was told, and when it is due next.
 #[derive(Serialize)]
-pub(super) struct Schedule<'a> {
+pub(super) struct Told<'a> {
     name: &'a str,
     cron: &'a str,
     timezone: &'a str,
@@ -72,13 +72,19 @@ pub(super) struct Schedule<'a> {
     #[serde(flatten)]
     contents: Contents<'a>,
     next_at: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last_at: Option<Option<String>>,
 }
 
-impl<'a> Schedule<'a> {
-    /// What it was told to be, and when it is due next.
-    pub(super) fn told(name: &'a Name, config: &'a ScheduleConfig) -> Self {
+/// A schedule's state.
+#[derive(Serialize)]
+pub(super) struct Schedule<'a> {
+    #[serde(flatten)]
+    told: Told<'a>,
+    last_at: Option<String>,
+}
+
+impl<'a> Told<'a> {
+    /// As it was told.
+    pub(super) fn of(name: &'a Name, config: &'a ScheduleConfig) -> Self {
         let said = job::Said::of(&config.traits);
         let catch_up = CATCH_UPS.iter().find(|(_, meaning)| *meaning == config.catch_up);
         let times = Times::parse(&config.cron, &config.timezone);
@@ -97,17 +103,18 @@ impl<'a> Schedule<'a> {
             headers: said.headers(),
             contents: Contents::of(&config.payload),
             next_at: times.ok().and_then(|times| times.after(config.upto)).map(instant),
-            last_at: None,
         }
     }
+}
 
+impl<'a> Schedule<'a> {
     /// As it is. In a list without its body.
     pub(super) fn of(view: &'a ScheduleView, listed: bool) -> Self {
-        let mut told = Self::told(&view.name, &view.config);
+        let mut told = Told::of(&view.name, &view.config);
         if listed {
             told.contents = Contents::without_body(&view.config.payload);
         }
-        Self { last_at: Some(view.last.map(instant)), ..told }
+        Self { told, last_at: view.last.map(instant) }
     }
 }
 

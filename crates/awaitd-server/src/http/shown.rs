@@ -9,7 +9,7 @@ use awaitd_primitives::{
 };
 use serde::{Serialize, Serializer};
 
-use super::schedules::Schedule;
+use super::schedules;
 
 /// What a thing was told to be.
 #[derive(Serialize)]
@@ -18,7 +18,7 @@ pub(super) enum Configuration<'a> {
     Queue(Box<QueueConfiguration<'a>>),
     Semaphore { name: &'a str, permits: u64, bounded: bool },
     Barrier { name: &'a str, parties: u64 },
-    Schedule(Box<Schedule<'a>>),
+    Schedule(Box<schedules::Told<'a>>),
 }
 
 impl<'a> Configuration<'a> {
@@ -37,7 +37,9 @@ impl<'a> Configuration<'a> {
             Told::Barrier(name, parties) => {
                 Self::Barrier { name: name.as_str(), parties: *parties }
             }
-            Told::Schedule(name, config) => Self::Schedule(Box::new(Schedule::told(name, config))),
+            Told::Schedule(name, config) => {
+                Self::Schedule(Box::new(schedules::Told::of(name, config)))
+            }
         }
     }
 }
@@ -128,7 +130,7 @@ pub(super) enum State<'a> {
     Semaphore(Semaphore<'a>),
     Barrier { name: &'a str, parties: u64, waiting: u64, broken: bool, generation: u64 },
     Condition { name: &'a str, lock: &'a str, waiters: u64 },
-    Schedule(Box<Schedule<'a>>),
+    Schedule(Box<schedules::Schedule<'a>>),
 }
 
 impl<'a> State<'a> {
@@ -140,7 +142,7 @@ impl<'a> State<'a> {
     /// As it is at `now`, alone or in a list.
     fn among(view: &'a View, now: Time, listed: bool) -> Self {
         match view {
-            View::Schedule(view) => Self::Schedule(Box::new(Schedule::of(view, listed))),
+            View::Schedule(view) => Self::Schedule(Box::new(schedules::Schedule::of(view, listed))),
             View::Queue(view) => Self::Queue(Queue::of(view, now)),
             View::Event(EventView { name, set, generation }) => {
                 Self::Event { name: name.as_str(), set: *set, generation: *generation }
