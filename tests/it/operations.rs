@@ -15,9 +15,11 @@ struct Stage {
 
 const PERMITS: &str = r#"{"permits": 1}"#;
 const PARTIES: &str = r#"{"parties": 2}"#;
+const TIMES: &str = r#"{"cron": "0 0 29 2 *", "queue": "leap", "body": "day"}"#;
 
 /// All of them, as they stand in paths.
-const THINGS: [&str; 5] = ["queues/q", "events/e", "locks/l", "semaphores/s", "barriers/b"];
+const THINGS: [&str; 6] =
+    ["queues/q", "events/e", "locks/l", "semaphores/s", "barriers/b", "schedules/t"];
 
 impl Stage {
     async fn set(server: &Server) -> Self {
@@ -31,6 +33,7 @@ impl Stage {
         let acquire = client.post("/v1/semaphores/s/acquire?lease=1h", "");
         let permit = acquire.await.expect(201).location();
         client.put("/v1/barriers/b", r#"{"parties": 2.0}"#).key("used").await.expect(201);
+        client.put("/v1/schedules/t", format!("{TIMES} ")).key("used").await.expect(201);
         Self { client, job, lock, permit }
     }
 
@@ -47,6 +50,7 @@ impl Stage {
             .replace("{condition}", "c")
             .replace("{semaphore}", "s")
             .replace("{barrier}", "b")
+            .replace("{schedule}", "t")
             .replace("{key}", "another");
         assert!(!path.contains('{'), "{path} is no path");
         // What an operation cannot do without.
@@ -62,6 +66,7 @@ impl Stage {
         match (method, template) {
             ("PUT", "/v1/semaphores/{semaphore}") => asked.body(PERMITS),
             ("PUT", "/v1/barriers/{barrier}") => asked.body(PARTIES),
+            ("PUT", "/v1/schedules/{schedule}") => asked.body(TIMES),
             ("PUT" | "POST", _) => asked.body("{}"),
             _ => asked,
         }
@@ -86,7 +91,7 @@ async fn refuse_names_that_are_none() {
     let server = Server::start();
     let client = server.client();
     for (method, template) in Contract::read().operations() {
-        let kinds = ["queue", "event", "lock", "condition", "semaphore", "barrier"];
+        let kinds = ["queue", "event", "lock", "condition", "semaphore", "barrier", "schedule"];
         let path = kinds.iter().fold(template.to_owned(), |path, kind| {
             path.replace(&format!("{{{kind}}}"), "-no-name")
         });
@@ -132,7 +137,7 @@ async fn refuse_a_key_that_was_withdrawn() {
 /// A key that cannot be remembered is refused before anything is done under it.
 #[tokio::test]
 async fn refuse_a_key_that_there_is_no_room_for() {
-    let server = Server::with_args(&["--max-keys", "5"]);
+    let server = Server::with_args(&["--max-keys", "6"]);
     let stage = Stage::set(&server).await;
     let contract = Contract::read();
     for (method, template) in contract.operations() {

@@ -41,6 +41,8 @@ impl Furnished {
         client.put("/v1/semaphores/s", r#"{"permits": 2}"#).await.expect(201);
         client.post("/v1/semaphores/s/acquire?lease=1h", "").await.expect(201);
         client.put("/v1/barriers/b", r#"{"parties": 2}"#).await.expect(201);
+        let leap_day = r#"{"cron": "0 0 29 2 *", "queue": "q", "body": "b"}"#;
+        client.put("/v1/schedules/s", leap_day).await.expect(201);
         let before = Changeable::read(&server).await;
         Self { server, client, lease, lock_lease: lock.location(), before }
     }
@@ -64,7 +66,7 @@ impl Furnished {
 impl Changeable {
     async fn read(server: &Server) -> Self {
         let mut things = Vec::new();
-        for kind in ["queues", "events", "locks", "semaphores", "barriers"] {
+        for kind in ["queues", "events", "locks", "semaphores", "barriers", "schedules"] {
             let mut page = server.client().get(&format!("/v1/{kind}")).await.expect(200).json();
             for item in page["items"].as_array_mut().expect("a list") {
                 let item = item.as_object_mut().expect("an object");

@@ -122,6 +122,7 @@ async fn two_hundred_hostile_names_are_refused() {
             ("DELETE", format!("/v1/locks/{name}/leases/x")),
             ("DELETE", format!("/v1/events/{name}/waiters/x")),
             ("PUT", format!("/v1/semaphores/{name}")),
+            ("PUT", format!("/v1/schedules/{name}")),
             ("POST", format!("/v1/barriers/{name}/wait")),
             ("GET", format!("/v1/locks/l/conditions/{name}")),
         ];

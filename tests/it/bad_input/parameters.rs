@@ -188,6 +188,11 @@ const ROUTES: [(&str, &str, &[Parameter]); 58] = [
     ("POST", "/v1/barriers/b/reset", &[]),
     ("POST", "/v1/barriers/b/abort", &[]),
     ("DELETE", "/v1/barriers/b/waiters/k", &[]),
+    ("GET", "/v1/schedules", &[LIMIT]),
+    ("PUT", "/v1/schedules/s", &[]),
+    ("GET", "/v1/schedules/s", &[]),
+    ("DELETE", "/v1/schedules/s", &[]),
+    ("DELETE", "/v1/schedules/s/waiters/k", &[]),
     ("GET", "/v1/locks/l", &[]),
     ("DELETE", "/v1/locks/l", &[("force", "true", Kind::Flag)]),
     ("DELETE", "/v1/locks/l/waiters/k", &[]),
@@ -211,6 +216,7 @@ async fn refused(furnished: &Furnished, method: &str, path: &str, query: &str, n
     let body = match (method, path) {
         ("PUT", "/v1/semaphores/s") => r#"{"permits": 9}"#,
         ("PUT", "/v1/barriers/b") => r#"{"parties": 9}"#,
+        ("PUT", "/v1/schedules/s") => r#"{"cron": "@daily", "queue": "q", "body": "b"}"#,
         ("PUT", _) => "{}",
         _ => "",
     };

@@ -13,7 +13,7 @@ fn names(page: &Value) -> Vec<&str> {
 async fn things_of_every_kind_are_listed_as_they_show_themselves() {
     let server = Server::start();
     let client = server.client();
-    for kind in ["queues", "events", "locks", "semaphores", "barriers"] {
+    for kind in ["queues", "events", "locks", "semaphores", "barriers", "schedules"] {
         let page = client.get(&format!("/v1/{kind}")).await.expect(200).json();
         assert_eq!(page, json!({"items": [], "cursor": null}));
         let head = client.ask("HEAD", &format!("/v1/{kind}")).await.expect(200);
@@ -60,11 +60,19 @@ async fn lists_come_in_pages() {
         let path = format!("/v1/semaphores/s:{number}");
         client.put(&path, r#"{"permits": 1}"#).await.expect(201);
         client.put(&format!("/v1/barriers/b:{number}"), r#"{"parties": 1}"#).await.expect(201);
+        let times = r#"{"cron": "@yearly", "queue": "q", "body": "b"}"#;
+        client.put(&format!("/v1/schedules/t:{number}"), times).await.expect(201);
         client.post(&format!("/v1/locks/l:{number}/acquire"), "").await.expect(201);
     }
     client.put("/v1/events/other", "").await.expect(200);
-    for (kind, prefix) in [("events", "e"), ("semaphores", "s"), ("barriers", "b"), ("locks", "l")]
-    {
+    let kinds = [
+        ("events", "e"),
+        ("semaphores", "s"),
+        ("barriers", "b"),
+        ("locks", "l"),
+        ("schedules", "t"),
+    ];
+    for (kind, prefix) in kinds {
         let mut path = format!("/v1/{kind}?prefix={prefix}:&limit=2");
         let mut seen = Vec::new();
         loop {

@@ -85,6 +85,39 @@ async fn it_is_made_shown_and_deleted() {
     assert_eq!(client.get("/v1/schedules").await.expect(200).json()["items"], json!([]));
 }
 
+/// All that a put may say of its job, a schedule may say of its jobs.
+#[tokio::test]
+async fn its_jobs_are_as_it_says() {
+    let server = Server::start();
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"order": "priority"}"#).await.expect(201);
+    let said = json!({
+        "key": "k", "unique": "u", "ttl": 3_600, "max_attempts": 3, "lease": 3_000,
+        "headers": {"job-a": "b"}, "priority_key": "07", "content_type": "text/x",
+    });
+    let mut schedule = json!({"cron": "* * * * * *", "queue": "q", "body_base64": "/w=="});
+    schedule.as_object_mut().expect("an object").extend(said.as_object().expect("one").clone());
+    let told = client.put("/v1/schedules/s", schedule.to_string()).await.expect(201).json();
+    for (name, value) in schedule.as_object().expect("an object") {
+        assert_eq!(told[name], *value, "{name}");
+    }
+    let got = client.post("/v1/queues/q/get?wait=30s", "").await.expect(200);
+    assert_eq!((&*got.body, got.header("content-type")), (&b"\xff"[..], "text/x"));
+    assert_eq!((got.header("job-a"), got.header("awaitd-key")), ("b", "k"));
+    assert!(got.seconds("awaitd-expires-in") > 2_000.0);
+    // While that one is not done, there is no other, and its times are worked off.
+    let last = shown(&client).await["last_at"].clone();
+    until("another time has come", async || shown(&client).await["last_at"] != last).await;
+    let state = state(&client, "q").await;
+    assert_eq!((&state["ready"], &state["leased"]), (&json!(0), &json!(1)));
+    let json = json!({"cron": "@daily", "queue": "q", "body": {"a": [1.0]}}).to_string();
+    let told = client.put("/v1/schedules/s", json).await.expect(200).json();
+    assert_eq!(
+        (&told["body"], &told["content_type"]),
+        (&json!("{\"a\":[1.0]}"), &json!("application/json"))
+    );
+}
+
 #[tokio::test]
 async fn what_is_wrong_with_it_is_said() {
     let server = Server::start();
@@ -99,6 +132,9 @@ async fn what_is_wrong_with_it_is_said() {
         ("queue", json!("-"), "`queue`"),
         ("catch_up", json!("two"), "`catch_up`"),
         ("every", json!("5m"), "every"),
+        ("delay", json!("5m"), "delay"),
+        ("ttl", json!(0), "`ttl`"),
+        ("body_base64", json!("/w=="), "`body_base64`"),
     ];
     for (member, value, named) in table {
         let mut bad = good.clone();
