@@ -107,7 +107,7 @@ const PERMITS: Parameter = ("permits", "1", Kind::Number);
 const HELD: Parameter = ("held", "{lock_token}", Kind::Token);
 
 /// Every route of the contract with its parameters. `{lease}` and `{lock_lease}` are live ones.
-const ROUTES: [(&str, &str, &[Parameter]); 58] = [
+const ROUTES: [(&str, &str, &[Parameter]); 63] = [
     ("PUT", "/v1/queues/q", &[]),
     ("GET", "/v1/queues/q", &[]),
     ("DELETE", "/v1/queues/q", &[]),

@@ -70,6 +70,8 @@ async fn it_is_made_shown_and_deleted() {
     let again = client.put(path, schedule.to_string()).key("k").await.expect(201);
     assert_eq!(again.json(), told);
     client.put(path, "{}").key("k").await.refused(400, "invalid_parameter");
+    let withdrawal = client.delete("/v1/schedules/s/waiters/k").await.expect(200).json();
+    assert_eq!(withdrawal, json!({"outcome": "granted"}));
     let exists = client.put(path, schedule.to_string()).header("if-none-match", "*").await;
     assert_eq!(exists.refused(412, "exists").json()["configuration"], told);
 
