@@ -195,11 +195,11 @@ pub(crate) const WORK: &[Mutant] = &[
         instead: "_ = queue;",
     },
     Mutant {
-        name: "a get from several overtakes",
-        rule: "nobody overtakes who is there, from several queues either",
+        name: "several queues take no turns",
+        rule: "order=fair takes from the queue that was served longest ago",
         file: "engine/any.rs",
-        text: "if self.waiters.somebody_before(&Line::Get(queue.clone()), place) {",
-        instead: "if place == 0 && self.waiters.somebody_before(&Line::Get(queue.clone()), place) {",
+        text: "if *fair {",
+        instead: "if *fair && queues.is_empty() {",
     },
     Mutant {
         name: "dead jobs are not counted right",
