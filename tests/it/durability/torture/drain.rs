@@ -52,7 +52,7 @@ async fn settled(ground: &Ground, queue: &str) {
     until(&format!("{queue} is at rest"), async || {
         let view = ground.client().get(&format!("/v1/queues/{queue}")).await.expect(200).json();
         let count = |state: &str| view[state].as_u64().expect("a number");
-        let all = count("ready") + count("delayed") + count("leased") + count("dead");
+        let all = count("ready") + count("delayed") + count("leased");
         assert_eq!(count("unfinished"), all, "{queue}: {view}");
         count("delayed") + count("leased") == 0
     })

@@ -18,8 +18,13 @@ pub(super) const ONCE: &str = "once";
 /// All of them.
 pub(super) const QUEUES: [&str; 3] = [WORK, LATE, ONCE];
 
-/// Small enough that a put has to wait now and then.
-pub(super) const MAXSIZE: &str = r#"{"maxsize": 60}"#;
+/// Small enough that a put has to wait now and then. What comes back does so at once, to its old place, and
+/// however often that is.
+pub(super) const CONFIG: &str =
+    r#"{"maxsize": 60, "backoff": {"min": "0s"}, "max_attempts": 1000000}"#;
+
+/// Half of the jobs that are worked on have one of so many keys.
+pub(super) const KEYS: u64 = 5;
 
 /// Shared by all who use a server.
 #[derive(Clone)]

@@ -6,7 +6,7 @@ use awaitd_tests::Heard;
 use awaitd_tests::oracle::Asked;
 use fastrand::Rng;
 
-use super::ground::{Ground, LATE, MAXSIZE, ONCE, QUEUES, WORK, body, ms};
+use super::ground::{CONFIG, Ground, KEYS, LATE, ONCE, QUEUES, WORK, body, ms};
 
 /// Puts that were told and may be repeated, for as long as they are remembered.
 const REPEATABLE: usize = 8;
@@ -87,7 +87,7 @@ impl Producer {
         if self.puts == 0 {
             for queue in QUEUES {
                 let path = format!("/v1/queues/{queue}");
-                ground.client().put(&path, MAXSIZE).attempt().await?;
+                ground.client().put(&path, CONFIG).attempt().await?;
             }
         }
         self.puts += 1;
@@ -103,7 +103,10 @@ impl Producer {
         let name = format!("{queue}-{}-{}-{length}", self.name, self.puts);
         let key = rng.bool().then(|| name.clone());
         let delay_ms = ms(delay);
-        let path = format!("/v1/queues/{queue}/jobs?delay={delay_ms}&wait={}", ms(wait));
+        let mut path = format!("/v1/queues/{queue}/jobs?delay={delay_ms}&wait={}", ms(wait));
+        if queue == WORK && rng.bool() {
+            path = format!("{path}&key=k{}&unique={name}&ttl=1h", rng.u64(..KEYS));
+        }
         let body = body(&name);
         let now = Instant::now();
         let asked = ground.ask();

@@ -149,6 +149,9 @@ impl Worker {
 
     fn got(&mut self, ground: &Ground, asked: &Asked, heard: &Heard, lease: (Duration, Promise)) {
         let fence = heard.number("awaitd-fence");
+        // The lease of a job with a key is a promise to the others of that key.
+        let promise = if heard.find("awaitd-key").is_some() { Promise::Firm } else { lease.1 };
+        let lease = (lease.0, promise);
         let told = Told { name: name(ground, heard), number: heard.number("awaitd-job"), fence };
         ground.oracle().got(asked, told, lease, Instant::now());
         self.held.push(Held::job(heard, lease.0));
