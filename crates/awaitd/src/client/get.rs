@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use awaitd_client::{Client, Delivered, GetMany, Job, Lease};
+use awaitd_client::{AnyOf, Client, Delivered, GetMany, Job, Lease};
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use serde_json::{Map, Value, json};
@@ -23,13 +23,8 @@ use crate::values::Length;
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Get {
-    /// The queue, or several with commas between them: then the first of them that has a job gives it.
-    #[arg(value_delimiter = ',', required = true, num_args = 1, value_name = "QUEUE[,QUEUE…]")]
-    queues: Vec<String>,
-
-    /// Several queues take turns.
-    #[arg(long)]
-    fair: bool,
+    #[command(flatten)]
+    from: Source,
 
     /// Get up to so many, as soon as there is one.
     #[arg(short, long, value_name = "NUMBER", value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
@@ -58,6 +53,18 @@ pub(crate) struct Get {
     pub(super) server: Server,
 }
 
+/// Where jobs come from.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Source {
+    /// The queue, or several with commas between them: then the first of them that has a job gives it.
+    #[arg(value_name = "QUEUE[,QUEUE…]")]
+    queues: String,
+
+    /// Several queues take turns.
+    #[arg(long)]
+    fair: bool,
+}
+
 /// A job that was got.
 enum Got {
     Held(Job),
@@ -72,7 +79,7 @@ impl Get {
         for job in got {
             let Got::Held(job) = job else { continue };
             if told.is_ok() {
-                // From here on whoever reads this has it.
+                // Source here on whoever reads this has it.
                 job.leave();
             } else {
                 // Nobody has it: it goes back as if it had never been got.
@@ -83,8 +90,7 @@ impl Get {
     }
 
     async fn get(&self, client: &Client) -> Result<Vec<Got>, Failure> {
-        let queues = client.any_of(&self.queues);
-        let queues = if self.fair { queues.fair() } else { queues };
+        let queues = self.from.of(client);
         let limit = self.waiting.limit().unwrap_or(Duration::MAX);
         let lease = self.lease.map(|Length(lease)| lease);
         Ok(match (self.max, self.ack) {
@@ -135,6 +141,14 @@ impl Get {
 /// A line for each.
 fn lines(each: impl Iterator<Item = impl std::fmt::Display>) -> String {
     each.flat_map(|line| [line.to_string(), "\n".to_owned()]).collect()
+}
+
+impl Source {
+    /// The same for the client.
+    pub(crate) fn of(&self, client: &Client) -> AnyOf {
+        let queues = client.any_of(self.queues.split(','));
+        if self.fair { queues.fair() } else { queues }
+    }
 }
 
 impl Got {

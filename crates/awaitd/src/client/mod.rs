@@ -35,6 +35,7 @@ use tokio::time::timeout;
 use crate::exit::Exit;
 use crate::values::Length;
 
+pub(crate) use get::Source;
 pub(crate) use plain::Plain;
 
 /// A server that does not answer is tried for so long if nothing is said.

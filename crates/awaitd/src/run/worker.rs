@@ -32,7 +32,7 @@ use super::signals::{Signals, ends};
 use super::stub::EXIT_NOT_FOUND;
 use super::tail::Tail;
 use super::words::{OnLost, Terms};
-use crate::client::{Ended, Failure, Server, conclude};
+use crate::client::{Ended, Failure, Server, Source, conclude};
 use crate::exit::Exit;
 use crate::values::Length;
 
@@ -58,13 +58,8 @@ const SIGNALS: usize = 64;
 /// `AWAITD_DIED_ERROR`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Worker {
-    /// The queue, or several with commas between them: then the first of them that has a job gives it.
-    #[arg(value_delimiter = ',', required = true, num_args = 1, value_name = "QUEUE[,QUEUE…]")]
-    queues: Vec<String>,
-
-    /// Several queues take turns.
-    #[arg(long)]
-    fair: bool,
+    #[command(flatten)]
+    from: Source,
 
     /// What the command says to its stdout is the job's result, for `awaitd result`, up to 256 KiB.
     #[arg(long, short)]
@@ -139,8 +134,7 @@ impl Worker {
         let client = self.server.client()?;
         let stage = watch::Sender::new(Stage::Working);
         let passed = broadcast::Sender::new(SIGNALS);
-        let queues = client.any_of(&self.queues);
-        let queues = if self.fair { queues.fair() } else { queues };
+        let queues = self.from.of(&client);
         let mut places = JoinSet::new();
         for _ in 0..self.jobs {
             let place = Place {
