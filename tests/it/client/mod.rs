@@ -3,7 +3,10 @@
 mod cancelled;
 mod examples;
 mod hand_off;
+mod knobs;
 mod leases;
+mod many;
+mod operating;
 mod peer;
 mod permits;
 pub(crate) mod restarts;
