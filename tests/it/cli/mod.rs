@@ -3,6 +3,7 @@
 mod events;
 mod jobs;
 mod pages;
+mod queues;
 mod show;
 mod waits;
 

@@ -1,6 +1,7 @@
 //! Commands that run another program: it runs under a lease, and never beyond it.
 
 mod endings;
+mod facts;
 mod losing;
 mod permits;
 mod statuses;
