@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from awaitd import Unreachable, _io, asyncio
+from awaitd import Unreachable, _call, asyncio
 from awaitd._wire import Wire
 from awaitd.testing import Server
 
@@ -25,7 +25,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that no test takes half a minute."""
-    monkeypatch.setattr(_io, "VERDICT_WITHIN", 1.0)
+    monkeypatch.setattr(_call, "VERDICT_WITHIN", 1.0)
 
 
 @pytest.fixture

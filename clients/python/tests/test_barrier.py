@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from awaitd import asyncio
-from awaitd._io import Call
+from awaitd._call import Call
 
 pytestmark = pytest.mark.usefixtures("awaitd")
 

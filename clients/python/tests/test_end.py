@@ -102,3 +102,54 @@ def test_large_bodies_are_no_reason_for_warnings(name: str) -> None:
             print(error.status)
     """
     assert ran(code) == ("413\n", "")
+
+
+ENDS = {
+    "run": "asyncio.run(main())",
+    "closed": "loop = asyncio.new_event_loop(); loop.run_until_complete(main()); loop.close()",
+    "stopped": "loop = asyncio.new_event_loop(); loop.run_until_complete(main())",
+    "another": "asyncio.run(main()); asyncio.run(main())",
+    "debug": "asyncio.run(main(), debug=True)",
+    "thread": "threading.Thread(target=forever, daemon=True).start(); done.wait()",
+    "forked": "forks()",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_calls_on_the_programs_loops_leave_nothing_open(name: str, end: str) -> None:
+    code = f"""
+        import os
+        import threading
+        import warnings
+        from awaitd import asyncio
+
+        done = threading.Event()
+
+        async def main():
+            queue = asyncio.Queue(name={name!r})
+            for item in range(3):
+                await queue.put(item)
+                await queue.get()
+                queue.task_done()
+
+        async def goes_on():
+            await main()
+            done.set()
+            await asyncio.sleep(3600)
+
+        def forever():
+            asyncio.run(goes_on())
+
+        def forks():
+            asyncio.run(main())
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # There is a thread, as everybody knows.
+                child = os.fork()
+            asyncio.run(main())
+            assert child == 0 or os.waitpid(child, 0)[1] == 0
+
+        if {end!r} in ("closed", "stopped"):
+            warnings.simplefilter("ignore", ResourceWarning)  # Of the loop, and what it did not wait for.
+        {ENDS[end]}
+    """
+    assert ran(code) == ("", "")

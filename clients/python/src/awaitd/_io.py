@@ -1,8 +1,8 @@
-"""The one thread on which a process makes all its requests, with an event loop of its own.
+"""The one thread on which a process makes its requests, with an event loop of its own.
 
 So the plain methods of the drop-in work from everywhere, inside a running loop or without any, leases
-are renewed while the program computes, and calls keep the order in which they were made: each thing has
-a `Lane`, in which the next call begins when the one before has its answer, or its place in line.
+are renewed while the program computes, and calls keep the order in which they were made. What is made
+elsewhere, to save the way there and back, is finished here if it cannot be finished there.
 """
 
 import asyncio
@@ -15,18 +15,17 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Generic, TypeVar
+from collections.abc import Coroutine, Iterable
+from typing import Any, TypeVar
 from uuid import uuid4
 
-from awaitd._lease import Keeper, Lease
+from awaitd._call import NEAR_WITHIN, Call, start
+from awaitd._lane import Lane
+from awaitd._lease import Keeper
+from awaitd._near import Near
 from awaitd._wire import Wire
-from awaitd.errors import Unreachable
 
 T = TypeVar("T")
-
-VERDICT_WITHIN = 5.0
-"""Seconds without an answer for which a cancelled call is held up to learn whether it was granted something."""
 
 GOODBYE_WITHIN = 5.0
 """Seconds that the end of the program may take to give back what it holds."""
@@ -42,6 +41,7 @@ class Io:
         self.selector = selectors.DefaultSelector()
         self.loop = asyncio.SelectorEventLoop(self.selector)
         self.keeper = Keeper(self.loop)
+        self.near = Near()
         self.calls: set[Call[Any]] = set()
         self.private: dict[str, Wire] = {}
         """What nobody but this process knows of: paths to delete."""
@@ -49,6 +49,8 @@ class Io:
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
+        self._lent_at = 0.0
+        self._next_look: asyncio.TimerHandle | None = None
         self.closed = False
         self._prefix, self._count = uuid4().hex, itertools.count()
         threading.Thread(target=self._run, name="awaitd", daemon=True).start()
@@ -69,6 +71,13 @@ class Io:
         """The connections that this process has to a server."""
         with self._lock:
             return self._wire(url)
+
+    def lent(self, call: Call[Any]) -> None:
+        """A call is made on its own loop: that is seen to, whatever becomes of the loop."""
+        self.calls.add(call)
+        self._lent_at = time.monotonic()
+        if self._next_look is None:
+            self.loop.call_soon_threadsafe(self._look)
 
     def key(self) -> str:
         """One that no other request has."""
@@ -114,6 +123,8 @@ class Io:
             goodbye.result(GOODBYE_WITHIN)
         except Exception as error:
             log.warning("what this program held will come back when its leases end: %r", error)
+        # A loop that runs now does so on a thread that ends with the program, without a word.
+        self.near.close(lambda loop: not loop.is_running())
         self.loop.call_soon_threadsafe(self.loop.stop)
 
     def _run(self) -> None:
@@ -125,184 +136,34 @@ class Io:
         if not task.cancelled() and (error := task.exception()):
             log.warning("%r", error)
 
+    def _look(self) -> None:
+        """Goes on with the calls whose loop is closed, or does something else for long."""
+        if self._next_look is not None:
+            self._next_look.cancel()
+        self._next_look = None  # From now on a call that is made meanwhile says so.
+        now = time.monotonic()
+        for call in list(self.calls):
+            if call.near is not None and call.since is not None and now - call.since > NEAR_WITHIN / 2:
+                call.lane.turn.recall(call)
+        if now - self._lent_at < NEAR_WITHIN:
+            self._next_look = self.loop.call_later(NEAR_WITHIN / 4, self._look)
+
     async def _goodbye(self, clean: bool) -> None:
-        for call in self.calls:
+        for call in list(self.calls):
             call._then = lambda: None  # Who waits for it ends with the program.
         await _all(call.take_back() for call in list(self.calls))
         # What was begun for nobody, such as the end of a thing that nobody has any more.
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=GOODBYE_WITHIN / 5)
         # If that was not planned, its items are somebody else's to do.
-        ended = {lease for lease in self.keeper.leases if clean and lease.done_with_the_program}
+        leases = set(self.keeper.leases)
+        ended = {lease for lease in leases if clean and lease.done_with_the_program}
         within = GOODBYE_WITHIN / 2
         ends = [lease.end(within) for lease in ended]
-        ends += [lease.give_back(within) for lease in self.keeper.leases - ended]
+        ends += [lease.give_back(within) for lease in leases - ended]
         await _all([*ends, *(wire.ask("DELETE", path, within=within) for path, wire in self.private.items())])
         for wire in self._wires.values():
             await wire.close()
-
-
-class Lane:
-    """One thing, as this process uses it. `turn` is held by whichever call asks first of all."""
-
-    def __init__(self, io: Io, wire: Wire, path: str) -> None:
-        self.io, self.wire, self.path = io, wire, path
-        self.turn = asyncio.Lock()
-        self.asking: asyncio.Future[None] | None = None
-        """Done when the call that has the turn has asked."""
-        self.passing = asyncio.Lock()
-        self.held: list[Held] = []
-        self.settled = 0
-        """How many gotten items were done by a later get: their `task_done()` may still be called."""
-
-
-class Held:
-    """An item that this process got, and who in it did."""
-
-    def __init__(self, lease: Lease, owner: Callable[[], object]) -> None:
-        self.lease, self.owner = lease, owner
-
-
-class Call(Generic[T]):
-    """Something that is asked of the server: from any thread, and done on the I/O thread."""
-
-    def __init__(
-        self,
-        lane: Lane,
-        work: "Callable[[Call[T]], Coroutine[Any, Any, T]]",
-        undo: Callable[[T], Coroutine[Any, Any, Any]] | None = None,
-    ) -> None:
-        self.lane, self.key = lane, lane.io.key()
-        self.stands: str | None = None
-        """For what it stands in line, from the moment on at which it has its place."""
-        self.keyed = False
-        """Whether the server may know its key: then only the server can say what becomes of it."""
-        self._work, self._undo = work, undo
-        self._task: asyncio.Task[None]
-        self._left = False
-        self._then: Callable[[], object]
-        self._result: list[T] = []
-        self._error: BaseException | None = None
-
-    async def awaited(self) -> T:
-        """The result, awaited on the caller's loop. Cancelled, it is taken back before that is raised."""
-        loop = asyncio.get_running_loop()
-        done = loop.create_future()
-        self._start(lambda: loop.call_soon_threadsafe(_settle, done))
-        try:
-            await done
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except BaseException:  # The coroutine is thrown away.
-            self._leave()
-            raise
-        else:
-            return self._told()
-        cancelled = await _outlasting(self._leave) or cancelled
-        try:
-            raise cancelled
-        finally:
-            del cancelled, self
-
-    async def finished(self) -> T:
-        """The result; cancelled, it is finished all the same before that is raised, if the server answers."""
-        cancelled = await _outlasting(self._start, self.lane.wire)
-        if cancelled is None:
-            return self._told()
-        if self._error is not None:
-            raise self._error
-        raise cancelled
-
-    def blocking(self) -> T:
-        """The result, for which the thread waits."""
-        done = threading.Lock()
-        done.acquire()
-        self._start(done.release)
-        try:
-            done.acquire()
-        except BaseException:  # Ctrl-C.
-            self._leave()
-            raise
-        return self._told()
-
-    def outcome(self) -> T | None:
-        """The result, if it has come to one."""
-        return self._result[0] if self._result else None
-
-    def _told(self) -> T:
-        if self._error is not None:
-            raise self._error
-        return self._result[0]
-
-    def _start(self, then: Callable[[], object]) -> None:
-        self.lane.io.check()
-        self._then = then
-        self.lane.io.loop.call_soon_threadsafe(self._begin)
-
-    def _begin(self) -> None:
-        self.lane.io.calls.add(self)
-        self._task = start(self.lane.io.loop, self._run())
-
-    async def _run(self) -> None:
-        try:
-            self._result.append(await self._work(self))
-        except BaseException as error:
-            self._error = error
-        self.stands = None
-        if not self._left:
-            self.lane.io.calls.discard(self)
-        try:
-            self._then()
-        except RuntimeError:  # The caller's loop is closed, and nobody there.
-            self._leave()
-
-    def _leave(self, then: Callable[[], object] = lambda: None) -> None:
-        """The caller wants it no more."""
-        self.lane.io.loop.call_soon_threadsafe(self._begin_back, then)
-
-    def _begin_back(self, then: Callable[[], object]) -> None:
-        self._left, self.stands = True, None
-        self.lane.io.calls.add(self)
-        self.lane.io.hold(start(self.lane.io.loop, self.take_back(then)))
-
-    async def take_back(self, then: Callable[[], object] = lambda: None) -> None:
-        """Makes it as if it had never been asked, as far as that can be."""
-        try:
-            if self.keyed and not self._task.done():
-                await self._heard(self._withdraw())
-            elif not self._task.done():
-                self._task.cancel()
-            await asyncio.wait([self._task])
-            if self._undo and self._result:
-                await self._heard(self._undo(self._result[0]))
-        except Exception as error:
-            log.warning("%s was cancelled, and what it was granted was not given back: %r", self.lane.path, error)
-        finally:
-            self.lane.io.calls.discard(self)
-            try:
-                then()
-            except RuntimeError:
-                pass  # Nobody is there any more.
-
-    async def _withdraw(self) -> None:
-        """Then the open request is answered: 410 `withdrawn`, or with what it was granted before."""
-        async with self.lane.turn:
-            await self.lane.wire.ask("DELETE", f"{self.lane.path}/waiters/{self.key}", within=VERDICT_WITHIN)
-
-    async def _heard(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Does it, unless the server is silent, be it to this or to what is before this in line."""
-        task, begun = start(self.lane.io.loop, work), time.monotonic()
-        try:
-            while not task.done():
-                left = VERDICT_WITHIN - self.lane.wire.silent(begun)
-                if left <= 0:
-                    raise Unreachable(f"no answer from {self.lane.wire.url} for {VERDICT_WITHIN:g} seconds")
-                await asyncio.wait([task], timeout=left)
-            task.result()
-        except BaseException:
-            task.cancel()
-            self._task.cancel()
-            raise
 
 
 def io() -> Io:
@@ -312,17 +173,6 @@ def io() -> Io:
         with _starting:
             _io = _io or Io()
     return _io
-
-
-if sys.version_info >= (3, 12):
-
-    def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        """A task that begins at once, and not in the loop's next round."""
-        return asyncio.Task(work, loop=loop, eager_start=True)
-else:
-
-    def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
-        return loop.create_task(work)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:
@@ -347,41 +197,6 @@ _forked: list[Io] = []
 
 async def _all(work: Iterable[Coroutine[Any, Any, Any]]) -> None:
     await asyncio.gather(*list(work), return_exceptions=True)
-
-
-async def _outlasting(
-    begin: Callable[[Callable[[], object]], None], wire: Wire | None = None
-) -> asyncio.CancelledError | None:
-    """Begins something and waits until it has ended, whatever is cancelled meanwhile; returns what was.
-    Once that is so, not for long if `wire` is silent."""
-    loop = asyncio.get_running_loop()
-    future, ended, cancelled = loop.create_future(), False, None
-
-    def end() -> None:
-        nonlocal ended
-        ended = True
-        _settle(future)
-
-    def watch(wire: Wire, begun: float) -> None:
-        if (left := VERDICT_WITHIN - wire.silent(begun)) > 0:
-            loop.call_later(left, watch, wire, begun)
-        else:
-            end()
-
-    begin(lambda: loop.call_soon_threadsafe(end))
-    while not ended:
-        try:
-            await future
-        except asyncio.CancelledError as error:
-            if wire is not None and cancelled is None:
-                watch(wire, time.monotonic())
-            future, cancelled = loop.create_future(), error
-    return cancelled
-
-
-def _settle(done: asyncio.Future[None]) -> None:
-    if not done.done():
-        done.set_result(None)
 
 
 def _after_fork() -> None:

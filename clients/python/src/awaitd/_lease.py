@@ -7,7 +7,10 @@ last renewal was asked for: then somebody else may have it already.
 """
 
 import asyncio
+import heapq
+import itertools
 import logging
+import threading
 import time
 import traceback
 import weakref
@@ -48,7 +51,8 @@ class Lease:
         self.failure: str | None = None
         """Of a job that is given back: what failed with it, so that the attempt counts."""
         self.on_lost = on_lost
-        self.timer: asyncio.TimerHandle | None = None
+        self.due = 0.0
+        """When the keeper looks at it."""
         self.holder: Callable[[], Any] = weakref.ref(holder)
 
     async def end(self, within: float = RETRY_FOR) -> Reply:
@@ -70,12 +74,17 @@ def failure(error: BaseException) -> str:
 
 
 class Keeper:
-    """All leases of the process; lives on the I/O thread."""
+    """All leases of the process. It lives on the I/O thread, but what is held is said from every thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.leases: set[Lease] = set()
         self._renewals: set[asyncio.Task[None]] = set()
+        self._due: list[tuple[float, int, Lease]] = []
+        """A heap. Leases that are over stay in it until they would have been due."""
+        self._count = itertools.count()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._guard = threading.RLock()
 
     def keep(self, lease: Lease) -> None:
         self.leases.add(lease)
@@ -84,14 +93,32 @@ class Keeper:
     def drop(self, lease: Lease) -> None:
         """It is over, or about to be: from now on it is neither renewed nor lost."""
         self.leases.discard(lease)
-        if lease.timer is not None:
-            lease.timer.cancel()
 
     def _watch(self, lease: Lease) -> None:
-        delay = min(lease.renew_at, lease.until) - time.monotonic()
-        lease.timer = self.loop.call_later(delay, self._due, lease)
+        lease.due = min(lease.renew_at, lease.until)
+        with self._guard:
+            heapq.heappush(self._due, (lease.due, next(self._count), lease))
+            first = self._due[0][2] is lease
+        if first:
+            # Else the thread wakes up early enough, and is not disturbed.
+            self.loop.call_soon_threadsafe(self._look)
 
-    def _due(self, lease: Lease) -> None:
+    def _look(self) -> None:
+        """Sees to what is due, and comes again for the next one."""
+        now, due = time.monotonic(), list[Lease]()
+        with self._guard:
+            while self._due and (self._due[0][0] <= now or self._due[0][2] not in self.leases):
+                at, _, lease = heapq.heappop(self._due)
+                if lease in self.leases and lease.due == at:
+                    due.append(lease)
+            if self._alarm is not None:
+                self._alarm.cancel()
+            if self._due:
+                self._alarm = self.loop.call_at(self._due[0][0], self._look)
+        for lease in due:
+            self._see_to(lease)
+
+    def _see_to(self, lease: Lease) -> None:
         if lease.holder() is None:
             # Nobody can end it any more: it goes back when its time is over.
             self.drop(lease)

@@ -4,13 +4,15 @@ A lease that is lost inside `async with` cancels the task in there, which must n
 what somebody else may hold by now, and the block raises LockLost.
 """
 
+from __future__ import annotations
+
 import asyncio
 import os
 import socket
 from types import TracebackType
 from typing import Any, ClassVar, Literal
 
-from awaitd._io import Call
+from awaitd._call import NEAR_LEASE, Asked, Call
 from awaitd._lease import Lease
 from awaitd._thing import Thing
 from awaitd._wire import Reply
@@ -110,13 +112,18 @@ class Permits(Thing):
             raise cancelled
 
     async def _acquire(self) -> Hold:
-        hold = Hold(await self._call(self._granted, self._undo).awaited())
+        asked = self._acquiring()
+        near = asked if self._lease >= NEAR_LEASE else None
+        call = self._call(lambda call: self._granted(call, asked), self._undo, near)
+        hold = Hold(await call.awaited())
         self._holds.append(hold)
         return hold
 
-    async def _granted(self, call: Call[Any]) -> Lease:
-        knobs = {"lease": self._lease, "owner": me()}
-        reply, waited = await self._stand(call, "acquire", "/acquire", knobs)
+    def _acquiring(self) -> Asked:
+        return self._asked("/acquire", {"lease": self._lease, "owner": me()})
+
+    async def _granted(self, call: Call[Any], asked: Asked) -> Lease:
+        reply, waited = await self._stand(call, "acquire", asked)
         lease = Lease(call.lane.wire, reply.good(), self, self._lease, waited=waited, careful=True)
         call.lane.io.keeper.keep(lease)
         return lease
@@ -181,7 +188,7 @@ class Permits(Thing):
         )
 
 
-def _current_task() -> "asyncio.Task[Any] | None":
+def _current_task() -> asyncio.Task[Any] | None:
     try:
         return asyncio.current_task()
     except RuntimeError:

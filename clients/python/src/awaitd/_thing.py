@@ -1,5 +1,7 @@
 """What queues, events, locks, semaphores and barriers have in common: a name on a server."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import os
@@ -10,14 +12,13 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
-from awaitd._io import Call, Io, Lane, io
+from awaitd._call import MOMENT, Asked, Call
+from awaitd._io import Io, io
+from awaitd._lane import Lane
 from awaitd._wire import DEFAULT_URL, Reply, base, in_line_since, query
 from awaitd.errors import Mismatch
 
 T = TypeVar("T")
-
-MOMENT = 0.001
-"""Seconds of a first wait: none to speak of, but it gives a place in line that is kept for a repeat."""
 
 SLICE = 25.0
 """Seconds of each further wait: below the minute at which proxies cut."""
@@ -80,8 +81,10 @@ class Thing:
         self,
         work: Callable[[Call[T]], Coroutine[Any, Any, T]],
         undo: Callable[[T], Coroutine[Any, Any, Any]] | None = None,
+        first: Asked | None = None,
     ) -> Call[T]:
-        return Call(self._lane, work, undo)
+        # What has to be made first is made on the I/O thread.
+        return Call(self._lane, work, undo, first if self._ready else None)
 
     def _ask(self, method: str, what: str = "", **more: Any) -> Reply:
         """The answer to a question that does not wait; the calling thread does."""
@@ -93,15 +96,12 @@ class Thing:
 
         return self._call(work).blocking()
 
-    async def _stand(
-        self,
-        call: Call[Any],
-        op: str,
-        what: str,
-        knobs: Mapping[str, Any],
-        body: bytes = b"",
-        kind: str | None = None,
-    ) -> tuple[Reply, bool]:
+    def _asked(self, what: str, knobs: Mapping[str, Any], body: bytes = b"", kind: str | None = None) -> Asked:
+        """What `_stand` is to ask."""
+        given = query(**knobs)
+        return Asked(f"{self._path}{what}{given}{'&' if given else '?'}", body, kind)
+
+    async def _stand(self, call: Call[Any], op: str, asked: Asked) -> tuple[Reply, bool]:
         """Stands in line until it is this call's turn; says whether it had to wait.
 
         The first request hardly waits, but it takes a place in line. So the calls of this process have
@@ -109,13 +109,12 @@ class Thing:
         """
 
         async def ask(wait: float) -> Reply:
-            path = f"{self._path}{what}{query(wait=wait, **knobs)}"
-            headers = {"Content-Type": kind} if kind else {}
-            return await call.lane.wire.ask("POST", path, body=body, headers=headers, key=call.key, wait=wait)
+            headers = asked.headers(call.key)
+            return await call.lane.wire.ask("POST", asked.waiting(wait), body=asked.body, headers=headers, wait=wait)
 
         async with self._turn(call):
             call.keyed = True
-            reply = await ask(MOMENT)
+            reply, call.answer = call.answer or await ask(MOMENT), None
         waited = False
         while reply.status in (408, 429):
             if reply.status == 429 and reply.problem.code != "queue_full":
@@ -132,15 +131,14 @@ class Thing:
             self._ready = False
         return reply
 
-    def _turn(self, call: Call[Any]) -> "Turn":
+    def _turn(self, call: Call[Any]) -> Turn:
         """The calls of this process to one thing begin one after another."""
-        return Turn(self, call.lane)
+        return Turn(self, call)
 
     async def _let_pass(self, call: Call[Any]) -> None:
         """A wait is over. If a call of this process is what ended it, that one goes on first, as in asyncio."""
         async with call.lane.passing:
-            if call.lane.asking is not None and not call.lane.asking.done():
-                await asyncio.wait([call.lane.asking], timeout=LET_PASS)
+            await call.lane.turn.passed(LET_PASS)
 
     async def _make(self, lane: Lane) -> None:
         if self._private and self._path + self._force not in lane.io.private:
@@ -169,19 +167,20 @@ class Thing:
 class Turn:
     """What a call is in until it has its answer, or its place in line."""
 
-    __slots__ = ("_lane", "_thing")
+    __slots__ = ("_call", "_thing")
 
-    def __init__(self, thing: Thing, lane: Lane) -> None:
-        self._thing, self._lane = thing, lane
+    def __init__(self, thing: Thing, call: Call[Any]) -> None:
+        self._thing, self._call = thing, call
 
     async def __aenter__(self) -> None:
-        lane = self._lane
-        in_line_since.set(time.monotonic())
-        await lane.turn.acquire()
-        lane.asking = lane.io.loop.create_future()
-        if not self._thing._ready:
+        call = self._call
+        in_line_since.set(call.since or time.monotonic())
+        if not call.has_turn:
+            await call.lane.turn.acquire(call.came)
+        call.since, call.has_turn = None, False
+        if not self._thing._ready and call.answer is None:
             try:
-                await self._thing._make(lane)
+                await self._thing._make(call.lane)
             except BaseException:
                 self._leave()
                 raise
@@ -191,9 +190,7 @@ class Turn:
 
     def _leave(self) -> None:
         in_line_since.set(None)
-        if self._lane.asking is not None:
-            self._lane.asking.set_result(None)
-        self._lane.turn.release()
+        self._call.lane.turn.release()
 
 
 def _same(wanted: Any, there: Any) -> bool:

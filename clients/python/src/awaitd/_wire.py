@@ -13,8 +13,7 @@ import random
 import socket
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -44,15 +43,14 @@ in_line_since: contextvars.ContextVar[float | None] = contextvars.ContextVar("in
 """Since when the current task has wanted to ask: it may have stood behind others that got no answer either."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """An answer of the server, and when it was asked and heard by this machine's monotonic clock."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    asked: float = field(repr=False)
-    heard: float = field(repr=False)
+    asked: float
+    heard: float
 
     @property
     def problem(self) -> Problem:
@@ -190,6 +188,7 @@ def base(url: str) -> str:
     return url.rstrip("/")
 
 
+@functools.lru_cache(typed=True)
 def query(**knobs: Any) -> str:
     """Parameters as they follow a path. What is None or false is left out."""
     parts = []

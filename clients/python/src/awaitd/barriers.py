@@ -1,10 +1,12 @@
 """`Barrier`, with asyncio's methods, on the server."""
 
+from __future__ import annotations
+
 import asyncio
 from asyncio import BrokenBarrierError
 from typing import Any
 
-from awaitd._io import Call
+from awaitd._call import Call
 from awaitd._thing import SLICE, Thing
 from awaitd._wire import Reply, in_line_since, query
 

@@ -1,8 +1,10 @@
 """`Event`, with asyncio's methods, on the server."""
 
+from __future__ import annotations
+
 from typing import Literal
 
-from awaitd._io import Call
+from awaitd._call import Call
 from awaitd._thing import SLICE, Thing
 from awaitd._wire import query
 

@@ -1,10 +1,12 @@
 """`Lock` and `Condition`, with asyncio's methods, on the server."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, TypeVar
 
-from awaitd._io import Call
+from awaitd._call import Call
 from awaitd._lease import Lease
 from awaitd._permits import Hold, Permits, me
 from awaitd._thing import NAME, SLICE
@@ -179,7 +181,7 @@ class Condition:
             call.lane.io.keeper.keep(before)
             return before
         call.key, call.stands = call.lane.io.key(), None
-        return await lock._granted(call)
+        return await lock._granted(call, lock._acquiring())
 
     async def _pass_on(self, call: Call[None], held: Lease) -> None:
         path = f"{self._lock._path}{self._what}/notify{query(held=held.path)}"

@@ -8,6 +8,8 @@ an exception, a program gives back all (but for children of multiprocessing sinc
 tell how they end, of what no task got: call `task_done()` there).
 """
 
+from __future__ import annotations
+
 import asyncio
 import math
 import sys
@@ -18,8 +20,9 @@ from collections.abc import Callable
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from awaitd._call import NEAR_LEASE, Asked, Call, log
 from awaitd._codec import Codec, plain
-from awaitd._io import Call, Held, log
+from awaitd._lane import Held
 from awaitd._lease import Lease, failure
 from awaitd._order import key_of
 from awaitd._thing import SLICE, Thing
@@ -43,7 +46,7 @@ UNREAD_FOR = 5.0
 
 _picking = threading.Lock()
 
-_gotten: weakref.WeakKeyDictionary["asyncio.Task[Any]", weakref.WeakSet[Lease]] = weakref.WeakKeyDictionary()
+_gotten: weakref.WeakKeyDictionary[asyncio.Task[Any], weakref.WeakSet[Lease]] = weakref.WeakKeyDictionary()
 """What each task got, and has not finished."""
 
 
@@ -173,10 +176,11 @@ class Queue(Thing, Generic[T]):
     def _put(self, item: T, wait: bool) -> Call[str]:
         knobs = self._knobs(item)
         body, kind = self._codec.encode(item)
+        asked = self._asked("/jobs", knobs, body, kind)
 
         async def work(call: Call[str]) -> str:
             if wait:
-                reply, _ = await self._stand(call, "put", "/jobs", knobs, body, kind)
+                reply, _ = await self._stand(call, "put", asked)
             else:
                 async with self._turn(call):
                     reply = await call.lane.wire.ask(
@@ -189,7 +193,7 @@ class Queue(Thing, Generic[T]):
             _refused(self._heard(reply))
             return reply.headers["Location"]
 
-        return self._call(work, self._take_back)
+        return self._call(work, self._take_back, asked)
 
     async def _take_back(self, job: str) -> None:
         """Of a put that was cancelled when it had been let in: nothing was put, unless somebody has it already."""
@@ -199,19 +203,23 @@ class Queue(Thing, Generic[T]):
 
     def _get(self, wait: bool) -> Call[tuple[Held, Reply]]:
         owner = _owner()
+        before = self._unfinished(owner())
 
-        async def ask(call: Call[Any], settle: str | None) -> tuple[Reply, bool]:
-            knobs = {"settle": settle, "lease": self._lease, "empty": 408}
+        def asked(settle: Held | None) -> Asked:
+            path = settle.lease.path if settle else None
+            return self._asked("/get", {"settle": path, "lease": self._lease, "empty": 408})
+
+        async def ask(call: Call[Any], asked: Asked) -> tuple[Reply, bool]:
             if wait:
-                return await self._stand(call, "get", "/get", knobs)
+                return await self._stand(call, "get", asked)
             async with self._turn(call):
-                path = f"{self._path}/get{query(**knobs)}"
-                return self._heard(await call.lane.wire.ask("POST", path, key=call.key)), False
+                return self._heard(await call.lane.wire.ask("POST", asked.path[:-1], key=call.key)), False
+
+        first = asked(before)
 
         async def work(call: Call[tuple[Held, Reply]]) -> tuple[Held, Reply]:
-            before = self._unfinished(owner())
             try:
-                reply, waited = await ask(call, before.lease.path if before else None)
+                reply, waited = await ask(call, first)
                 if before and reply.status == 410 and reply.problem.code == "withdrawn":
                     # If it was withdrawn before it came to the server, nothing was settled.
                     await before.lease.end()
@@ -221,14 +229,15 @@ class Queue(Thing, Generic[T]):
                 raise
             if before:
                 call.lane.io.keeper.drop(before.lease)
-                call.lane.settled += 1
+                with _picking:
+                    call.lane.settled += 1
                 if reply.status == 410 and reply.problem.code == "lease_lost":
                     log.warning("%s: an item was done too late, and comes to somebody else again", self._name)
-                    reply, waited = await ask(call, None)
+                    reply, waited = await ask(call, asked(None))
             _refused(reply)
             return self._granted(call, reply, waited, owner), reply
 
-        return self._call(work, lambda got: self._give_back(got[0]))
+        return self._call(work, lambda got: self._give_back(got[0]), first if self._lease >= NEAR_LEASE else None)
 
     def _granted(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
         lease = Lease(call.lane.wire, reply, self, self._lease, waited=waited)
@@ -369,7 +378,7 @@ def _done_with_its_owner(held: Held) -> None:
         _gotten[task].add(held.lease)
 
 
-def _returned(task: "asyncio.Task[Any]") -> None:
+def _returned(task: asyncio.Task[Any]) -> None:
     with _picking:
         gotten = _gotten.pop(task, ())
     # Asked by `exception()`, it would not be reported any more that nobody asked.

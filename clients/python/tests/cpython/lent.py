@@ -34,7 +34,7 @@ def settled() -> bool:
     """The server knows of everything, and has told all that there is to be told."""
 
     async def standing() -> Counter[tuple[str, str]] | None:
-        calls = io().calls
+        calls = list(io().calls)
         if not all(call.stands for call in calls):
             return None
         kinds = (call.lane.path.split("/")[2:4] for call in calls)
