@@ -3,6 +3,7 @@
 //! against every answer in every test by the client itself.
 
 mod barriers;
+mod batches;
 mod conditions;
 mod creation;
 mod dead;
