@@ -78,7 +78,7 @@ pub const JOB_HEADERS_MAX: usize = 32;
 pub const JOB_HEADERS_BYTES_MAX: usize = 8 * 1024;
 
 /// Jobs of one batch, of one get and of one settle: some milliseconds of the loop.
-pub const BATCH_MAX: u64 = 1_000;
+pub const BATCH_MAX: usize = 1_000;
 
 /// Bytes in the bodies of the jobs of one get, and one job more: all of them are in memory at one time.
 pub const GOT_BYTES_MAX: usize = 8 * 1024 * 1024;

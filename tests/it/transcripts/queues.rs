@@ -132,7 +132,7 @@ pub(super) fn document(config: &QueueConfig) -> Value {
         ("rate", rate),
         ("concurrency", policy.concurrency.map(Value::from)),
         ("key_concurrency", number(policy.key_concurrency, default.key_concurrency)),
-        ("fair", policy.fair.then(|| json!(true))),
+        ("fair", policy.fair.then_some(json!(true))),
         ("retain", retain),
     ];
     for (name, value) in fields {

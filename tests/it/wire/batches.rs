@@ -147,7 +147,9 @@ async fn a_long_batch_is_answered_in_order() {
     let server = Server::start();
     let client = server.client();
     client.put("/v1/queues/q", r#"{"maxsize": 2500}"#).await.expect(201);
-    let text: String = (0..3_000).map(|number| format!("{{\"body\": \"{number}\"}}\n")).collect();
+    let text: Vec<String> =
+        (0..3_000).map(|number| format!("{{\"body\": \"{number}\"}}\n")).collect();
+    let text = text.concat();
     let told = batch(&client, "q", text).await;
     let statuses: Vec<u64> =
         told.iter().map(|line| line["status"].as_u64().expect("one")).collect();
@@ -181,10 +183,10 @@ async fn a_batch_takes_no_memory_of_its_own() {
             }
         }
     });
-    let mut heard = 0;
+    let mut received = 0;
     let mut buffer = vec![0; 1 << 16];
-    while heard < BYTES {
-        heard += reader.read(&mut buffer).await.expect("it is there");
+    while received < BYTES {
+        received += reader.read(&mut buffer).await.expect("it is there");
     }
     sent.abort();
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).expect("Linux");

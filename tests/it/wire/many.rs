@@ -63,9 +63,9 @@ async fn many_jobs_are_got_as_a_list_or_as_lines() {
     let heard = client.post("/v1/queues/q/get?max=1000&ack=true", "").header("accept", LINES).await;
     let heard = heard.expect(200);
     assert_eq!(heard.header("content-type"), LINES);
-    let last = &lines(&heard)[0];
+    let rest = &lines(&heard)[0];
     assert_eq!(
-        (&last["body"], last.get("lease"), last.get("expires_in")),
+        (&rest["body"], rest.get("lease"), rest.get("expires_in")),
         (&json!(""), None, None)
     );
     // The leases are as good as any.

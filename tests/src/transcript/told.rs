@@ -90,10 +90,7 @@ fn looked(view: &JobView, with_body: bool, now: Time) -> Looked {
         error: view.error.as_deref().map(Into::into),
         due: (view.state == JobState::Delayed).then(|| view.since.since(view.enqueued)),
         held_for: view.lease.and_then(|(_, until)| Some(until?.since(now))),
-        rank: view
-            .rank
-            .as_ref()
-            .map(|rank| rank.0.iter().map(|byte| format!("{byte:02x}")).collect()),
+        rank: view.rank.as_ref().map(ToString::to_string),
         more: more(&view.traits),
         ..Looked::default()
     };

@@ -96,8 +96,9 @@ pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
                 | Command::GetAny { .. }
                 | Command::ListJobs { .. }
         ),
-        What::Of { what: OfJob::Read | OfJob::Result, .. } => true,
-        What::Extend { .. } | What::Watch(_) => true,
+        What::Of { what: OfJob::Read | OfJob::Result, .. }
+        | What::Extend { .. }
+        | What::Watch(_) => true,
         What::GetAfter { .. }
         | What::Cancel { .. }
         | What::Of { .. }

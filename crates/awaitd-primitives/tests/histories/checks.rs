@@ -93,7 +93,6 @@ impl Ledger {
             Record::Deleted { thing: Thing::Queue(_), leases, .. } => {
                 self.leases.retain(|lease, _| !leases.contains(lease));
             }
-            Record::Forgotten { thing: Thing::Queue(_) } => {}
             Record::Drained { generation, .. }
             | Record::Set { generation, .. }
             | Record::Tripped { generation, .. } => {

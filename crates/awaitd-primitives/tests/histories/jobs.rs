@@ -113,7 +113,7 @@ impl Jobs {
                 self.at(to).waiting.insert(*job, *ready_at);
             }
             Record::Purged { queue, state, dropped } => {
-                self.purge(at, queue, *state, *dropped, record)?
+                self.purge(at, queue, *state, *dropped, record)?;
             }
             Record::Resulted { queue, job, until, .. } => {
                 let known = self.at(queue);

@@ -135,7 +135,7 @@ impl Members {
 
     /// The name of a thing.
     pub(super) fn name(&mut self, name: &'static str) -> Result<Option<Name>, String> {
-        let right = format!("a name: {}", BadName);
+        let right = format!("a name: {BadName}");
         self.text(name, &right, |text| text.parse().ok())
     }
 

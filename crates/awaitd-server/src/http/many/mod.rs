@@ -17,11 +17,11 @@ use super::problem::Problem;
 pub(in crate::http) use got::{Listing, list};
 
 /// Jobs of one batch that are asked for at one time, and things that are settled by one request.
-const MOST: usize = limits::BATCH_MAX as usize;
+const MOST: usize = limits::BATCH_MAX;
 
 /// `max=` of a get: a list of so many is wanted.
 pub(super) fn most(call: &mut Call<'_>) -> Result<Option<u64>, Problem> {
-    let most = call.integer("max", 1, limits::BATCH_MAX)?;
+    let most = call.integer("max", 1, limits::BATCH_MAX as u64)?;
     if most.is_some() {
         without_key(call, "`max`")?;
     }
