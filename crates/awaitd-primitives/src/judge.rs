@@ -98,8 +98,9 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             tend::judge_cancel(state, at, queue, *job, *force)
         }
         Command::ReadJob { queue, job } => look::judge_read(state, queue, *job),
-        Command::ListJobs { queue, state: only, key, cursor, limit, bodies: _ } => {
-            look::judge_list(state, queue, (*only, key.as_ref()), *cursor, *limit)
+        Command::ListJobs { queue, state: only, key, cursor, limit, bodies } => {
+            let of = (*only, key.as_ref());
+            look::judge_list(state, queue, of, *cursor, (*limit, *bodies))
         }
         Command::WaitResult { queue, job } => look::judge_result(state, queue, *job),
         Command::Pause { queue, paused } => tend::judge_pause(state, queue, *paused),
@@ -142,9 +143,14 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             permits::judge_acquire(state, limits, at, &taking, woken)
         }
         Command::Done { lease } => judge_done(state, at, lease.id),
-        Command::Nack { lease, delay, defer, error } => {
-            let (delay, defer, error) = (*delay, *defer, error.as_deref());
-            judge_nack(state, at, lease.id, &Ending::Returned { delay, defer, error })
+        Command::Nack { lease, delay, defer, dead, error } => {
+            let (delay, error) = (*delay, error.as_deref());
+            let ending = match (*dead, *defer) {
+                (true, _) => Ending::Rejected { error },
+                (false, true) => Ending::Deferred { delay, error },
+                (false, false) => Ending::Failed { delay, error },
+            };
+            judge_nack(state, at, lease.id, &ending)
         }
         Command::Extend { lease, length } => judge_extend(state, at, lease.id, *length),
         Command::Watch { lease } => match live(state, lease.id) {

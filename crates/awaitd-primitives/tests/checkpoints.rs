@@ -122,7 +122,8 @@ fn what_became_of_an_old_lease_outlives_its_records() {
     let mut play = Play::after(play.entries.split_off(begins));
     assert_eq!(play.done(1), Ok(Answer::Settled));
     assert_eq!(play.done(2), Ok(Answer::Settled));
-    let nack = Command::Nack { lease: lease(1), delay: None, defer: false, error: None };
+    let nack =
+        Command::Nack { lease: lease(1), delay: None, defer: false, dead: false, error: None };
     assert_eq!(play.ask(nack), Err(Refusal::LeaseLost));
 }
 

@@ -121,9 +121,10 @@ fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
             Sent::new("PUT", path(lease, leases) + "/progress").body(here(progress))
         }
         Command::Done { lease } => Sent::new("DELETE", path(lease, leases)),
-        Command::Nack { lease, delay, defer, error } => {
+        Command::Nack { lease, delay, defer, dead, error } => {
             let nack = Sent::new("POST", path(lease, leases) + "/nack");
             let nack = nack.with("delay", delay.map(millis)).flag("defer", *defer);
+            let nack = nack.flag("dead", *dead);
             nack.body(error.as_deref().unwrap_or_default())
         }
         Command::Extend { lease, length } => {

@@ -187,8 +187,8 @@ fn of_lease(verb: &str, words: &mut Words) -> Result<Command, String> {
         "nack" => {
             let error: Option<String> = words.option("error")?;
             let delay = words.duration("delay")?;
-            let defer = words.flag("defer");
-            Command::Nack { lease, delay, defer, error: error.map(Box::from) }
+            let (defer, dead) = (words.flag("defer"), words.flag("dead"));
+            Command::Nack { lease, delay, defer, dead, error: error.map(Box::from) }
         }
         "extend" => Command::Extend { lease, length: words.duration("lease")? },
         "held" => Command::Watch { lease },

@@ -44,8 +44,8 @@ pub(crate) const WORK: &[Mutant] = &[
         name: "a dead job is unfinished",
         rule: "a dead job is finished for join",
         file: "state/ending.rs",
-        text: "(Then::Dead { error }, 1)",
-        instead: "(Then::Dead { error }, 0)",
+        text: "!matches!(then, Then::Back { .. })",
+        instead: "!matches!(then, Then::Back { .. } | Then::Dead { .. })",
     },
     Mutant {
         name: "a full dead letter queue takes nothing",

@@ -155,11 +155,16 @@ fn courses() -> Vec<Vec<Record>> {
         vec![leased(1, 1)],
         vec![Record::Progressed { queue: queue(), job: JobId(1), progress }],
         vec![
-            settled(1, 1, Outcome::Returned, Then::Dead { error: Some("oh".into()) }),
+            settled(
+                1,
+                1,
+                Outcome::Returned,
+                Then::Dead { cause: Cause::Attempts, error: Some("oh".into()) },
+            ),
             moved(1, "dead", ends, true),
         ],
         vec![leased(2, 2)],
-        vec![settled(2, 2, Outcome::Expired, Then::Dead { error: None })],
+        vec![settled(2, 2, Outcome::Expired, Then::Dead { cause: Cause::Attempts, error: None })],
         vec![died(4), moved(4, "dead", None, true)],
         vec![died(5)],
         vec![moved(5, "q", None, false)],

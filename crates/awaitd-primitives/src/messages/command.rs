@@ -316,6 +316,8 @@ pub enum Command {
         delay: Option<Duration>,
         /// Does not count the attempt.
         defer: bool,
+        /// It is not worth another attempt.
+        dead: bool,
         /// What went wrong, in the worker's words.
         error: Option<Box<str>>,
     },

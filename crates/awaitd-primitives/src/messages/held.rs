@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::messages::id::JobId;
+use crate::messages::job::Cause;
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 
@@ -92,6 +93,8 @@ pub enum Then {
     Dropped,
     /// The job is dead, in its own queue.
     Dead {
+        /// Why.
+        cause: Cause,
         /// What its worker said.
         error: Option<Box<str>>,
     },

@@ -63,6 +63,8 @@ pub enum Cause {
     Attempts,
     /// It had waited for as long as it may.
     Ttl,
+    /// Its worker said that it is not worth another attempt.
+    Nack,
 }
 
 impl Cause {
@@ -71,6 +73,7 @@ impl Cause {
         match self {
             Self::Attempts => "max_attempts",
             Self::Ttl => "ttl",
+            Self::Nack => "nack",
         }
     }
 }

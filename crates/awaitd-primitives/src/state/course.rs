@@ -68,13 +68,13 @@ impl State {
                     });
                     queue.jobs.insert(at, Place { ready_at: *ready_at, job }, back);
                 }
-                Then::Dead { error } => {
+                Then::Dead { cause, error } => {
                     let Some(out) = out else { return };
                     let dead = out.job.change(|more| {
                         more.tried.attempts = more.tried.attempts.saturating_add(1);
                         more.tried.error = error.clone().or(more.tried.error.take());
                     });
-                    queue.jobs.bury(job, dead.die(name, Cause::Attempts, at));
+                    queue.jobs.bury(job, dead.die(name, *cause, at));
                 }
             }
         });

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::judge::Verdict;
+use crate::limits::GOT_BYTES_MAX;
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::JobId;
 use crate::messages::job::JobState;
@@ -22,7 +23,7 @@ pub(crate) fn judge_list(
     queue: &Name,
     (only, key): (Option<JobState>, Option<&Arc<str>>),
     cursor: Option<JobId>,
-    limit: usize,
+    (limit, bodies): (usize, bool),
 ) -> Verdict {
     let Some(known) = state.queues.get(queue) else {
         return Verdict::Refuse(Refusal::NotFound);
@@ -36,7 +37,14 @@ pub(crate) fn judge_list(
     let mut views = ids
         .filter_map(|id| view(state, queue, id))
         .filter(|view| only.is_none_or(|only| view.state == only));
-    let items: Vec<JobView> = views.by_ref().take(limit).collect();
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    while items.len() < limit
+        && (!bodies || bytes < GOT_BYTES_MAX)
+        && let Some(view) = views.next()
+    {
+        bytes += view.payload.body.len();
+        items.push(view);
+    }
     let cursor = views.next().and_then(|_| items.last()).map(|last| last.job);
     Verdict::Grant(Vec::new(), Answer::Jobs { items, cursor })
 }

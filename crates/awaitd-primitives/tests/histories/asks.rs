@@ -34,6 +34,7 @@ pub(crate) enum What {
         back: usize,
         delay: Option<Duration>,
         defer: bool,
+        dead: bool,
     },
     Extend {
         back: usize,
@@ -144,7 +145,8 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
         90..106 => return What::Done(back),
         106..112 => {
             let delay = rng.bool().then(|| delay(rng));
-            return What::Nack { back, delay, defer: rng.u32(0..3) == 0 };
+            let (defer, dead) = (rng.u32(0..3) == 0, rng.u32(0..6) == 0);
+            return What::Nack { back, delay, defer, dead };
         }
         112..117 => return What::Extend { back, length: lease(rng) },
         117..121 => return What::Watch(back),
@@ -295,7 +297,7 @@ fn sharing_what(rng: &mut Rng, mood: Mood) -> What {
             let kind = [Kind::Lock, Kind::Semaphore, Kind::Barrier][rng.usize(0..3)];
             Command::Delete { thing: a(rng, kind), force: rng.u32(0..3) == 0 }
         }
-        130 => return What::Nack { back, delay: None, defer: false },
+        130 => return What::Nack { back, delay: None, defer: false, dead: false },
         _ => {
             let kind = [Kind::Lock, Kind::Semaphore, Kind::Barrier][rng.usize(0..3)];
             Command::Withdraw { thing: a(rng, kind), key: KEYS[rng.usize(0..KEYS.len())].into() }
@@ -481,9 +483,9 @@ impl Run {
                 Command::Progress { lease: self.lease(*back), progress: progress.clone() }
             }
             What::Done(back) => Command::Done { lease: self.lease(*back) },
-            What::Nack { back, delay, defer } => {
+            What::Nack { back, delay, defer, dead } => {
                 let (lease, error) = (self.lease(*back), Some("oh".into()));
-                Command::Nack { lease, delay: *delay, defer: *defer, error }
+                Command::Nack { lease, delay: *delay, defer: *defer, dead: *dead, error }
             }
             What::Extend { back, length } => {
                 Command::Extend { lease: self.lease(*back), length: *length }

@@ -26,10 +26,11 @@ impl Model {
         let now = self.now;
         let job = self.job(id).clone();
         let policy = self.at(&job.queue).expect("it is there").config.policy.clone();
-        if job.got.attempt >= job.max_attempts().unwrap_or(policy.max_attempts) {
+        let last = job.got.attempt >= job.max_attempts().unwrap_or(policy.max_attempts);
+        if last || job.rejected {
             let dead = self.job(id);
-            (dead.leased, dead.got.attempt) = (false, job.got.attempt + 1);
-            self.die(id, Cause::Attempts);
+            (dead.leased, dead.got.attempt, dead.rejected) = (false, job.got.attempt + 1, false);
+            self.die(id, if job.rejected { Cause::Nack } else { Cause::Attempts });
             self.bury(id);
             return self.finished_in(&job.queue);
         }

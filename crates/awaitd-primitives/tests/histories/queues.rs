@@ -9,6 +9,7 @@ use crate::model::{Model, Told, Waiter};
 use crate::things::{Known, Tried};
 
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "the model is as plain as can be")]
 pub(crate) struct Job {
     pub(crate) queue: Thing,
     /// What the next get is told, but for its lease.
@@ -21,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) dead: bool,
     /// It was handed out before, so that it holds its key.
     pub(crate) holds: bool,
+    /// Its worker says that it is not worth another attempt.
+    pub(crate) rejected: bool,
 }
 
 impl Job {
@@ -76,12 +79,12 @@ impl Model {
         Some(Answer::Present { queue: queue.clone(), job })
     }
 
-    pub(crate) fn put(&mut self, command: &Command) -> Tried {
+    pub(crate) fn put(&mut self, command: &Command) -> Option<Answer> {
         let Command::Put { queue, payload, delay, rank, ttl, traits } = command else {
             unreachable!()
         };
         if let Some(present) = self.present(command) {
-            return Ok(Some(present));
+            return Some(present);
         }
         let thing = self.known(command).thing.clone();
         let known = self.at(&thing).expect("it was made");
@@ -89,7 +92,7 @@ impl Model {
         let dead = self.jobs.iter().filter(|job| job.queue == thing && job.dead).count() as u64;
         let full = is_full(self, known, payload.body.len());
         if dead >= policy.max_dead || full && policy.full == WhenFull::Wait {
-            return Ok(None);
+            return None;
         }
         while is_full(self, self.at(&thing).expect("it is there"), payload.body.len()) {
             let now = self.now;
@@ -115,9 +118,21 @@ impl Model {
         };
         let (place, rank) = (self.now + *delay, rank.clone());
         let (since, error, leased, dead, holds) = (place, None, false, false, false);
-        self.jobs.push(Job { queue: thing, got, rank, place, since, error, leased, dead, holds });
+        let rejected = false;
+        self.jobs.push(Job {
+            queue: thing,
+            got,
+            rank,
+            place,
+            since,
+            error,
+            leased,
+            dead,
+            holds,
+            rejected,
+        });
         self.comes(job);
-        Ok(Some(Answer::Placed { queue, job }))
+        Some(Answer::Placed { queue, job })
     }
 
     /// A job has come into its queue, anew or again: a key that is not there otherwise has its turn last.

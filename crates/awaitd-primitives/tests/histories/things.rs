@@ -66,7 +66,7 @@ impl Model {
             }
             Command::Delete { thing: Thing::Queue(_), .. } => self.delete(command, true),
             Command::Delete { force, .. } => self.delete(command, *force),
-            Command::Put { .. } => return self.put(command),
+            Command::Put { .. } => return Ok(self.put(command)),
             Command::CancelJob { job, force, .. } => self.cancel(command, *job, *force),
             Command::Get { .. } => return self.get(command),
             Command::GetAny { .. } => {
@@ -105,7 +105,7 @@ impl Model {
             Command::Shutdown { immediate, .. } => self.shut_down(command, *immediate),
             Command::SetEvent { value, only_unset, .. } => self.set(command, value, *only_unset),
             Command::Done { lease } => self.finish(lease.id, Outcome::Done, None, false),
-            Command::Nack { lease, delay, defer, error } => {
+            Command::Nack { lease, delay, defer, dead, error } => {
                 let held = self.live(lease.id);
                 if held.as_ref().is_ok_and(|lease| lease.share.is_some()) {
                     return Err(Refusal::NotFound);
@@ -114,8 +114,9 @@ impl Model {
                     let holds = |job: &&mut Job| job.leased && job.got.lease == lease;
                     let job = self.jobs.iter_mut().find(holds).expect("a job is held");
                     job.error = error.clone().or(job.error.take());
+                    job.rejected = *dead;
                 }
-                self.finish(lease.id, Outcome::Returned, *delay, !defer)
+                self.finish(lease.id, Outcome::Returned, *delay, *dead || !defer)
             }
             Command::Extend { lease, length } => {
                 let until = self.clock + length.unwrap_or(self.live(lease.id)?.length);

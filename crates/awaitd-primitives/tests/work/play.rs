@@ -197,7 +197,7 @@ pub(crate) fn done(got: &Got) -> Command {
 
 pub(crate) fn nack(got: &Got) -> Command {
     let (lease, error) = (lease_of(got), Some("oh".into()));
-    Command::Nack { lease, delay: None, defer: false, error }
+    Command::Nack { lease, delay: None, defer: false, dead: false, error }
 }
 
 pub(crate) fn cancel(queue: &str, job: u64, force: bool) -> Command {

@@ -35,13 +35,18 @@ pub(super) fn watch(call: &mut Call<'_>) -> Result<Asked, Problem> {
 
 /// Gives a job back.
 pub(super) fn nack(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::Nack {
-        lease: call.lease()?,
-        delay: call.delay()?,
-        defer: call.flag("defer")?,
-        error: call.error_text(),
-    }))
+    let (lease, delay) = (call.lease()?, call.delay()?);
+    let (defer, dead) = (call.flag("defer")?, call.flag("dead")?);
+    if dead && (defer || delay.is_some()) {
+        return Err(Problem::parameter(format!("a nack {DEAD}")));
+    }
+    let error = call.error_text();
+    Ok(Asked::at_once(Command::Nack { lease, delay, defer, dead, error }))
 }
+
+/// What is wrong with a job that is both dead and tried again.
+pub(super) const DEAD: &str = "with `dead` true ends the job's tries, so it has neither `delay` nor \
+                               `defer`: leave them out, or `dead`";
 
 /// Takes back what was asked under a key.
 pub(super) fn withdraw(call: &mut Call<'_>) -> Result<Asked, Problem> {

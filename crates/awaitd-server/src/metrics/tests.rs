@@ -205,7 +205,8 @@ fn waits_that_ended_well_are_observed() {
 fn what_becomes_of_jobs_is_counted() {
     let metrics = metrics(10);
     let (queue, job) = (name("q"), JobId(1));
-    let dead = settled(&self::job(), Outcome::Returned, Then::Dead { error: None });
+    let dead =
+        settled(&self::job(), Outcome::Returned, Then::Dead { cause: Cause::Nack, error: None });
     let moved = |dead_letter| {
         let (from, to, ready_at) = (name("q"), name("d"), Time::ZERO);
         Record::Moved { from, job, to, ready_at, ends: None, dead_letter }

@@ -13,6 +13,7 @@ use crate::http::Front;
 use crate::http::body;
 use crate::http::call::Call;
 use crate::http::json::Members;
+use crate::http::leases::DEAD;
 use crate::http::problem::Problem;
 use crate::http::routes::Answering;
 use crate::http::service::typed;
@@ -88,8 +89,12 @@ fn command(
         "nack" => {
             let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
             let defer = members.flag("defer")?.unwrap_or_default();
+            let dead = members.flag("dead")?.unwrap_or_default();
+            if dead && (defer || delay.is_some()) {
+                return Err(format!("`{list}[{index}]` {DEAD}"));
+            }
             let error = members.text("error", "a text", |text| Some(Box::from(text)))?;
-            lease.map(|lease| Command::Nack { lease, delay, defer, error })
+            lease.map(|lease| Command::Nack { lease, delay, defer, dead, error })
         }
         "renew" => {
             let length = members.length("length", limits::LEASE_MIN..=limits::LEASE_MAX)?;
