@@ -3,24 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
 use crate::messages::configuration::{Configuration, Rank};
 use crate::messages::job::{JobState, Trait};
 use crate::messages::name::{Kind, Name, Thing};
 
 pub use crate::messages::ask::{Ask, Key};
 pub use crate::messages::body::Payload;
-pub use crate::messages::id::{JobId, LeaseId, Ticket};
-
-/// How much of a lock or a semaphore is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Share {
-    /// All of a lock: nobody else has any of it.
-    Whole,
-    /// So many permits of a semaphore; 1 of a lock: its holders share it.
-    Permits(u64),
-}
+pub use crate::messages::held::Share;
+pub use crate::messages::id::{JobId, LeaseId, LeaseRef, Ticket};
 
 /// What a get does with the job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,17 +21,7 @@ pub enum GetMode {
     AtMostOnce,
 }
 
-/// A lease as a client names it. Whoever makes one has checked the token: the number was given out
-/// by this server, and if a path named it, for that thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeaseRef {
-    /// Its number, from a token that this server made.
-    pub id: LeaseId,
-    /// The thing in the path, to which a key belongs; `None` if the lease was named by its token alone.
-    pub thing: Option<Thing>,
-}
-
-/// Everything that can be asked. Each of them is one call of the HTTP contract.
+/// Everything that can be asked: the calls of the HTTP contract, and [`Command::Fire`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Replaces the configuration of a queue, a semaphore, a barrier or a schedule, or makes it.
@@ -333,15 +313,15 @@ pub enum Command {
         /// Which lease.
         lease: LeaseRef,
     },
-    /// Puts the job of a schedule for a time that has come. The server asks this of itself.
+    /// The time of a schedule has come: its job is put. The server asks this of itself.
     Fire {
         /// Which schedule.
         schedule: Name,
         /// Into which queue, by what it is told to be.
         queue: Name,
-        /// Its times up to this one are worked off; otherwise nothing is done.
+        /// Nothing is done unless its times are worked off up to this one.
         after: u64,
-        /// The time, in microseconds since 1970; those before are worked off with it.
+        /// The time, in microseconds since 1970; those before go with it.
         due: u64,
         /// Puts nothing, since it was missed.
         skip: bool,

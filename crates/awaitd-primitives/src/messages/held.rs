@@ -99,3 +99,12 @@ pub enum Then {
         error: Option<Box<str>>,
     },
 }
+
+/// How much of a lock or a semaphore is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// All of a lock: nobody else has any of it.
+    Whole,
+    /// So many permits of a semaphore; 1 of a lock: its holders share it.
+    Permits(u64),
+}
