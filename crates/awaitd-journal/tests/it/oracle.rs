@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use awaitd_primitives::*;
 
 use crate::play::Fact;
+use crate::script::is_work;
+use crate::verify::Found;
 
 /// A job that was told to be in its queue.
 #[derive(Clone, Debug)]
@@ -13,8 +15,9 @@ struct Job {
     body: Body,
     /// Nobody has asked for anything that ends it.
     must: bool,
-    /// Ends of its leases that count as attempts.
+    /// Ends of its leases that count as attempts, unless it has gone elsewhere meanwhile.
     nacks: u32,
+    traits: Vec<Trait>,
 }
 
 /// All that clients know.
@@ -28,6 +31,8 @@ pub(crate) struct Oracle {
     held: BTreeMap<LeaseId, Held>,
     granted: BTreeMap<LeaseId, Held>,
     done: BTreeSet<LeaseId>,
+    /// Of jobs that are done.
+    results: BTreeMap<LeaseId, Payload>,
     /// The newest request about each thing that changes it as a whole.
     newest: BTreeMap<Thing, Ticket>,
     /// What was told of that.
@@ -88,7 +93,7 @@ impl Oracle {
                     self.taking.insert(ticket, queue.clone());
                 }
             }
-            Command::Done { lease } => self.end(lease.id),
+            Command::Done { lease } | Command::Finish { lease, .. } => self.end(lease.id),
             Command::Nack { lease, .. } => _ = self.held.remove(&lease.id),
             _ => {}
         }
@@ -118,12 +123,13 @@ impl Oracle {
             self.keys.insert(ticket, (ask.clone(), answer.clone()));
         }
         match (&ask.command, answer) {
-            (Command::Put { payload, .. }, Answer::Placed { queue, job }) => {
+            (Command::Put { payload, traits, .. }, Answer::Placed { queue, job }) => {
                 self.last.0 = self.last.0.max(job.0);
                 let wiped = self.newest.get(&Thing::Queue(queue.clone()));
                 let must = wiped.is_none_or(|wiped| *wiped < ticket);
                 let (queue, body) = (queue.clone(), payload.body.clone());
-                self.jobs.insert(*job, Job { queue, body, must, nacks: 0 });
+                let traits = traits.clone();
+                self.jobs.insert(*job, Job { queue, body, must, nacks: 0, traits });
             }
             (Command::Get { settle, .. }, Answer::Got(got)) => {
                 if let Some(lease) = settle {
@@ -152,6 +158,10 @@ impl Oracle {
             }
             (_, Answer::Tripped { generation, .. }) => self.last.2 = self.last.2.max(*generation),
             (Command::Done { lease }, Answer::Settled) => self.finished(lease.id),
+            (Command::Finish { lease, result }, Answer::Settled) => {
+                self.finished(lease.id);
+                self.results.insert(lease.id, result.clone());
+            }
             (Command::Nack { lease, defer: false, .. }, Answer::Settled) => {
                 if let Some(Held::Job { job, .. }) = self.granted.get(&lease.id)
                     && let Some(job) = self.jobs.get_mut(job)
@@ -205,6 +215,14 @@ impl Oracle {
         self.done.iter().copied()
     }
 
+    /// What must be told of jobs that are done.
+    pub(crate) fn results(&self) -> impl Iterator<Item = (&Name, JobId, &Payload)> {
+        self.results.iter().filter_map(|(lease, result)| match self.granted.get(lease) {
+            Some(Held::Job { queue, job }) => Some((queue, *job, result)),
+            _ => None,
+        })
+    }
+
     /// Leases that must be held, and what by them.
     pub(crate) fn held(&self) -> impl Iterator<Item = (LeaseId, &Held)> {
         self.held.iter().map(|(lease, held)| (*lease, held))
@@ -244,10 +262,10 @@ impl Oracle {
     }
 
     /// Compares the jobs that are there with those that must be, and must not.
-    pub(crate) fn jobs(&self, found: &BTreeMap<JobId, (Name, Body, u32)>) -> Result<(), String> {
+    pub(crate) fn jobs(&self, found: &BTreeMap<JobId, Found>) -> Result<(), String> {
         let mut may_lack: Vec<&Name> = self.taking.values().collect();
         for (id, job) in &self.jobs {
-            let Some((queue, body, attempt)) = found.get(id) else {
+            let Some(Found { queue, body, attempt, traits }) = found.get(id) else {
                 if job.must && !self.gone.contains(id) {
                     let at = may_lack.iter().position(|queue| **queue == job.queue);
                     let Some(at) = at else { return Err(format!("{id:?} is lost: {job:?}")) };
@@ -255,17 +273,20 @@ impl Oracle {
                 }
                 continue;
             };
-            if *queue != job.queue || *body != job.body || *attempt <= job.nacks {
+            let may_move = is_work(queue) && is_work(&job.queue);
+            let there = *queue == job.queue && *attempt > job.nacks || may_move;
+            let whole = *body == job.body && job.traits.iter().all(|it| traits.contains(it));
+            if !there || !whole {
                 return Err(format!("{id:?} is another: {job:?}, attempt {attempt}"));
             }
         }
-        for (id, (queue, body, _)) in found {
+        for (id, Found { queue, body, .. }) in found {
             if self.gone.contains(id) {
                 return Err(format!("{id:?} came back"));
             }
             let asked = self.asked.values().any(|ask| {
                 let Command::Put { queue: into, payload, .. } = &ask.command else { return false };
-                into == queue && payload.body == *body
+                (into == queue || is_work(into) && is_work(queue)) && payload.body == *body
             });
             if !asked && !self.jobs.contains_key(id) {
                 return Err(format!("nobody put {id:?} into {queue}"));

@@ -80,6 +80,7 @@ fn beginning() -> Vec<(Ask, Duration)> {
         traits: Vec::new(),
     };
     vec![
+        told(Configuration::Queue(name("work"), work())),
         configure("q0", 0),
         configure("q1", 7),
         plain(old),
@@ -87,6 +88,20 @@ fn beginning() -> Vec<(Ask, Duration)> {
         told(Configuration::Semaphore(name("s"), semaphore)),
         told(Configuration::Barrier(name("b"), 2)),
     ]
+}
+
+/// What fails twice is dead, elsewhere; results are kept for longer than any script lasts.
+fn work() -> QueueConfig {
+    let backoff = Backoff { min: Duration::from_millis(20), ..Backoff::default() };
+    let policy = Policy {
+        max_attempts: 2,
+        backoff,
+        dead_letter: Some(name("dead")),
+        key_concurrency: 2,
+        retain: Duration::from_hours(100),
+        ..Policy::default()
+    };
+    QueueConfig { maxsize: 0, lease: LEASE, policy: Box::new(policy), ..QueueConfig::default() }
 }
 
 /// What comes in one turn.
@@ -97,6 +112,9 @@ fn some(random: &mut fastrand::Rng, play: &mut Play) -> Vec<(Ask, Duration)> {
     }
     if random.bool() {
         asks.push(another(random, play));
+    }
+    if random.bool() {
+        asks.push(of_work(random, play));
     }
     asks
 }
@@ -235,6 +253,59 @@ fn another(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
     let key = if keyless { None } else { key(random) };
     let wait = Duration::from_millis(if random.bool() { 50 } else { 0 });
     (Ask { command, key }, wait)
+}
+
+/// Of jobs with traits, which die, go elsewhere, come back, and have results.
+fn of_work(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
+    let held = |it: &LeaseRef| matches!(&it.thing, Some(Thing::Queue(queue)) if is_work(queue));
+    let held = play.held.iter().position(held);
+    let queue = name(if random.u8(0..4) == 0 { "dead" } else { "work" });
+    let command = match (random.u8(0..20), held) {
+        (0..8, _) => {
+            let length = random.usize(0..300);
+            let bytes: Vec<u8> = (0..length).map(|_| random.u8(..)).collect();
+            let mut traits = vec![Trait::Header("job-length".into(), length.to_string().into())];
+            let key = ["a", "b"][random.usize(0..2)].into();
+            traits.extend(random.bool().then_some(Trait::Key(key)));
+            let value = random.u8(0..5).to_string().into();
+            traits.extend((random.u8(0..3) == 0).then_some(Trait::Unique(value)));
+            let (payload, delay, rank, ttl) = (payload(&bytes), Duration::ZERO, None, None);
+            Command::Put { queue: name("work"), payload, delay, rank, ttl, traits }
+        }
+        (8, _) => {
+            let (to, state, job, limit) = (Some(name("work")), None, None, 2);
+            let (delay, spacing) = (Duration::ZERO, Duration::from_millis(5));
+            Command::Redrive { queue: name("dead"), to, state, job, limit, delay, spacing }
+        }
+        (9, _) => {
+            let (from, to) = (name("work"), Some(name("dead")));
+            let (state, job, limit) = (Some(JobState::Delayed), None, 1);
+            let (delay, spacing) = (Duration::ZERO, Duration::ZERO);
+            Command::Redrive { queue: from, to, state, job, limit, delay, spacing }
+        }
+        (10..13, _) | (_, None) => {
+            Command::Get { queue, mode: GetMode::Leased(Some(LEASE)), settle: None, most: 1 }
+        }
+        (13, Some(at)) => {
+            let (lease, progress) = (play.held[at].clone(), payload(b"half"));
+            Command::Progress { lease, progress }
+        }
+        (14..16, Some(at)) => {
+            let (lease, result) = (play.held.swap_remove(at), payload(&[random.u8(..); 9]));
+            Command::Finish { lease, result }
+        }
+        (_, Some(at)) => {
+            let (lease, error) = (play.held.swap_remove(at), Some("oh".into()));
+            Command::Nack { lease, delay: None, defer: false, error }
+        }
+    };
+    let keyed = matches!(command, Command::Put { .. } | Command::Finish { .. });
+    (Ask { command, key: if keyed { key(random) } else { None } }, Duration::ZERO)
+}
+
+/// Whether jobs may go from this queue to another.
+pub(crate) fn is_work(queue: &Name) -> bool {
+    ["work", "dead"].contains(&queue.as_str())
 }
 
 /// Of what several may have at one time.

@@ -28,10 +28,11 @@ pub(crate) fn verify(left: &World, oracle: &Oracle) -> Result<(), String> {
     told_again(&mut play, &oracle)?;
     stands(&mut play, &oracle)?;
     leases(&mut play, &oracle)?;
+    results(&mut play, &oracle)?;
     let mut found = drain(&mut play)?;
     for job in news {
-        let (queue, body, _) = found.remove(&job).ok_or(format!("the new {job:?} is lost"))?;
-        same("the new job", &(queue, body), &(name("new"), (&b"new"[..]).into()))?;
+        let it = found.remove(&job).ok_or(format!("the new {job:?} is lost"))?;
+        same("the new job", &(it.queue, it.body), &(name("new"), (&b"new"[..]).into()))?;
     }
     oracle.jobs(&found)
 }
@@ -178,8 +179,25 @@ fn leases(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
     Ok(())
 }
 
+/// What came of jobs is told.
+fn results(play: &mut Play, oracle: &Oracle) -> Result<(), String> {
+    for (queue, job, result) in oracle.results() {
+        let told = play.ask(Command::WaitResult { queue: queue.clone(), job }, None);
+        same("a result", &told, &Ok(Answer::Result(result.clone())))?;
+    }
+    Ok(())
+}
+
+/// A job that is there.
+pub(crate) struct Found {
+    pub(crate) queue: Name,
+    pub(crate) body: Body,
+    pub(crate) attempt: u32,
+    pub(crate) traits: Vec<Trait>,
+}
+
 /// All jobs that there are, once nobody holds them any more.
-fn drain(play: &mut Play) -> Result<BTreeMap<JobId, (Name, Body, u32)>, String> {
+fn drain(play: &mut Play) -> Result<BTreeMap<JobId, Found>, String> {
     let by = play.now + Duration::from_hours(30);
     while play.now < by {
         let next = play.engine.wake_at().map_or(by, |next| next.min(by)).max(play.now);
@@ -194,12 +212,20 @@ fn drain(play: &mut Play) -> Result<BTreeMap<JobId, (Name, Body, u32)>, String> 
     };
     let mut found = BTreeMap::new();
     for view in items {
-        let queue = view.name().clone();
+        let View::Queue(view) = view else { return Err("not of a queue".into()) };
+        let queue = view.name.clone();
+        // All of a key go at one time.
+        let policy = Box::new(Policy { key_concurrency: 1_000, ..Policy::default() });
+        let config = QueueConfig { policy, ..view.config };
+        let configuration = Configuration::Queue(queue.clone(), config);
+        play.ask(Command::Configure { configuration, only_new: false }, None)
+            .map_err(|refusal| format!("{refusal:?}"))?;
         let get =
             Command::Get { queue: queue.clone(), mode: GetMode::AtMostOnce, settle: None, most: 1 };
         while let Ok(Answer::Got(got)) = play.ask(get.clone(), None) {
             let body = play.read(&got.payload.body, got.job).map_err(text)?;
-            if found.insert(got.job, (queue.clone(), body, got.attempt)).is_some() {
+            let (queue, attempt, traits) = (queue.clone(), got.attempt, got.traits);
+            if found.insert(got.job, Found { queue, body, attempt, traits }).is_some() {
                 return Err(format!("{:?} is there twice", got.job));
             }
         }
