@@ -1,11 +1,13 @@
 //! What comes together seldom: keys, retries, dead letters, lifetimes and bounds, two or three at a time.
 
-#[allow(dead_code)]
 #[path = "work/play.rs"]
 mod play;
 
-use crate::play::*;
+use std::time::Duration;
+
 use awaitd_primitives::*;
+
+use crate::play::*;
 
 /// What a result took is free again once it is kept no longer.
 #[test]
@@ -173,4 +175,147 @@ fn a_rank_goes_with_its_job() {
     play.end_checkpoint();
     let anew = State::replay(play.entries[begins..].iter().cloned());
     assert_eq!(anew, *play.engine.state());
+}
+
+/// A key whose leased job expires while its queue is paused and full: the job is back above the bound, holds
+/// its key, and goes first once things go on; no put is admitted before there is room.
+#[test]
+fn a_key_whose_job_expires_in_a_queue_that_is_paused_and_full() {
+    let mut play = Play::new();
+    play.done(configure("q", 1, |_| ()));
+    let first = play.put(put("q", &[key("k")]));
+    let got = play.get("q");
+    let second = play.put(put("q", &[key("k")]));
+    play.done(pause("q", true));
+    let waits = play.begin(put("q", &[key("l")]), 60 * SECOND, None);
+    play.pass(10 * SECOND);
+    assert_eq!(play.counts("q"), [2, 0, 0, 0, 2]);
+    assert_eq!(play.ask(done(&got)), Err(Refusal::LeaseLost));
+    assert_eq!(play.ask(get("q")), Err(Refusal::Empty));
+    play.done(pause("q", false));
+    let got = play.get("q");
+    assert_eq!((got.job.0, got.attempt), (first, 2));
+    assert_eq!((play.ask(get("q")), play.told(waits)), (Err(Refusal::Empty), None));
+    play.done(done(&got));
+    assert_eq!(play.get("q").job.0, second);
+    assert!(matches!(play.told(waits), Some(Ok(Answer::Placed { .. }))));
+    play.check();
+}
+
+/// A unique job that is cancelled, purged or dead makes way for the next one, and a redrive passes over it
+/// as long as that one lives.
+#[test]
+fn a_unique_job_that_is_cancelled_purged_or_dead() {
+    let mut play = Play::new();
+    play.done(configure("q", 0, |policy| policy.max_attempts = 1));
+    let present = |job| Ok(Answer::Present { queue: name("q"), job: JobId(job) });
+    let job = play.put(put("q", &[unique("u")]));
+    assert_eq!(play.ask(put("q", &[unique("u")])), present(job));
+    play.done(cancel("q", job, false));
+    play.put(put("q", &[unique("u")]));
+    assert_eq!(play.ask(purge("q", None)), Ok(Answer::Purged { dropped: 1 }));
+    let dies = play.put(put("q", &[unique("u")]));
+    let got = play.get("q");
+    assert_eq!(play.ask(put("q", &[unique("u")])), present(dies));
+    play.done(nack(&got));
+    let next = play.put(put("q", &[unique("u")]));
+    let redriven = |moved, left| Ok(Answer::Redriven { moved, left });
+    assert_eq!(play.ask(redrive("q", None)), redriven(0, 2));
+    play.done(cancel("q", next, false));
+    assert_eq!(play.ask(redrive("q", None)), redriven(1, 0));
+    assert_eq!(play.ask(put("q", &[unique("u")])), present(dies));
+    play.check();
+}
+
+/// Of a full queue that drops the oldest, the ready job goes that was put first, whatever its priority;
+/// delayed ones only when none is ready, and none that somebody holds.
+#[test]
+fn a_delayed_job_with_a_priority_in_a_queue_that_drops_the_oldest() {
+    let mut play = Play::new();
+    play.done(ordered("q", 2, Order::Priority, |policy| policy.full = WhenFull::DropOldest));
+    play.put(put_ranked("q", 0, Duration::ZERO));
+    let held = play.get("q");
+    let delayed = play.put(put_ranked("q", -5, 60 * SECOND));
+    play.put(put_ranked("q", -1, Duration::ZERO));
+    let last = play.put(put_ranked("q", 3, Duration::ZERO));
+    assert_eq!(play.counts("q"), [1, 1, 1, 0, 3]);
+    play.pass(60 * SECOND);
+    let first = play.get("q");
+    assert_eq!(first.job.0, delayed);
+    assert_eq!(play.ask(done(&held)), Err(Refusal::LeaseLost));
+    play.done(cancel("q", last, false));
+    let (one, two) = (put_ranked("q", 1, 60 * SECOND), put_ranked("q", 2, 60 * SECOND));
+    let [one, _] = [play.put(one), play.put(two)];
+    play.put(put_ranked("q", 9, Duration::ZERO));
+    let gone = play.ask(Command::ReadJob { queue: name("q"), job: JobId(one) });
+    assert_eq!(gone, Err(Refusal::NotFound));
+    play.check();
+}
+
+/// A shutdown waits for delayed jobs; at once, it does not.
+#[test]
+fn a_shutdown_with_delayed_jobs() {
+    for immediate in [false, true] {
+        let mut play = Play::new();
+        let job = play.put(put_later("q", &[], 5 * SECOND));
+        let waits = play.begin(get("q"), 60 * SECOND, None);
+        let join = play.begin(Command::Join { queue: name("q"), after: None }, 60 * SECOND, None);
+        play.done(shutdown("q", immediate));
+        assert_eq!(play.ask(put("q", &[])), Err(Refusal::QueueShutDown));
+        if immediate {
+            assert_eq!(play.told(waits), Some(Err(Refusal::QueueShutDown)));
+            assert!(matches!(play.told(join), Some(Ok(Answer::Joined { .. }))));
+            continue;
+        }
+        assert_eq!((play.told(waits), play.told(join)), (None, None));
+        play.pass(5 * SECOND);
+        let Some(Ok(Answer::Got(got))) = play.told(waits) else { panic!("nothing was got") };
+        assert_eq!(got.job.0, job);
+        play.done(done(&got));
+        assert_eq!(play.ask(get("q")), Err(Refusal::QueueShutDown));
+        play.check();
+    }
+}
+
+/// What dies goes into its dead letter queue above the bound of that, stays where it is if that has shut
+/// down, and makes it anew if it has gone. No queue is its own.
+#[test]
+fn a_dead_letter_queue_that_is_full_or_shut_down_or_gone_or_itself() {
+    let mut play = Play::new();
+    let itself = configure("q", 0, |policy| policy.dead_letter = Some(name("q")));
+    assert_eq!(play.ask(itself), Err(Refusal::OwnDeadLetter));
+    play.done(configure("d", 1, |policy| {
+        policy.max_attempts = 1;
+        policy.dead_letter = Some(name("q"));
+    }));
+    play.done(configure("q", 0, |policy| {
+        policy.max_attempts = 1;
+        policy.dead_letter = Some(name("d"));
+    }));
+    let dies = |play: &mut Play| {
+        let job = play.put(put("q", &[]));
+        let got = play.get("q");
+        play.done(nack(&got));
+        job
+    };
+    let (first, _) = (dies(&mut play), dies(&mut play));
+    assert_eq!((play.counts("q"), play.counts("d")), ([0; 5], [2, 0, 0, 0, 2]));
+    // Back to the first one.
+    let got = play.get("d");
+    let died = |got: &Got| match got.traits.as_slice() {
+        [Trait::Past(past)] => (past.from.clone(), past.error.clone()),
+        other => panic!("it has not died: {other:?}"),
+    };
+    assert_eq!((got.job.0, died(&got)), (first, (name("q"), Some("oh".into()))));
+    play.done(nack(&got));
+    let got = play.get("q");
+    assert_eq!((got.job.0, got.attempt, died(&got).0), (first, 1, name("d")));
+    play.done(done(&got));
+    play.done(shutdown("d", false));
+    dies(&mut play);
+    assert_eq!(play.counts("q"), [0, 0, 0, 1, 0]);
+    play.done(delete("d"));
+    dies(&mut play);
+    assert_eq!((play.counts("q"), play.counts("d")), ([0, 0, 0, 1, 0], [1, 0, 0, 0, 1]));
+    play.check();
 }

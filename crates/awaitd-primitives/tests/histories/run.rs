@@ -245,9 +245,14 @@ impl Run {
         if told != expected {
             return Err(format!("told {told:#?}\nexpected {expected:#?}"));
         }
-        for record in entries.iter().flat_map(|entry| &entry.records) {
-            if let Record::Forgotten { thing } = record {
-                model.forget(thing)?;
+        for (at, entry) in entries.iter().enumerate() {
+            for record in &entry.records {
+                let Record::Forgotten { thing } = record else { continue };
+                let made = Record::Made { thing: thing.clone() };
+                match entries[at..].iter().find(|later| later.records.contains(&made)) {
+                    Some(later) => model.made_anew(thing, later.at),
+                    None => model.forget(thing)?,
+                }
             }
         }
         let (census, expected) = (in_order(self.engine.census()), model.census());

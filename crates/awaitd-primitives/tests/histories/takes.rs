@@ -31,6 +31,12 @@ impl Model {
         Ok(())
     }
 
+    /// It was let go, and made anew by what came into it in the same step.
+    pub(crate) fn made_anew(&mut self, thing: &Thing, at: Time) {
+        let known = self.at_mut(thing);
+        (known.generation, known.touched) = (0, at);
+    }
+
     /// Things that have nothing to do with each other may be numbered in any order within one step.
     pub(crate) fn renumber(
         &mut self,
