@@ -59,7 +59,7 @@ struct Lines(Receiver<Bytes>);
 impl Queue {
     /// Puts many jobs over one request, each of which is taken or refused by itself. A full queue refuses: nothing waits.
     /// If the connection is cut, nobody knows what became of those without an answer; those with a
-    /// [`unique`](NewJob::unique) value can be put again.
+    /// [`unique`](NewJob::unique) value can be put again. The request begins now, on the runtime that this is called on.
     ///
     /// ```no_run
     /// use awaitd_client::NewJob;
@@ -193,7 +193,10 @@ impl Source {
     async fn chunk(&mut self, client: &Client) -> Result<Option<Bytes>> {
         if let Self::Asked(response) = self {
             let gone = || Error::Odd("the runtime ended".to_owned());
-            *self = Self::Told(response.await.map_err(|_| gone())??);
+            let told = response.await.map_err(|_| gone()).flatten();
+            // What was refused has no more to say.
+            *self = Self::Ended;
+            *self = Self::Told(told?);
         }
         let Self::Told(response) = self else { return Ok(None) };
         let chunk = response.chunk().await.map_err(|cut| client.unreachable(cut))?;

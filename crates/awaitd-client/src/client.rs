@@ -15,12 +15,13 @@ use tokio::select;
 use tokio::sync::oneshot::{self, Receiver};
 use tokio::sync::watch;
 use tokio::time::error::Elapsed;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::answer::Answer;
 use crate::call::{Call, Until, millis};
 use crate::clock;
 use crate::error::{Error, Problem, Result};
+use crate::trying::{PAUSE_MAX, Trying};
 
 /// Where a server listens if nothing is said.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:29248";
@@ -44,10 +45,6 @@ const CONNECT: Duration = Duration::from_secs(5);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 const KEEPALIVE_EACH: Duration = Duration::from_secs(5);
 const KEEPALIVE_TIMES: u32 = 3;
-
-/// The first pause after a failure; each one that follows is twice as long, up to the longest.
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// Asks one server. Clones are cheap, and share connections.
 ///
@@ -346,41 +343,6 @@ pub(crate) enum Repeat<'a> {
     Harmless,
     /// It is not repeated, unless it cannot have been sent.
     Never,
-}
-
-/// How often it went wrong in a row, and for how long.
-struct Trying {
-    since: Option<Instant>,
-    pause: Duration,
-}
-
-impl Trying {
-    fn new() -> Self {
-        Self { since: None, pause: PAUSE_MIN }
-    }
-
-    /// Pauses for so long, or as usual; gives up with this error if that takes longer than the limit.
-    async fn again(
-        &mut self,
-        limit: Duration,
-        pause: Option<Duration>,
-        error: impl FnOnce() -> Error,
-    ) -> Result<()> {
-        let since = *self.since.get_or_insert_with(clock::now);
-        let pause = pause.unwrap_or_else(|| jittered(self.pause));
-        self.pause = (self.pause * 2).min(PAUSE_MAX);
-        if since.elapsed() + pause > limit {
-            return Err(error());
-        }
-        sleep(pause).await;
-        Ok(())
-    }
-}
-
-/// Between half of it and all of it, so that those who were cut together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let part = f64::from(getrandom::u32().unwrap_or(u32::MAX)) / f64::from(u32::MAX);
-    pause.mul_f64(0.5 + part / 2.0)
 }
 
 impl<'a> Repeat<'a> {

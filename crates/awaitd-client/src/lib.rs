@@ -39,6 +39,9 @@
 //!   restart of the server.
 //! - **Leases.** Jobs, locks and permits are held by a [`Lease`], which is renewed in the background and
 //!   may be lost all the same: see [`Lease::lost`]. If the program dies, they go back when it ends.
+//! - **Work.** What a queue does with failures, rates, keys and results is its [`QueueConfig`]; what is said of a job
+//!   stands at [`Put`] and [`NewJob`]. Many are put, got and settled at once: [`Queue::put_many`], [`Queue::get_many`],
+//!   [`Queue::settle`]; several queues are asked by [`Client::any_of`]. Operators look with [`Queue::jobs`].
 //! - **Errors.** [`Error::code`] is the contract's stable name of what went wrong.
 //! - **The end of a program.** What is dropped goes back in the background: await
 //!   [`Client::settled`] before the runtime ends, or it goes back when its lease ends.
@@ -70,6 +73,7 @@ mod schedule;
 mod semaphore;
 mod settle;
 mod state;
+mod trying;
 
 pub use barrier::{Barrier, BarrierWait, Tripped};
 pub use batch::{BatchAnswers, BatchJobs};

@@ -110,7 +110,7 @@ async fn a_batch_is_read_line_by_line() {
     assert_eq!((wrong.exit, codes), (1, vec![json!("queue_full"), json!("invalid_parameter")]));
     let got = awaitd(&server, &["get", "q", "--max", "9", "-n"]).await.well();
     let bodies: Vec<_> = lines(&got.out).iter().map(|job| job["body"].clone()).collect();
-    assert_eq!(bodies, ["one", "{\"two\":2}"]);
+    assert_eq!(bodies, ["one", "{\"two\": 2}"]);
     for job in lines(&got.out) {
         awaitd(&server, &["done", job["lease"].as_str().expect("a path")]).await.well();
     }
