@@ -97,9 +97,15 @@ class Thing:
         return self._call(work).blocking()
 
     def _asked(self, what: str, knobs: Mapping[str, Any], body: bytes = b"", kind: str | None = None) -> Asked:
-        """What `_stand` is to ask."""
+        """What `_stand` and `_ask_once` are to ask."""
         given = query(**knobs)
         return Asked(f"{self._path}{what}{given}{'&' if given else '?'}", body, kind)
+
+    async def _ask_once(self, call: Call[Any], asked: Asked) -> Reply:
+        """What can be granted at once, or not at all."""
+        async with self._turn(call):
+            headers = asked.headers(call.key)
+            return self._heard(await call.lane.wire.ask("POST", asked.path[:-1], body=asked.body, headers=headers))
 
     async def _stand(self, call: Call[Any], op: str, asked: Asked) -> tuple[Reply, bool]:
         """Stands in line until it is this call's turn; says whether it had to wait.

@@ -175,22 +175,14 @@ class Queue(Thing, Generic[T]):
 
     def _put(self, item: T, wait: bool) -> Call[str]:
         knobs = self._knobs(item)
-        body, kind = self._codec.encode(item)
-        asked = self._asked("/jobs", knobs, body, kind)
+        asked = self._asked("/jobs", knobs, *self._codec.encode(item))
 
         async def work(call: Call[str]) -> str:
             if wait:
                 reply, _ = await self._stand(call, "put", asked)
             else:
-                async with self._turn(call):
-                    reply = await call.lane.wire.ask(
-                        "POST",
-                        f"{self._path}/jobs{query(**knobs)}",
-                        body=body,
-                        headers={"Content-Type": kind},
-                        key=call.key,
-                    )
-            _refused(self._heard(reply))
+                reply = await self._ask_once(call, asked)
+            _refused(reply)
             return reply.headers["Location"]
 
         return self._call(work, self._take_back, asked)
@@ -212,8 +204,7 @@ class Queue(Thing, Generic[T]):
         async def ask(call: Call[Any], asked: Asked) -> tuple[Reply, bool]:
             if wait:
                 return await self._stand(call, "get", asked)
-            async with self._turn(call):
-                return self._heard(await call.lane.wire.ask("POST", asked.path[:-1], key=call.key)), False
+            return await self._ask_once(call, asked), False
 
         first = asked(before)
 
