@@ -22,7 +22,7 @@ use self::core::Core;
 use self::http::Http;
 
 /// Fewer files than this, and somebody has lost some.
-const FILES_MIN: usize = 180;
+const FILES_MIN: usize = 300;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios")
