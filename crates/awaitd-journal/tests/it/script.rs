@@ -296,7 +296,7 @@ fn of_work(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
         }
         (_, Some(at)) => {
             let (lease, error) = (play.held.swap_remove(at), Some("oh".into()));
-            Command::Nack { lease, delay: None, defer: false, error }
+            Command::Nack { lease, delay: None, defer: false, dead: false, error }
         }
     };
     let keyed = matches!(command, Command::Put { .. } | Command::Finish { .. });
