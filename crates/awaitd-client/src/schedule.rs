@@ -61,7 +61,7 @@ pub struct ScheduleState {
     pub queue: String,
     /// What becomes of the times at which the server was away.
     pub catch_up: CatchUp,
-    /// What is put.
+    /// What is put; a list tells it without its body.
     #[serde(flatten)]
     pub payload: Payload,
     /// What is put with it.

@@ -182,9 +182,11 @@ async fn a_schedule_is_set() {
     awaitd(&server, &[&set[..], &["--catch-up=none", "--key=k"]].concat()).await.well();
     let shown = awaitd(&server, &["schedule", "get", "daily"]).await.well();
     assert!(shown.out.contains("queue: reports\n") && shown.out.contains("next_at: "), "{shown:?}");
-    let listed = json(&awaitd(&server, &["schedule", "list", "--json"]).await.well());
-    let told = [&listed["name"], &listed["timezone"], &listed["key"], &listed["body"]];
+    let shown = json(&awaitd(&server, &["schedule", "get", "daily", "--json"]).await.well());
+    let told = [&shown["name"], &shown["timezone"], &shown["key"], &shown["body"]];
     assert_eq!(told, ["daily", "Europe/Berlin", "k", "x"]);
+    let listed = json(&awaitd(&server, &["schedule", "list", "--json"]).await.well());
+    assert_eq!(listed["name"], "daily");
     assert!(awaitd(&server, &["schedule", "list", "d"]).await.well().out.contains("0 9 * * 1-5"));
     awaitd(&server, &["schedule", "delete", "daily"]).await.well();
     assert_eq!(awaitd(&server, &["schedule", "get", "daily"]).await.exit, 1);
