@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     for (wanted, job) in wanted.iter().zip(placed) {
         match reports.result(job.id).await {
             Ok(report) => {
-                println!("{wanted}: {}", String::from_utf8_lossy(&report.body.unwrap_or_default()))
+                println!("{wanted}: {}", String::from_utf8_lossy(&report.body.unwrap_or_default()));
             }
             Err(error) if error.code() == Some(Code::Failed) => println!("{wanted}: none"),
             Err(error) => return Err(error),
