@@ -1,6 +1,6 @@
 //! Random histories, on the core and on a naive model side by side: `model.rs` says who waits and what
-//! time does, `things.rs` what is done, of that `permits.rs`, `conditions.rs` and `barriers.rs` what their
-//! names say, `views.rs` what is seen; `script.rs` makes histories up, of what `asks.rs` asks, `run.rs` plays
+//! time does, `things.rs` what is done, of that `queues.rs`, `courses.rs`, `permits.rs`, `conditions.rs` and
+//! `barriers.rs` what their names say, `views.rs` what is seen; `script.rs` makes histories up, of what `asks.rs` asks, `run.rs` plays
 //! them to their end (`ends.rs`), `checks.rs` and `shares.rs` count the records.
 //!
 //! Half of them crash, and most clean their journal (`chores.rs`, `journal.rs`). The model follows up to
@@ -17,10 +17,14 @@ mod calls;
 mod checks;
 #[path = "histories/chores.rs"]
 mod chores;
+#[path = "histories/commands.rs"]
+mod commands;
 #[path = "histories/conditions.rs"]
 mod conditions;
 #[path = "histories/courses.rs"]
 mod courses;
+#[path = "histories/deliveries.rs"]
+mod deliveries;
 #[path = "histories/early.rs"]
 mod early;
 #[path = "histories/ends.rs"]
@@ -41,6 +45,8 @@ mod oracle;
 mod permits;
 #[path = "histories/queues.rs"]
 mod queues;
+#[path = "histories/repeats.rs"]
+mod repeats;
 #[path = "histories/room.rs"]
 mod room;
 #[path = "histories/run.rs"]
@@ -55,6 +61,8 @@ mod takes;
 mod things;
 #[path = "histories/views.rs"]
 mod views;
+#[path = "histories/work_asks.rs"]
+mod work_asks;
 
 use std::num::NonZero;
 use std::ops::Range;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use awaitd_primitives::*;
 use fastrand::Rng;
 
-use crate::run::Run;
 use crate::script::{Act, length, wait};
+use crate::work_asks::{policy, told, work_what};
 
 /// What is asked; leases are named by how many grants ago they were.
 #[derive(Clone, Debug)]
@@ -167,96 +167,6 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
     })
 }
 
-/// What is done to jobs beside putting and getting them.
-fn work_what(rng: &mut Rng, queue: Name) -> What {
-    let back = rng.usize(0..rng.clone().usize(1..10));
-    let state = [None, None, Some(JobState::Ready), Some(JobState::Delayed), Some(JobState::Dead)];
-    let state = state[rng.usize(0..5)].filter(|_| rng.bool());
-    What::Plain(match rng.u32(0..100) {
-        0..12 => return What::Of { back, what: OfJob::Read },
-        12..26 => return What::Of { back, what: OfJob::Result },
-        26..32 => {
-            let to = rng.bool().then(|| a(rng, Kind::Queue).name().clone());
-            return What::Of { back, what: OfJob::Redrive(to) };
-        }
-        32..42 => {
-            let to = (rng.u32(0..3) == 0).then(|| a(rng, Kind::Queue).name().clone());
-            let state = if rng.u32(0..12) == 0 { Some(JobState::Leased) } else { state };
-            let limit = [1, 2, 1_000][rng.usize(0..3)];
-            let (delay, spacing) = (delay(rng), delay(rng));
-            Command::Redrive { queue, to, state, job: None, limit, delay, spacing }
-        }
-        42..52 => {
-            let queues = [["q", "r"], ["r", "q"], ["q", "d"], ["d", "r"]][rng.usize(0..4)];
-            let queues = queues.into_iter().map(name).collect();
-            let most = [1, 1, 3][rng.usize(0..3)];
-            Command::GetAny { queues, fair: rng.bool(), mode: mode(rng), most }
-        }
-        52..60 => Command::Get { queue, mode: mode(rng), settle: None, most: rng.u64(2..5) },
-        60..70 => return What::Finish(back, payload(rng)),
-        70..76 => return What::Progress(back, payload(rng)),
-        76..79 => Command::Pause { queue, paused: true },
-        79..84 => Command::Pause { queue, paused: false },
-        84..88 => {
-            let held = rng.u32(0..8) == 0;
-            let done = Some(if held { JobState::Leased } else { JobState::Done });
-            Command::Purge { queue, state: if rng.u32(0..4) == 0 { done } else { state } }
-        }
-        _ => {
-            let state = if rng.u32(0..4) == 0 { Some(JobState::Done) } else { state };
-            let key = (rng.u32(0..3) == 0).then(|| "k".into());
-            let cursor = rng.bool().then(|| JobId(rng.u64(0..30)));
-            Command::ListJobs { queue, state, key, cursor, limit: rng.usize(1..5), bodies: false }
-        }
-    })
-}
-
-/// For how long a job may wait, and what else is said of it.
-fn told(rng: &mut Rng) -> (Option<Duration>, Vec<Trait>) {
-    let mut traits = Vec::new();
-    let mut some = |rng: &mut Rng, one_in: u32, it: fn(&mut Rng) -> Trait| {
-        if rng.u32(0..one_in) == 0 {
-            traits.push(it(rng));
-        }
-    };
-    some(rng, 2, |rng| Trait::Key(["k", "k", "l"][rng.usize(0..3)].into()));
-    some(rng, 4, |rng| Trait::Unique(["u", "v"][rng.usize(0..2)].into()));
-    some(rng, 8, |rng| Trait::MaxAttempts(rng.u32(1..4)));
-    some(rng, 8, |rng| Trait::Lease(length(rng, 9).max(Duration::from_millis(100))));
-    some(rng, 8, |_| Trait::Header("job-color".into(), "red".into()));
-    let ttl = (rng.u32(0..8) == 0).then(|| length(rng, 12).max(Duration::from_millis(1)));
-    (ttl, traits)
-}
-
-/// What a queue is told beside its bound and its order.
-fn policy(rng: &mut Rng, mood: Mood, queue: &Name) -> Policy {
-    let plain = Policy { backoff: backoff(rng), ..Policy::default() };
-    if !mood.rich {
-        return plain;
-    }
-    let few = |rng: &mut Rng, one_in: u32| (rng.u32(0..one_in) == 0).then(|| rng.u64(1..4));
-    let dead_letter = (rng.u32(0..3) > 0).then(|| a(rng, Kind::Queue).name().clone());
-    let own = rng.u32(0..3) == 0;
-    Policy {
-        max_attempts: [25, 1, 2, 3][rng.usize(0..4)],
-        dead_letter: dead_letter.filter(|it| it != queue || own),
-        ttl: (rng.u32(0..5) == 0).then(|| length(rng, 15).max(Duration::from_millis(1))),
-        full: if rng.u32(0..4) == 0 { WhenFull::DropOldest } else { WhenFull::Wait },
-        max_bytes: few(rng, 6),
-        max_leased: few(rng, 6).unwrap_or(100_000),
-        max_dead: few(rng, 4).unwrap_or(100_000),
-        rate: few(rng, 6).map(|burst| {
-            let per_second = Milli([100, 300, 1_000, 3_000][rng.usize(0..4)]);
-            Rate { per_second, burst }
-        }),
-        concurrency: few(rng, 8),
-        key_concurrency: [1, 1, 2][rng.usize(0..3)],
-        fair: rng.u32(0..3) == 0,
-        retain: Duration::from_secs([0, 7, 300][rng.usize(0..3)]),
-        ..plain
-    }
-}
-
 /// Of what is shared, and of locks that somebody has alone.
 fn sharing_what(rng: &mut Rng, mood: Mood) -> What {
     let back = rng.usize(0..rng.clone().usize(1..9));
@@ -354,7 +264,7 @@ fn crowd(rng: &mut Rng) -> Vec<What> {
 }
 
 /// One of the things of a kind that there may be.
-fn a(rng: &mut Rng, kind: Kind) -> Thing {
+pub(crate) fn a(rng: &mut Rng, kind: Kind) -> Thing {
     let (first, second) = match kind {
         Kind::Queue if rng.u32(0..6) == 0 => ("d", "d"),
         Kind::Queue => ("q", "r"),
@@ -406,16 +316,6 @@ pub(crate) fn configure(rng: &mut Rng, mood: Mood, kind: Kind) -> Command {
     Command::Configure { configuration, only_new: rng.u32(0..3) == 0 }
 }
 
-/// Often none, so that a job comes back at once and moments meet.
-fn backoff(rng: &mut Rng) -> Backoff {
-    let min = if rng.bool() { Duration::ZERO } else { length(rng, 3) };
-    match rng.u32(0..3) {
-        0 => Backoff::default(),
-        1 => Backoff { min, jitter: Milli(0), ..Backoff::default() },
-        _ => Backoff { min, max: min * 3, factor: Milli(1_500), jitter: Milli(500) },
-    }
-}
-
 pub(crate) fn payload(rng: &mut Rng) -> Payload {
     let bytes = [rng.u8(..); 3];
     let bytes = &bytes[..rng.usize(0..10).clamp(1, 3)];
@@ -423,7 +323,7 @@ pub(crate) fn payload(rng: &mut Rng) -> Payload {
     Payload { body: bytes.into(), content_type }
 }
 
-fn delay(rng: &mut Rng) -> Duration {
+pub(crate) fn delay(rng: &mut Rng) -> Duration {
     if rng.u32(0..3) == 0 { length(rng, 15) } else { Duration::ZERO }
 }
 
@@ -442,89 +342,6 @@ fn lease(rng: &mut Rng) -> Option<Duration> {
     rng.bool().then(|| length(rng, 20).max(Duration::from_millis(100)))
 }
 
-fn mode(rng: &mut Rng) -> GetMode {
+pub(crate) fn mode(rng: &mut Rng) -> GetMode {
     if rng.u32(0..6) == 0 { GetMode::AtMostOnce } else { GetMode::Leased(lease(rng)) }
-}
-
-impl Run {
-    /// What is asked, in the words of this history.
-    pub(crate) fn command(&self, what: &What) -> Command {
-        match what {
-            What::Plain(command) => command.clone(),
-            What::GetAfter { queue, back } => {
-                let settle = Some(LeaseRef { thing: None, ..self.lease(*back) });
-                Command::Get { queue: queue.clone(), mode: GetMode::Leased(None), settle, most: 1 }
-            }
-            What::Cancel { queue, back, force } => {
-                let job = JobId(self.ledger.job.saturating_sub(*back as u64));
-                Command::CancelJob { queue: queue.clone(), job, force: *force }
-            }
-            What::Of { back, what } => {
-                let job = JobId(self.ledger.job.saturating_sub(*back as u64));
-                let queue = self.oracle.queue_of(job).filter(|_| *back != 4).unwrap_or(name("q"));
-                match what {
-                    OfJob::Read => Command::ReadJob { queue, job },
-                    OfJob::Result => Command::WaitResult { queue, job },
-                    OfJob::Redrive(to) => Command::Redrive {
-                        queue,
-                        to: to.clone(),
-                        state: None,
-                        job: Some(job),
-                        limit: 1,
-                        delay: Duration::ZERO,
-                        spacing: Duration::ZERO,
-                    },
-                }
-            }
-            What::Finish(back, result) => {
-                Command::Finish { lease: self.lease(*back), result: result.clone() }
-            }
-            What::Progress(back, progress) => {
-                Command::Progress { lease: self.lease(*back), progress: progress.clone() }
-            }
-            What::Done(back) => Command::Done { lease: self.lease(*back) },
-            What::Nack { back, delay, defer, dead } => {
-                let (lease, error) = (self.lease(*back), Some("oh".into()));
-                Command::Nack { lease, delay: *delay, defer: *defer, dead: *dead, error }
-            }
-            What::Extend { back, length } => {
-                Command::Extend { lease: self.lease(*back), length: *length }
-            }
-            What::Watch(back) => Command::Watch { lease: self.lease(*back) },
-            What::WaitCondition { condition, back, lease, patience } => {
-                let (lock, held) = self.held(*back);
-                let (condition, lease, patience) = (condition.clone(), *lease, *patience);
-                let (owner, notified) = (Some("it".into()), None);
-                Command::WaitCondition { lock, condition, held, lease, owner, patience, notified }
-            }
-            What::Notify { condition, back, most } => {
-                let ((lock, held), condition) = (self.held(*back), condition.clone());
-                Command::Notify { lock, condition, held, most: *most }
-            }
-        }
-    }
-
-    /// A lease that somebody has heard of, so many ago; else one that was never granted.
-    fn lease(&self, back: usize) -> LeaseRef {
-        self.heard_of.iter().nth_back(back).cloned().unwrap_or_else(|| LeaseRef {
-            id: LeaseId(std::num::NonZeroU64::MAX),
-            thing: Some(Thing::Queue("q".parse().expect("a good name"))),
-        })
-    }
-
-    /// A lease by which somebody has a lock alone, so many ago; now and then one that is over, or of
-    /// something else.
-    fn held(&self, back: usize) -> (Name, LeaseRef) {
-        let alone = |it: &&LeaseRef| {
-            let live = self.ledger.leases.get(&it.id);
-            live.is_some_and(|live| matches!(live.held, Held::Lock { .. }))
-        };
-        let held = self.heard_of.iter().filter(alone).nth_back(back % 5).cloned();
-        let held = held.filter(|_| back < 7).unwrap_or_else(|| self.lease(back % 7));
-        let lock = match &held.thing {
-            Some(Thing::Lock(lock)) if back < 6 => lock.clone(),
-            _ => "l".parse().expect("a good name"),
-        };
-        (lock, held)
-    }
 }

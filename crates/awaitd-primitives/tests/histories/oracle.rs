@@ -2,13 +2,10 @@
 //! thinks.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use awaitd_primitives::*;
 
-use crate::model::{Told, granted};
-
-const FIVE_MINUTES: Duration = Duration::from_mins(5);
+use crate::model::Told;
 
 /// A job, as far as clients know of it.
 #[derive(Default)]
@@ -56,7 +53,7 @@ pub(crate) struct Oracle {
     /// Queues of which somebody said that they may drop jobs: because of a lifetime, or of the bound.
     drops: BTreeSet<(Name, bool)>,
     /// What was told under each key, and when that request had arrived.
-    keys: BTreeMap<(Thing, String), (Answer, Time)>,
+    pub(crate) keys: BTreeMap<(Thing, String), (Answer, Time)>,
     /// The largest numbers that were told: of a lease, a job and a generation.
     told: [u64; 3],
     /// Those before the last crash.
@@ -65,7 +62,7 @@ pub(crate) struct Oracle {
     pub(crate) short: bool,
 }
 
-fn ensure(holds: bool, what: &str, told: &Told) -> Result<(), String> {
+pub(crate) fn ensure(holds: bool, what: &str, told: &Told) -> Result<(), String> {
     if holds { Ok(()) } else { Err(format!("{what}: {told:?}")) }
 }
 
@@ -330,45 +327,6 @@ impl Oracle {
                 self.keys.entry((thing, key.text.to_string())).or_insert(told);
             }
         }
-    }
-
-    /// A repeat under a key is told what the first was told, for five minutes at least.
-    fn check_key(&mut self, request: &Request, told: &Told, repeat: bool) -> Result<(), String> {
-        let key = request.ask.key.as_ref().zip(request.ask.command.thing());
-        let Some((key, thing)) = key else { return Ok(()) };
-        let of = (thing, key.text.to_string());
-        let known = self.keys.get(&of);
-        if let Some((first, _)) = known.filter(|(_, at)| request.arrived < *at + FIVE_MINUTES) {
-            let same = match (first, told) {
-                (Answer::Got(one), Ok(Answer::Got(other))) => {
-                    (one.lease, one.job, &one.payload) == (other.lease, other.job, &other.payload)
-                }
-                (Answer::Acquired(one), Ok(Answer::Acquired(other)))
-                | (Answer::Woken { grant: one, .. }, Ok(Answer::Woken { grant: other, .. })) => {
-                    one.lease == other.lease
-                }
-                // As it is now.
-                (Answer::State(_), Ok(Answer::State(_)) | Err(Refusal::NotFound)) => true,
-                (Answer::Got(_) | Answer::Acquired(_) | Answer::Woken { .. }, Err(why)) => {
-                    matches!(why, Refusal::LeaseLost | Refusal::Deleted | Refusal::KeyMismatch)
-                }
-                (_, Err(why)) => *why == Refusal::KeyMismatch,
-                (first, Ok(other)) => first == other,
-            };
-            // One that was superseded, or asked before, is told something of its own.
-            let before = request.arrived < known.expect("it is there").1;
-            return ensure(same || before, &format!("a repeat of {first:?}"), told);
-        }
-        // Of a repeat whose first answer was lost it is not known when it was done.
-        if let Ok(answer) = told
-            && !repeat
-            && granted(told).is_none()
-        {
-            self.keys.insert(of, (answer.clone(), request.arrived));
-        } else {
-            self.keys.remove(&of);
-        }
-        Ok(())
     }
 
     /// The server has crashed: these answers may have been taken, and these leases are gone or done.
