@@ -91,7 +91,7 @@ const WAYS: &[(&str, &[&str])] = &[
     ("put", &["present", "conflict", "too_large", ROOM]),
     ("get", &["ok", "empty", SHUT, "deleted", MISMATCH, "superseded", "withdrawn", GOING]),
     ("get", &["lease_lost", "not_found", ROOM]),
-    ("get any", &["ok", "empty", SHUT, "deleted", GOING, ROOM]),
+    ("get any", &["ok", "empty", "deleted", GOING, ROOM]),
     ("result", &["ok", "not_done", "failed", "not_found", "deleted", GOING]),
     ("read job", &["ok", "not_found"]),
     ("list jobs", &["ok", "not_found"]),
@@ -99,7 +99,7 @@ const WAYS: &[(&str, &[&str])] = &[
     ("purge", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
     ("redrive", &["ok", "leased", "not_found", "queue_full", SHUT, MISMATCH, "withdrawn", ROOM]),
     ("finish", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
-    ("progress", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn", ROOM]),
+    ("progress", &["ok", "lease_lost", "not_found", MISMATCH, "withdrawn", ROOM]),
     ("join", &["ok", "not_drained", "deleted", GOING]),
     ("cancel", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
     ("shutdown", &["ok", "not_found", MISMATCH, "withdrawn"]),
@@ -133,6 +133,8 @@ const SELDOM: &[(&str, &[&str])] = &[
     ("wait", &[ROOM]),
     ("wait for a condition", &["deleted"]),
     ("notify", &["deleted"]),
+    ("progress", &["deleted"]),
+    ("get any", &[SHUT]),
 ];
 const MISMATCH: &str = "idempotency_mismatch";
 const SHUT: &str = "queue_shut_down";

@@ -302,14 +302,14 @@ fn a_dead_letter_queue_that_is_full_or_shut_down_or_gone_or_itself() {
     assert_eq!((play.counts("q"), play.counts("d")), ([0; 5], [2, 0, 0, 0, 2]));
     // Back to the first one.
     let got = play.get("d");
-    let died = |got: &Got| match got.traits.as_slice() {
+    let past = |got: &Got| match got.traits.as_slice() {
         [Trait::Past(past)] => (past.from.clone(), past.error.clone()),
         other => panic!("it has not died: {other:?}"),
     };
-    assert_eq!((got.job.0, died(&got)), (first, (name("q"), Some("oh".into()))));
+    assert_eq!((got.job.0, past(&got)), (first, (name("q"), Some("oh".into()))));
     play.done(nack(&got));
     let got = play.get("q");
-    assert_eq!((got.job.0, got.attempt, died(&got).0), (first, 1, name("d")));
+    assert_eq!((got.job.0, got.attempt, past(&got).0), (first, 1, name("d")));
     play.done(done(&got));
     play.done(shutdown("d", false));
     dies(&mut play);

@@ -77,7 +77,7 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 
 pub(crate) fn mood(rng: &mut Rng) -> Mood {
     let order = [Order::Fifo, Order::Fifo, Order::Lifo, Order::Priority][rng.usize(0..4)];
-    Mood { sharing: [5, 5, 30, 90][rng.usize(0..4)], order, rich: rng.u32(0..3) > 0 }
+    Mood { sharing: [5, 30, 90][rng.usize(0..3)], order, rich: rng.u32(0..3) > 0 }
 }
 
 pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
@@ -136,7 +136,7 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
         26..46 => Command::Get { queue, mode: mode(rng), settle: None, most: 1 },
         46..50 => return What::GetAfter { queue, back },
         50..56 => Command::Join { queue, after },
-        56..58 => return What::Cancel { queue, back, force: rng.bool() },
+        56..58 => return What::Cancel { queue, back, force: rng.u32(0..3) == 0 },
         58..63 => Command::SetEvent { event, value: payload(rng), only_unset: rng.u32(0..3) == 0 },
         63..67 => Command::ClearEvent { event },
         67 => Command::Delete { thing: Thing::Event(event), force: rng.bool() },

@@ -34,10 +34,10 @@ pub(crate) fn work_what(rng: &mut Rng, queue: Name) -> What {
             Command::GetAny { queues, fair: rng.bool(), mode: mode(rng), most }
         }
         52..60 => Command::Get { queue, mode: mode(rng), settle: None, most: rng.u64(2..5) },
-        60..70 => return What::Finish(back, payload(rng)),
-        70..76 => return What::Progress(back, payload(rng)),
-        76..79 => Command::Pause { queue, paused: true },
-        79..84 => Command::Pause { queue, paused: false },
+        60..67 => return What::Finish(back, payload(rng)),
+        67..78 => return What::Progress(back, payload(rng)),
+        78..80 => Command::Pause { queue, paused: true },
+        80..84 => Command::Pause { queue, paused: false },
         84..88 => {
             let held = rng.u32(0..8) == 0;
             let done = Some(if held { JobState::Leased } else { JobState::Done });
