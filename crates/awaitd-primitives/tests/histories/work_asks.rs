@@ -14,7 +14,8 @@ pub(crate) fn work_what(rng: &mut Rng, queue: Name) -> What {
     let state = [None, None, Some(JobState::Ready), Some(JobState::Delayed), Some(JobState::Dead)];
     let state = state[rng.usize(0..5)].filter(|_| rng.bool());
     What::Plain(match rng.u32(0..100) {
-        0..12 => return What::Of { back, what: OfJob::Read },
+        0..9 => return What::Of { back, what: OfJob::Read },
+        9..12 => return What::Watch(back),
         12..26 => return What::Of { back, what: OfJob::Result },
         26..32 => {
             let to = rng.bool().then(|| a(rng, Kind::Queue).name().clone());
