@@ -224,6 +224,7 @@ async fn what_was_set_aside_is_not_used_up_by_those_who_fail() {
     let Some((data, _mounted)) = of_size("8m", &[("AWAITD_SEGMENT_SIZE", "1MiB")]) else { return };
     let server = data.start(&[]);
     let client = server.client();
+    client.put("/v1/queues/failing", r#"{"max_attempts": 1000000}"#).await.expect(201);
     client.post("/v1/queues/failing/jobs", "x").await.expect(201);
     let bytes = 100_000;
     let told = fill(&client, bytes).await;
