@@ -27,6 +27,15 @@ fn they_grow() {
     assert_eq!(exact(1, 600, 2_000).after(u32::MAX, 7), 600 * SECOND);
 }
 
+/// The greatest factor leads to the greatest pause and no further.
+#[test]
+fn they_grow_to_a_hundred_years() {
+    let most = awaitd_primitives::limits::DELAY_MAX;
+    let years = Backoff { max: most, ..exact(1, 0, 1_000_000) };
+    assert_eq!(years.after(5, 7), most);
+    assert_eq!(Backoff { min: most / 2, ..years }.after(u32::MAX, 7), most);
+}
+
 /// Without a least one there is none.
 #[test]
 fn none_is_none() {

@@ -72,7 +72,8 @@ impl Backoff {
             if length >= most || self.factor.0 <= 1_000 || length == 0 {
                 break;
             }
-            length = (length * self.factor.0 / 1_000).min(most);
+            // Beyond what can be counted it is beyond the greatest pause as well.
+            length = (length.saturating_mul(self.factor.0) / 1_000).min(most);
         }
         let spread = length * self.jitter.0.min(1_000) / 1_000;
         let thrown = mix(seed ^ u64::from(attempt).rotate_left(40)) % (2 * spread + 1);
