@@ -317,5 +317,22 @@ fn a_dead_letter_queue_that_is_full_or_shut_down_or_gone_or_itself() {
     play.done(delete("d"));
     dies(&mut play);
     assert_eq!((play.counts("q"), play.counts("d")), ([0, 0, 0, 1, 0], [1, 0, 0, 0, 1]));
+/// What was handed out in a burst at a slow rate does not hold up a queue that is told to be faster.
+#[test]
+fn a_faster_rate_is_felt_at_once() {
+    let rate = |per_second, burst| Some(Rate { per_second: Milli(per_second), burst });
+    let mut play = Play::new();
+    play.done(configure("q", 0, |policy| policy.rate = rate(1_000, 100)));
+    for _ in 0..51 {
+        play.put(put("q", &[]));
+    }
+    for _ in 0..50 {
+        let got = play.get("q");
+        play.done(done(&got));
+    }
+    play.done(configure("q", 0, |policy| policy.rate = rate(1_000_000, 1)));
+    let waits = play.begin(get("q"), 60 * SECOND, None);
+    play.pass(SECOND / 100);
+    assert!(matches!(play.told(waits), Some(Ok(Answer::Got(_)))));
     play.check();
 }

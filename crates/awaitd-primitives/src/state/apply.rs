@@ -129,6 +129,7 @@ impl State {
         self.queue_or_new(queue, at);
         self.with_queue(queue, |known| {
             known.configure(config.clone());
+            known.change_pace(at);
             known.configured = true;
         });
     }

@@ -91,6 +91,15 @@ impl Queue {
         self.weigh();
     }
 
+    /// What was handed out at another rate counts as no more than the whole burst of this one: a faster
+    /// rate shall be felt at once.
+    pub(crate) fn change_pace(&mut self, at: Time) {
+        if let Some(rate) = &self.config.policy.rate {
+            let all = rate.interval() * u32::try_from(rate.burst.max(1)).unwrap_or(u32::MAX);
+            self.used = self.used.min(at + all);
+        }
+    }
+
     /// Hands out nothing, or goes on.
     pub(crate) fn pause(&mut self, paused: bool) {
         self.config.policy.paused = paused;
