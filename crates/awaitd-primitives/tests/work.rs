@@ -336,3 +336,24 @@ fn a_faster_rate_is_felt_at_once() {
     assert!(matches!(play.told(waits), Some(Ok(Answer::Got(_)))));
     play.check();
 }
+
+/// A queue that takes nothing more holds up only what died there.
+#[test]
+fn a_redrive_passes_over_a_queue_that_is_shut_down_or_full() {
+    let mut play = Play::new();
+    for queue in ["shut", "full", "open"] {
+        play.done(configure(queue, 1, |policy| {
+            policy.max_attempts = 1;
+            policy.dead_letter = Some(name("d"));
+        }));
+        play.put(put(queue, &[]));
+        let got = play.get(queue);
+        play.done(nack(&got));
+    }
+    play.put(put("full", &[]));
+    play.done(shutdown("shut", false));
+    assert_eq!(play.ask(redrive("d", None)), Ok(Answer::Redriven { moved: 1, left: 2 }));
+    assert_eq!(play.counts("open"), [1, 0, 0, 0, 1]);
+    assert_eq!(play.ask(redrive("d", None)), Err(Refusal::QueueShutDown));
+    play.check();
+}

@@ -49,6 +49,8 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
     };
     let mut plan = Plan { state, limits, redrive, comes: HashMap::new(), unique: HashSet::new() };
     let (mut records, mut moved, mut gone) = (Vec::new(), 0, 0);
+    // Queues that take nothing more: those behind a job that goes there may go elsewhere.
+    let (mut closed, mut refused) = (HashSet::new(), None);
     for id in asked {
         if moved >= redrive.limit {
             break;
@@ -56,14 +58,20 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
         let Some(job) = known.jobs.at_rest(id) else { continue };
         let (waits, delayed) = (known.jobs.waiting(id).is_some(), known.jobs.is_delayed(id));
         let to = plan.target(job);
-        if to == redrive.queue && waits && !delayed {
+        if to == redrive.queue && waits && !delayed || closed.contains(to) {
             continue;
         }
         match plan.admit(to, job, waits && to == redrive.queue) {
             Ok(true) => {}
             Ok(false) => continue,
-            Err(refusal) if moved == 0 => return Verdict::Refuse(refusal),
-            Err(_) => break,
+            Err(refusal) => {
+                refused.get_or_insert(refusal);
+                if redrive.to.is_some() {
+                    break;
+                }
+                closed.insert(to);
+                continue;
+            }
         }
         let spaced = redrive.spacing.saturating_mul(u32::try_from(moved).unwrap_or(u32::MAX));
         let ready_at = at.now + redrive.delay + spaced;
@@ -76,6 +84,9 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
         gone += usize::from(waits && from != to);
         records.push(Record::Moved { from, job: id, to, ready_at, ends, dead_letter: false });
         moved += 1;
+    }
+    if let Some(refusal) = refused.filter(|_| moved == 0) {
+        return Verdict::Refuse(refusal);
     }
     if plan.comes.get(redrive.queue).is_none_or(|(jobs, _)| *jobs == 0) {
         records.extend(drained(state, redrive.queue, known, gone));
