@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use awaitd_primitives::{
     Ask, CatchUp, Command, Configuration, Entry, Name, Record, ScheduleConfig, State, Thing, Time,
+    limits,
 };
 use tokio::sync::mpsc;
 use tracing::{info, warn};
 
 use crate::clock::{Clock, DRIFT_MAX};
 use crate::cron::Times;
-use crate::desk::BackOffice;
+use crate::desk::{BackOffice, Desk};
 
 /// The clock on the wall is looked at so often, since it may be set, and a queue without room is asked
 /// again so often.
@@ -183,27 +184,43 @@ impl Schedules {
         Some(known)
     }
 
-    /// Asks for the jobs of all times that have come.
+    /// Asks for the jobs of all times that have come, not too many at a time: at midnight many come.
     async fn work_off(&mut self) {
         loop {
             self.look();
-            let asks = self.asks();
-            let Some(desk) = self.office.desk().filter(|_| !asks.is_empty()) else { return };
-            let asked = asks.iter().map(|command| Ask { command: command.clone(), key: None });
-            let told = desk.ask_all(asked.collect()).await;
-            drop(desk);
-            self.catch_up_with_news();
-            for (command, told) in asks.iter().zip(told) {
-                let Command::Fire { schedule, after, .. } = command else { continue };
-                if let (Err(refusal), Some(known)) = (told.told, self.by_name.get_mut(schedule))
-                    && known.config.upto == *after
+            let names = self.names();
+            if names.is_empty() {
+                return;
+            }
+            let mut names = names.into_iter().peekable();
+            while names.peek().is_some() {
+                let mut asks = Vec::new();
+                while asks.len() < limits::BATCH_MAX
+                    && let Some(name) = names.next()
                 {
-                    if known.refused.is_none() {
-                        let (queue, why) = (&known.config.queue, refusal.code());
-                        warn!(%schedule, %queue, why, "the queue does not take its job: asking again");
-                    }
-                    known.refused = Some(self.clock.now() + LOOK_EVERY);
+                    let known = self.by_name.get(&name);
+                    asks.extend(known.into_iter().flat_map(|it| it.asks(&name, self.looked.1)));
                 }
+                let Some(desk) = self.office.desk() else { return };
+                self.ask(&desk, asks).await;
+            }
+        }
+    }
+
+    async fn ask(&mut self, desk: &Desk, asks: Vec<Command>) {
+        let asked = asks.iter().map(|command| Ask { command: command.clone(), key: None });
+        let told = desk.ask_all(asked.collect()).await;
+        self.catch_up_with_news();
+        for (command, told) in asks.iter().zip(told) {
+            let Command::Fire { schedule, after, .. } = command else { continue };
+            if let (Err(refusal), Some(known)) = (told.told, self.by_name.get_mut(schedule))
+                && known.config.upto == *after
+            {
+                if known.refused.is_none() {
+                    let (queue, why) = (&known.config.queue, refusal.code());
+                    warn!(%schedule, %queue, why, "the queue does not take its job: asking again");
+                }
+                known.refused = Some(self.clock.now() + LOOK_EVERY);
             }
         }
     }
@@ -222,13 +239,15 @@ impl Schedules {
         self.looked = (now, wall);
     }
 
-    /// What to ask for now.
-    fn asks(&self) -> Vec<Command> {
+    /// Which ones to ask for now.
+    fn names(&self) -> Vec<Name> {
         let (now, wall) = self.looked;
-        let names = self.due.range(..=wall).flat_map(|(_, names)| names);
-        let due = names.filter_map(|name| Some((name, self.by_name.get(name)?)));
-        let due = due.filter(|(_, known)| known.refused.is_none_or(|again| again <= now));
-        due.flat_map(|(name, known)| known.asks(name, wall)).collect()
+        let due = self.due.range(..=wall).flat_map(|(_, names)| names);
+        let asks = |name: &&Name| {
+            let known = self.by_name.get(*name);
+            known.is_some_and(|known| known.refused.is_none_or(|again| again <= now))
+        };
+        due.filter(asks).cloned().collect()
     }
 }
 
