@@ -357,3 +357,45 @@ fn a_redrive_passes_over_a_queue_that_is_shut_down_or_full() {
     assert_eq!(play.ask(redrive("d", None)), Err(Refusal::QueueShutDown));
     play.check();
 }
+
+/// A page goes through so many jobs and has so many bytes, and its cursor leads on.
+#[test]
+fn a_page_of_jobs_has_a_bound() {
+    let mut play = Play::new();
+    play.done(configure("q", 0, |_| ()));
+    let list = |only, key: Option<&str>, cursor, bodies| Command::ListJobs {
+        queue: name("q"),
+        state: only,
+        key: key.map(Into::into),
+        cursor,
+        limit: 1_000,
+        bodies,
+    };
+    for _ in 0..limits::LOOKED_MAX {
+        play.put(put("q", &[key("k")]));
+    }
+    let last = play.put(put_later("q", &[key("k")], SECOND));
+    let page = |told| match told {
+        Ok(Answer::Jobs { items, cursor }) => (items.iter().map(|it| it.job).collect(), cursor),
+        told => panic!("no page: {told:?}"),
+    };
+    let (first, cursor): (Vec<_>, _) =
+        page(play.ask(list(Some(JobState::Delayed), Some("k"), None, false)));
+    assert_eq!((first, cursor), (Vec::new(), Some(JobId(last - 1))));
+    let rest = page(play.ask(list(Some(JobState::Delayed), Some("k"), cursor, false)));
+    assert_eq!(rest, (vec![JobId(last)], None));
+
+    play.done(purge("q", None));
+    let body = "x".repeat(limits::GOT_BYTES_MAX / 4);
+    for _ in 0..5 {
+        let Command::Put { queue, delay, rank, ttl, traits, .. } = put("q", &[]) else {
+            unreachable!("it is a put")
+        };
+        let payload = payload(&body);
+        play.put(Command::Put { queue, payload, delay, rank, ttl, traits });
+    }
+    let (first, cursor) = page(play.ask(list(None, None, None, true)));
+    assert_eq!((first.len(), cursor), (4, first.last().copied()));
+    assert_eq!(page(play.ask(list(None, None, cursor, true))).0.len(), 1);
+    assert_eq!(page(play.ask(list(None, None, None, false))).0.len(), 5);
+}

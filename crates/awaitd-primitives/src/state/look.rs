@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::judge::Verdict;
-use crate::limits::GOT_BYTES_MAX;
+use crate::limits::{GOT_BYTES_MAX, LOOKED_MAX};
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::JobId;
 use crate::messages::job::JobState;
@@ -18,6 +18,8 @@ pub(crate) fn judge_read(state: &State, queue: &Name, job: JobId) -> Verdict {
     }
 }
 
+/// A page ends early where the bodies in it are large, or where many were looked at that are not asked for:
+/// its cursor says that there may be more.
 pub(crate) fn judge_list(
     state: &State,
     queue: &Name,
@@ -34,18 +36,23 @@ pub(crate) fn judge_list(
         (Some(only), None) => known.jobs.page(only, after),
         (None, None) => known.jobs.all(after),
     };
-    let mut views = ids
-        .filter_map(|id| view(state, queue, id))
-        .filter(|view| only.is_none_or(|only| view.state == only));
-    let (mut items, mut bytes) = (Vec::new(), 0);
-    while items.len() < limit
-        && (!bodies || bytes < GOT_BYTES_MAX)
-        && let Some(view) = views.next()
-    {
-        bytes += view.payload.body.len();
-        items.push(view);
+    let (mut items, mut bytes, mut last, mut cursor) = (Vec::<JobView>::new(), 0, None, None);
+    for (looked, id) in ids.enumerate() {
+        if looked >= LOOKED_MAX {
+            cursor = last;
+            break;
+        }
+        let view = view(state, queue, id);
+        if let Some(view) = view.filter(|view| only.is_none_or(|only| view.state == only)) {
+            if items.len() >= limit || bodies && bytes >= GOT_BYTES_MAX {
+                cursor = last;
+                break;
+            }
+            bytes += view.payload.body.len();
+            items.push(view);
+        }
+        last = Some(id);
     }
-    let cursor = views.next().and_then(|_| items.last()).map(|last| last.job);
     Verdict::Grant(Vec::new(), Answer::Jobs { items, cursor })
 }
 
