@@ -399,3 +399,33 @@ fn a_page_of_jobs_has_a_bound() {
     assert_eq!(page(play.ask(list(None, None, cursor, true))).0.len(), 1);
     assert_eq!(page(play.ask(list(None, None, None, false))).0.len(), 5);
 }
+
+/// Delayed jobs that are redriven at a rate stay delayed: the next command goes on behind them.
+#[test]
+fn a_redrive_at_a_rate_goes_on_where_it_was() {
+    let mut play = Play::new();
+    play.done(configure("q", 0, |_| ()));
+    for _ in 0..25 {
+        play.put(put_later("q", &[], 100 * SECOND));
+    }
+    let (queue, state, spacing) = (name("q"), Some(JobState::Delayed), SECOND);
+    let at_once = |before: u32| Command::Redrive {
+        queue: queue.clone(),
+        to: None,
+        state,
+        job: None,
+        limit: 10,
+        delay: spacing * before,
+        spacing,
+    };
+    for (before, expected) in [(0, 10), (10, 10), (20, 5), (25, 0)] {
+        let told = play.ask(at_once(before));
+        assert!(
+            matches!(told, Ok(Answer::Redriven { moved, .. }) if moved == expected),
+            "{told:?}"
+        );
+    }
+    play.pass(24 * SECOND);
+    assert_eq!(play.counts("q"), [25, 0, 0, 0, 25]);
+    play.check();
+}

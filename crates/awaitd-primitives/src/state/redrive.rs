@@ -56,9 +56,12 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
             break;
         }
         let Some(job) = known.jobs.at_rest(id) else { continue };
-        let (waits, delayed) = (known.jobs.waiting(id).is_some(), known.jobs.is_delayed(id));
+        let waiting = known.jobs.waiting(id);
+        let (waits, delayed) = (waiting.is_some(), known.jobs.is_delayed(id));
         let to = plan.target(job);
-        if to == redrive.queue && waits && !delayed || closed.contains(to) {
+        // One that was moved by the command before, or is due anyway by the time that it would be given.
+        let soon = waiting.is_some_and(|(place, _)| place.ready_at <= at.now + redrive.delay);
+        if to == redrive.queue && (waits && !delayed || soon) || closed.contains(to) {
             continue;
         }
         match plan.admit(to, job, waits && to == redrive.queue) {

@@ -190,7 +190,7 @@ impl Model {
             }
         };
         let (all, lived) = (asked.len() as u64, self.jobs_of(&thing).count());
-        let mut moved = 0;
+        let (mut moved, mut closed, mut refused) = (0, Vec::new(), None);
         for id in asked {
             let Some(job) = self.jobs.iter().find(|job| job.got.job == id).cloned() else {
                 continue;
@@ -199,23 +199,33 @@ impl Model {
                 Trait::Past(past) => Some(past.from.clone()),
                 _ => None,
             });
+            let named = to.is_some();
             let to = to.clone().or(died).unwrap_or_else(|| queue.clone());
             let to = Thing::Queue(to);
             let stays = to == thing && job.waits();
             if moved == *limit {
                 break;
-            } else if stays && job.place <= self.now {
+            } else if stays && job.place <= self.now + *delay || closed.contains(&to) {
                 continue;
             }
             match self.may_come(&job, &to, stays) {
                 Ok(true) => {}
                 Ok(false) => continue,
-                Err(refusal) if moved == 0 => return Err(refusal),
-                Err(_) => break,
+                Err(refusal) => {
+                    refused.get_or_insert(refusal);
+                    if named {
+                        break;
+                    }
+                    closed.push(to);
+                    continue;
+                }
             }
             let ready = self.now + *delay + *spacing * u32::try_from(moved).expect("few");
             self.move_job(id, &to, ready, ready);
             moved += 1;
+        }
+        if let Some(refusal) = refused.filter(|_| moved == 0) {
+            return Err(refusal);
         }
         if lived > 0 {
             self.finished_in(&thing);
