@@ -191,24 +191,28 @@ impl Engine {
     pub fn deliver(&mut self, mut reply: Reply, clock: Time, step: &mut Step) -> Option<Reply> {
         self.at.clock = self.at.clock.max(clock);
         let Some(lease) = granted(&reply.told).next() else { return Some(reply) };
+        let mut others = Vec::new();
         if let Ok(Answer::GotMany(all)) = &mut reply.told {
             let over = all.extract_if(.., |got| !self.may_leave(got.lease, clock));
             let over: Vec<LeaseId> = over.map(|got| got.lease).collect();
-            let none_is_left = all.is_empty();
-            for lease in over.into_iter().skip(usize::from(none_is_left)) {
-                self.take_from_reply(lease, step);
-            }
-            if !none_is_left {
+            if !all.is_empty() {
+                for lease in over {
+                    self.take_from_reply(lease, step);
+                }
                 self.settle(step);
                 return Some(reply);
             }
+            others.extend(over.into_iter().skip(1));
         } else if self.may_leave(lease, clock) {
             return Some(reply);
         }
         let gone = self.state.leases.get(lease).is_none()
             && self.state.leases.fate(lease) == Some(Fate::Deleted);
         let heard_of = self.deliveries.was_taken(lease);
-        self.take_from_reply(lease, step);
+        // In the order in which they went: where keys take turns, they come back in it.
+        for lease in [lease].into_iter().chain(others) {
+            self.take_from_reply(lease, step);
+        }
         self.settle(step);
         let told = if gone {
             Err(Refusal::Deleted)
