@@ -101,7 +101,6 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         Command::ListJobs { queue, state: only, key, cursor, limit, bodies } => {
             let of = (*only, key.as_ref());
             look::judge_list(state, queue, of, *cursor, (*limit, *bodies))
-            look::judge_list(state, queue, (*only, key.as_ref()), *cursor, (*limit, *bodies))
         }
         Command::WaitResult { queue, job } => look::judge_result(state, queue, *job),
         Command::Pause { queue, paused } => tend::judge_pause(state, queue, *paused),

@@ -317,6 +317,9 @@ fn a_dead_letter_queue_that_is_full_or_shut_down_or_gone_or_itself() {
     play.done(delete("d"));
     dies(&mut play);
     assert_eq!((play.counts("q"), play.counts("d")), ([0, 0, 0, 1, 0], [1, 0, 0, 0, 1]));
+    play.check();
+}
+
 /// What was handed out in a burst at a slow rate does not hold up a queue that is told to be faster.
 #[test]
 fn a_faster_rate_is_felt_at_once() {
