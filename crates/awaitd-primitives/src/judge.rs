@@ -8,7 +8,7 @@ use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::messages::view::View;
-use crate::recall::{key_of, recall, remember, remembrance};
+use crate::recall::{recalled, remembering};
 use crate::state::ending::{Ending, end};
 use crate::state::lease::Lease;
 use crate::state::permits::Taking;
@@ -43,25 +43,8 @@ pub enum Verdict {
 /// Decides, and changes nothing. A request under a key that was done is answered as it was then;
 /// one that is done now will be remembered.
 pub fn judge(state: &State, limits: &Limits, at: At, ask: &Ask) -> Verdict {
-    let Some((key, of)) = ask.key.as_ref().and_then(|key| Some((key, key_of(ask, key)?))) else {
-        return decide(state, limits, at, &ask.command);
-    };
-    if let Some(memory) = state.remembered.get(&of) {
-        return match recall(state, (ask, key), memory) {
-            Ok(answer) => Verdict::Grant(Vec::new(), answer),
-            Err(refusal) => Verdict::Refuse(refusal),
-        };
-    }
-    match decide(state, limits, at, &ask.command) {
-        Verdict::Grant(mut records, answer) => {
-            records.extend(
-                remembrance(&ask.command, &answer)
-                    .map(|what| remember(of, key.fingerprint, what, at)),
-            );
-            Verdict::Grant(records, answer)
-        }
-        other @ (Verdict::Wait | Verdict::WaitUntil(_) | Verdict::Refuse(_)) => other,
-    }
+    recalled(state, ask)
+        .unwrap_or_else(|| remembering(ask, decide(state, limits, at, &ask.command), at))
 }
 
 fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict {

@@ -1,6 +1,6 @@
 //! What was done under a key: what of it is remembered, and how it is told again.
 
-use crate::judge::{At, live};
+use crate::judge::{At, Verdict, live};
 use crate::limits::{HOLDERS_SHOWN, REMEMBER_FOR};
 use crate::messages::answer::{Answer, Got, Grant, Refusal};
 use crate::messages::command::{Ask, Command, Key, LeaseId};
@@ -12,9 +12,31 @@ use crate::state::State;
 use crate::state::get::got;
 use crate::state::remembered::{KeyOf, Memory};
 
-/// The key of a request and the thing that it belongs to.
+/// The key of a request and what it belongs to.
 pub(crate) fn key_of(ask: &Ask, key: &Key) -> Option<KeyOf> {
-    Some(KeyOf { thing: ask.command.thing()?, text: key.text.clone() })
+    Some(KeyOf { thing: ask.command.owner()?, text: key.text.clone() })
+}
+
+/// A request under a key that was done is answered as it was then; `None` if this one was not.
+pub(crate) fn recalled(state: &State, ask: &Ask) -> Option<Verdict> {
+    let key = ask.key.as_ref()?;
+    let memory = state.remembered.get(&key_of(ask, key)?)?;
+    Some(match recall(state, (ask, key), memory) {
+        Ok(answer) => Verdict::Grant(Vec::new(), answer),
+        Err(refusal) => Verdict::Refuse(refusal),
+    })
+}
+
+/// What is granted under a key will be remembered.
+pub(crate) fn remembering(ask: &Ask, verdict: Verdict, at: At) -> Verdict {
+    match (&ask.key, verdict) {
+        (Some(key), Verdict::Grant(mut records, answer)) => {
+            let what = key_of(ask, key).zip(remembrance(&ask.command, &answer));
+            records.extend(what.map(|(of, what)| remember(of, key.fingerprint, what, at)));
+            Verdict::Grant(records, answer)
+        }
+        (_, verdict) => verdict,
+    }
 }
 
 /// The record that a request was done under a key.
@@ -24,7 +46,7 @@ pub(crate) fn remember(of: KeyOf, fingerprint: u128, what: Remembrance, at: At) 
 }
 
 /// What is to be remembered of a request that was answered so; nothing of one that only looked.
-pub(crate) fn remembrance(command: &Command, answer: &Answer) -> Option<Remembrance> {
+fn remembrance(command: &Command, answer: &Answer) -> Option<Remembrance> {
     Some(match answer {
         Answer::Configured { configuration, created } => match configuration.clone() {
             Configuration::Queue(queue, config) => {

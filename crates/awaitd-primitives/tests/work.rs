@@ -432,3 +432,44 @@ fn a_redrive_at_a_rate_goes_on_where_it_was() {
     assert_eq!(play.counts("q"), [25, 0, 0, 0, 25]);
     play.check();
 }
+
+/// A key of a get from several queues belongs to none of them: it is remembered however they go, and no
+/// list shows to whom it belongs.
+#[test]
+fn a_key_of_a_get_from_several_queues_is_the_servers() {
+    let mut play = Play::new();
+    let any = || get_any(&["a", "b"], false);
+    play.put(put("b", &[]));
+    let got = |play: &mut Play, key| {
+        let ticket = play.begin(any(), 60 * SECOND, Some(key));
+        play.told(ticket).map(|told| told.map(|it| it.leases().next()))
+    };
+    let first = got(&mut play, "k");
+    assert!(matches!(first, Some(Ok(Some(_)))), "{first:?}");
+    assert_eq!(got(&mut play, "k"), first);
+    // Who waits under a key keeps his place, at all of them.
+    let waits = play.begin(any(), 5 * SECOND, Some("w"));
+    let behind = play.begin(get("b"), 60 * SECOND, None);
+    play.pass(5 * SECOND);
+    assert_eq!(play.told(waits), Some(Err(Refusal::Empty)));
+    assert_eq!(got(&mut play, "w"), None);
+    play.put(put("b", &[]));
+    assert_eq!(play.told(behind), None);
+    let again = got(&mut play, "w");
+    assert!(matches!(again, Some(Ok(Some(_)))) && again != first, "{again:?}");
+    // Written anew and replayed it is the same.
+    play.copy(&Part::Key { thing: Thing::server(), key: "k".into() });
+    play.check();
+    let state = State::replay(play.entries.clone());
+    let now = play.now;
+    play = Play::after(state);
+    play.pass(now.since(Time::ZERO));
+    assert_eq!(got(&mut play, "k"), first);
+    play.done(delete("b"));
+    assert_eq!(got(&mut play, "k"), Some(Err(Refusal::Deleted)));
+    let told =
+        play.ask(Command::List { kind: Kind::Queue, prefix: "".into(), cursor: None, limit: 10 });
+    let Ok(Answer::List { items, .. }) = told else { panic!("no list: {told:?}") };
+    assert_eq!(items.len(), 1, "{items:?}");
+    assert_eq!(play.ask(Command::Read { thing: Thing::server() }), Err(Refusal::NotFound));
+}

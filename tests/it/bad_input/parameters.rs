@@ -107,7 +107,7 @@ const PERMITS: Parameter = ("permits", "1", Kind::Number);
 const HELD: Parameter = ("held", "{lock_token}", Kind::Token);
 
 /// Every route of the contract with its parameters. `{lease}` and `{lock_lease}` are live ones.
-const ROUTES: [(&str, &str, &[Parameter]); 63] = [
+const ROUTES: [(&str, &str, &[Parameter]); 64] = [
     ("PUT", "/v1/queues/q", &[]),
     ("GET", "/v1/queues/q", &[]),
     ("DELETE", "/v1/queues/q", &[]),
@@ -158,6 +158,7 @@ const ROUTES: [(&str, &str, &[Parameter]); 63] = [
     ("GET", "/v1/queues/q/join", &[WAIT, AFTER]),
     ("POST", "/v1/queues/q/shutdown", &[("immediate", "true", Kind::Flag)]),
     ("DELETE", "/v1/queues/q/waiters/k", &[]),
+    ("DELETE", "/v1/waiters/k", &[]),
     ("DELETE", "{lease}", &[]),
     ("PATCH", "{lease}", &[LEASE]),
     ("GET", "{lease}", &[WAIT]),

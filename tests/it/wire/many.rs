@@ -98,7 +98,8 @@ async fn a_get_of_many_is_asked_properly() {
     }
     for path in [
         "/v1/queues/q/get?max=2",
-        "/v1/get?queues=a",
+        "/v1/get?queues=a&max=1",
+        "/v1/get?queues=a&ack=true",
         "/v1/queues/q/settle",
         "/v1/queues/q/jobs/batch",
     ] {
@@ -170,6 +171,59 @@ async fn a_get_asks_several_queues() {
         .await
         .refused(400, "invalid_parameter");
     client.post(&format!("/v1/get?queues={}", many[1..].join(",")), "").await.expect(204);
+}
+
+/// A key of a get from several queues is the server's: it is told the same again, whichever queue it was.
+#[tokio::test]
+async fn a_get_from_several_queues_takes_a_key() {
+    let server = Server::start();
+    let client = server.client();
+    let any = |key: &str| client.post("/v1/get?queues=a,b&wait=30s", "").key(key);
+    let older = any("k").spawn();
+    server.until_waiting("queue", "b", "get", 1).await;
+    let other = client.post("/v1/get?queues=b,a", "").key("k");
+    other.await.refused(422, "idempotency_mismatch");
+    let newer = any("k").spawn();
+    older.await.expect("no panic").refused(409, "superseded");
+    server.until_waiting("queue", "b", "get", 1).await;
+    put(&client, "b", "1").await;
+    let first = newer.await.expect("no panic").expect(200);
+    put(&client, "a", "2").await;
+    let again = any("k").await.expect(200);
+    assert_eq!((again.text(), again.header("awaitd-queue")), ("1", "b"));
+    assert_eq!(again.location(), first.location());
+    // A queue's keys are its own.
+    assert_eq!(client.post("/v1/queues/a/get", "").key("k").await.expect(200).text(), "2");
+    let granted = client.delete("/v1/waiters/k").await.expect(200);
+    assert_eq!(granted.json()["outcome"], "granted");
+    assert_eq!(granted.location(), first.location());
+    client.delete(&first.location()).await.expect(204);
+    any("k").await.refused(410, "lease_lost");
+
+    let open = any("w/1").spawn();
+    server.until_waiting("queue", "b", "get", 1).await;
+    let withdraw = || client.delete("/v1/waiters/w%2F1").key("own");
+    assert_eq!(withdraw().await.expect(200).json(), json!({ "outcome": "withdrawn" }));
+    open.await.expect("no panic").refused(410, "withdrawn");
+    put(&client, "b", "3").await;
+    any("w/1").await.refused(410, "withdrawn");
+    assert_eq!(withdraw().await.expect(200).json(), json!({ "outcome": "withdrawn" }));
+    client.delete("/v1/waiters/other").key("own").await.refused(422, "idempotency_mismatch");
+    client.delete("/v1/waiters/own").await.expect(200);
+    client.delete("/v1/waiters/unknown").await.refused(404, "not_found");
+    client.delete("/v1/waiters/%2").await.refused(400, "invalid_parameter");
+    assert_eq!(state(&client, "b").await["ready"], 1);
+}
+
+/// Neither a key nor a queue comes into being where there is no room for it.
+#[tokio::test]
+async fn a_get_from_several_queues_makes_no_more_than_may_be() {
+    let server = Server::with_args(&["--max-keys", "1", "--no-auto-create"]);
+    let client = server.client();
+    client.post("/v1/get?queues=a,b&wait=30s", "").await.refused(404, "not_found");
+    client.delete("/v1/waiters/first").await.refused(404, "not_found");
+    client.post("/v1/get?queues=a", "").key("second").await.expect(503);
+    client.delete("/v1/waiters/second").await.expect(503);
 }
 
 /// It says that there is nothing more only if that holds for all of them.

@@ -8,6 +8,7 @@ use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::{Ask, Command, GetMode};
 use crate::messages::name::Name;
 use crate::messages::time::Time;
+use crate::recall::{recalled, remembering};
 use crate::waiters::Line;
 
 /// Jobs of one get for which there is room from the start.
@@ -23,7 +24,7 @@ impl Engine {
     ) -> Option<Result<Answer, Refusal>> {
         let place = seat.number.unwrap_or(u64::MAX);
         let mut again = Vec::new();
-        let verdict = self.judge_several(&ask.command, place, &mut again);
+        let verdict = self.judge_several(ask, place, &mut again);
         self.again.extend(again);
         match verdict {
             Verdict::Grant(records, answer) => {
@@ -37,15 +38,13 @@ impl Engine {
 
     /// From the first queue that has a job, or from the one that was asked for longest ago, overtaking
     /// nobody in any of their lines. `again`: queues whose rate allows it later, and when.
-    fn judge_several(
-        &self,
-        command: &Command,
-        place: u64,
-        again: &mut Vec<(Time, Name)>,
-    ) -> Verdict {
-        let Command::GetAny { queues, fair, mode, .. } = command else {
-            unreachable!("{command:?} is of one queue")
+    fn judge_several(&self, ask: &Ask, place: u64, again: &mut Vec<(Time, Name)>) -> Verdict {
+        let Command::GetAny { queues, fair, mode, .. } = &ask.command else {
+            unreachable!("{ask:?} is of one queue")
         };
+        if let Some(verdict) = recalled(&self.state, ask) {
+            return verdict;
+        }
         let mut queues: Vec<&Name> = queues.iter().collect();
         if *fair {
             let served = |name: &&Name| self.state.queues.get(*name).map_or(0, |it| it.served.0);
@@ -58,7 +57,7 @@ impl Engine {
                 continue;
             }
             match self.judge_one(queue, *mode) {
-                granted @ Verdict::Grant(..) => return granted,
+                granted @ Verdict::Grant(..) => return remembering(ask, granted, self.at),
                 Verdict::Refuse(why) => refusal = refusal.or(Some(why)),
                 Verdict::Wait => open = true,
                 Verdict::WaitUntil(at) => {
@@ -82,7 +81,7 @@ impl Engine {
         let (Command::GetAny { mode, .. }, Line::Get(queue)) = (&ask.command, line) else {
             return Some(judge(&self.state, &self.limits, self.at, ask));
         };
-        let verdict = self.judge_several(&ask.command, place, again);
+        let verdict = self.judge_several(ask, place, again);
         let nothing_here = || matches!(self.judge_one(queue, *mode), Verdict::Refuse(_));
         if matches!(verdict, Verdict::Wait) && nothing_here() { None } else { Some(verdict) }
     }

@@ -336,7 +336,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// The thing in the path, to which a key belongs.
+    /// To what a key belongs: the thing in the path, or the server if the path names none.
+    pub fn owner(&self) -> Option<Thing> {
+        if let Self::GetAny { .. } = self { Some(Thing::server()) } else { self.thing() }
+    }
+
+    /// The thing in the path.
     pub fn thing(&self) -> Option<Thing> {
         match self {
             Self::Configure { configuration, .. } => Some(configuration.thing()),
@@ -373,7 +378,7 @@ impl Command {
             | Self::Nack { lease, .. }
             | Self::Extend { lease, .. }
             | Self::Watch { lease } => lease.thing.clone(),
-            // Of several: a key belongs to one thing, so these have none.
+            // Of several.
             Self::GetAny { .. } | Self::List { .. } => None,
         }
     }

@@ -14,6 +14,9 @@ use crate::limits;
 #[serde(try_from = "Box<str>")]
 pub struct Name(Arc<str>);
 
+/// What stands for the server where a name is written down.
+const SERVER: &str = "/";
+
 /// Why a text is no [`Name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BadName;
@@ -22,6 +25,11 @@ impl Name {
     /// Before all names, and none itself: where a list begins.
     pub(crate) fn least() -> Self {
         Self("".into())
+    }
+
+    /// Of the server itself. Nobody can give it: it is no name as clients write them.
+    fn server() -> Self {
+        Self(SERVER.into())
     }
 
     /// The name as it was given.
@@ -35,7 +43,7 @@ impl TryFrom<Box<str>> for Name {
     type Error = BadName;
 
     fn try_from(text: Box<str>) -> Result<Self, BadName> {
-        text.parse()
+        if *text == *SERVER { Ok(Self::server()) } else { text.parse() }
     }
 }
 
@@ -152,6 +160,12 @@ impl Thing {
             Kind::Barrier => Self::Barrier(name),
             Kind::Schedule => Self::Schedule(name),
         }
+    }
+
+    /// To which the keys belong of requests that name no thing. It is none itself: nothing makes it, no
+    /// list shows it, and nobody can ask for it.
+    pub fn server() -> Self {
+        Self::Queue(Name::server())
     }
 
     /// Its name, without its kind.

@@ -8,18 +8,11 @@ use crate::messages::record::Record;
 use crate::messages::remembrance::Remembrance;
 use crate::messages::time::Time;
 
-/// A key and the thing in the path, to which it belongs.
+/// A key and the thing in the path, to which it belongs, or the server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyOf {
     pub(crate) thing: Thing,
     pub(crate) text: Arc<str>,
-}
-
-impl KeyOf {
-    /// Of the key, and of the name of its thing, which may stand in what is remembered once more.
-    fn bytes(&self) -> u64 {
-        (self.text.len() + 2 * self.thing.name().as_str().len()) as u64
-    }
 }
 
 /// What is remembered of one request.
@@ -74,14 +67,14 @@ impl Remembered {
 
     pub(crate) fn insert(&mut self, key: KeyOf, fingerprint: u128, what: Remembrance, until: Time) {
         self.remove(&key);
-        self.bytes += key.bytes() + bytes(&what);
+        self.bytes += bytes(&key, &what);
         self.ends.insert((until, key.clone()));
         self.by_key.insert(key, Memory { fingerprint, what, until });
     }
 
     pub(crate) fn remove(&mut self, key: &KeyOf) {
         if let Some((key, memory)) = self.by_key.remove_entry(key) {
-            self.bytes -= key.bytes() + bytes(&memory.what);
+            self.bytes -= bytes(&key, &memory.what);
             self.ends.remove(&(memory.until, key));
         }
     }
@@ -98,9 +91,18 @@ impl Remembered {
     }
 }
 
-/// What it takes to write down who had a lock that was broken; the rest of what is remembered is small.
-fn bytes(what: &Remembrance) -> u64 {
-    let Remembrance::Broke(holders) = what else { return 0 };
-    let texts = holders.iter().map(|it| 32 + it.owner.as_ref().map_or(0, |owner| owner.len()));
-    texts.sum::<usize>() as u64
+/// What it takes to write down a key, the name of its thing, which may stand in what is remembered once
+/// more (under the server's keys a queue's does), and who had a lock that was broken; the rest is small.
+fn bytes(key: &KeyOf, what: &Remembrance) -> u64 {
+    let owner = &key.thing;
+    let (named, more) = match what {
+        Remembrance::Leased(thing, _) => (thing, 0),
+        Remembrance::Broke(holders) => {
+            let texts = holders.iter().map(|it| 32 + it.owner.as_ref().map_or(0, |it| it.len()));
+            (owner, texts.sum())
+        }
+        _ => (owner, 0),
+    };
+    let names = [owner, named].map(|thing| thing.name().as_str().len());
+    (key.text.len() + names.iter().sum::<usize>() + more) as u64
 }

@@ -94,7 +94,8 @@ pub(crate) fn ask(rng: &mut Rng, mood: Mood) -> Act {
                 | Command::WaitEvent { .. }
                 | Command::Get { mode: GetMode::AtMostOnce, .. }
                 | Command::Get { most: 2.., .. }
-                | Command::GetAny { .. }
+                | Command::GetAny { mode: GetMode::AtMostOnce, .. }
+                | Command::GetAny { most: 2.., .. }
                 | Command::ListJobs { .. }
         ),
         What::Of { what: OfJob::Read | OfJob::Result, .. }
@@ -157,9 +158,10 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
         130..132 => Command::Read { thing: a(rng, Kind::Lock) },
         132..134 => Command::Delete { thing: a(rng, Kind::Lock), force: rng.u32(0..3) == 0 },
         _ => {
-            let thing = match rng.u32(0..5) {
+            let thing = match rng.u32(0..6) {
                 0..3 => Thing::Queue(queue),
-                3 => a(rng, Kind::Lock),
+                3 => Thing::server(),
+                4 => a(rng, Kind::Lock),
                 _ => Thing::Event(event),
             };
             Command::Withdraw { thing, key: KEYS[rng.usize(0..KEYS.len())].into() }

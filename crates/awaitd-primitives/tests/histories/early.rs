@@ -146,7 +146,7 @@ impl Early {
             },
             _ => None,
         };
-        let key = ask.key.as_ref().filter(|_| told.is_ok()).zip(ask.command.thing());
+        let key = ask.key.as_ref().filter(|_| told.is_ok()).zip(ask.command.owner());
         let memory = key.and_then(|(key, of)| self.memories.get(&(of, key.text.to_string())));
         own.into_iter().chain(memory).max().copied().unwrap_or(0)
     }

@@ -50,7 +50,7 @@ pub(crate) struct Waiter {
 }
 
 fn key_of(ask: &Ask) -> Option<KeyOf> {
-    Some((ask.command.thing()?, ask.key.as_ref()?.text.clone()))
+    Some((ask.command.owner()?, ask.key.as_ref()?.text.clone()))
 }
 
 pub(crate) fn granted(told: &Told) -> Option<LeaseId> {
@@ -305,7 +305,11 @@ impl Model {
     fn attempt(&mut self, waiter: &Waiter) -> Result<Option<Answer>, Refusal> {
         let ask = &waiter.request.ask;
         if let Command::GetAny { .. } = &ask.command {
-            return self.get_any(waiter);
+            let answer = self.get_any(waiter)?;
+            if let Some(answer) = &answer {
+                self.remember(ask, answer);
+            }
+            return Ok(answer);
         }
         let answer = self.act(&ask.command, waiter.seen)?;
         if let Some(Answer::Woken { grant, condition, notified: true }) = &answer {

@@ -320,7 +320,7 @@ impl Oracle {
             let job = self.jobs.entry(job).or_default();
             (job.may_be_gone, job.over) = (true, true);
         }
-        if let (Some(key), Some(thing)) = (&lease.ask.key, lease.ask.command.thing()) {
+        if let (Some(key), Some(thing)) = (&lease.ask.key, lease.ask.command.owner()) {
             let told = (lease.answer.clone(), lease.arrived);
             // One that is over, if not yet ended, is not told again.
             if !lease.repeat && lease.until.is_none_or(|until| until > clock) {

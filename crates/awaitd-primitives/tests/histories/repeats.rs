@@ -17,7 +17,7 @@ impl Oracle {
         told: &Told,
         repeat: bool,
     ) -> Result<(), String> {
-        let key = request.ask.key.as_ref().zip(request.ask.command.thing());
+        let key = request.ask.key.as_ref().zip(request.ask.command.owner());
         let Some((key, thing)) = key else { return Ok(()) };
         let of = (thing, key.text.to_string());
         let known = self.keys.get(&of);

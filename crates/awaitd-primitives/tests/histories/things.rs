@@ -201,7 +201,12 @@ impl Model {
             Command::GetAny { queues, .. } => queues.iter().any(|it| it == thing.name()),
             other => other.thing().as_ref() == Some(&thing),
         };
-        self.dismiss(|waiter| at(&waiter.request.ask.command), &Refusal::Deleted);
+        // A place that the server keeps is one at other queues, too.
+        let gone = |waiter: &Waiter| {
+            let command = &waiter.request.ask.command;
+            at(command) && (waiter.there || !matches!(command, Command::GetAny { .. }))
+        };
+        self.dismiss(gone, &Refusal::Deleted);
         Ok(Answer::Deleted)
     }
 

@@ -124,9 +124,9 @@ impl<'a> Call<'a> {
         number.map(JobId).ok_or_else(|| Problem::not_found("no job has such a number"))
     }
 
-    /// The key in the path.
-    pub(super) fn key_in_path(&self) -> Result<Arc<str>, Problem> {
-        let given = self.segment(5);
+    /// The key at this place in the path.
+    pub(super) fn key_at(&self, place: usize) -> Result<Arc<str>, Problem> {
+        let given = self.segment(place);
         let text: Vec<u8> = percent_decode_str(given).collect();
         let broken = given.split('%').skip(1).any(|rest| {
             let digits = rest.bytes().take(2).filter(u8::is_ascii_hexdigit);

@@ -1,6 +1,6 @@
 //! Leases of jobs and locks, and what was asked under a key: the same for every kind of thing.
 
-use awaitd_primitives::{Command, limits};
+use awaitd_primitives::{Command, Thing, limits};
 
 use super::call::{Asked, Call};
 use super::problem::Problem;
@@ -50,5 +50,10 @@ pub(super) const DEAD: &str = "with `dead` true ends the job's tries, so it has 
 
 /// Takes back what was asked under a key.
 pub(super) fn withdraw(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    Ok(Asked::at_once(Command::Withdraw { thing: call.thing()?, key: call.key_in_path()? }))
+    Ok(Asked::at_once(Command::Withdraw { thing: call.thing()?, key: call.key_at(5)? }))
+}
+
+/// Takes back what was asked under a key that belongs to the server.
+pub(super) fn withdraw_any(call: &mut Call<'_>) -> Result<Asked, Problem> {
+    Ok(Asked::at_once(Command::Withdraw { thing: Thing::server(), key: call.key_at(3)? }))
 }

@@ -96,6 +96,7 @@ pub(super) const ROUTES: &[Route] = &[
         methods: &[("POST", Asks(leases::nack))],
     },
     Route { template: "/v1/queues/{queue}/waiters/{key}", methods: WAITER },
+    Route { template: "/v1/waiters/{key}", methods: &[("DELETE", Asks(leases::withdraw_any))] },
     Route { template: "/v1/events", methods: LIST },
     Route {
         template: "/v1/events/{event}",

@@ -14,6 +14,10 @@ async fn a_repeat_gets_what_was_got() {
         let set = |client: &Client| client.put("/v1/events/e", "v").key("set");
         let job = put_x(&client).await.expect(201);
         let lease = get(&client, "q", "get").await;
+        put(&client, "r", "y").await;
+        let any = |client: &Client| client.post("/v1/get?queues=q,r&lease=1h", "").key("get");
+        let of_any = any(&client).await.expect(200);
+        client.delete("/v1/waiters/late").await.refused(404, "not_found");
         let lock = acquire(&client).await.expect(201);
         let generation = set(&client).await.expect(200).number("awaitd-generation");
         client.put("/v1/events/e", "w").await.expect(200);
@@ -26,6 +30,13 @@ async fn a_repeat_gets_what_was_got() {
         };
         same(&put_x(&client).await.expect(201), &job);
         same(&get(&client, "q", "get").await, &lease);
+        same(&any(&client).await.expect(200), &of_any);
+        let late = client.post("/v1/get?queues=q,r&wait=30s", "").key("late");
+        late.await.refused(410, "withdrawn");
+        let listed = client.get("/v1/queues").await.expect(200).json();
+        let names: Vec<_> = listed["items"].as_array().iter().flat_map(|it| it.iter()).collect();
+        let names: Vec<_> = names.iter().map(|it| it["name"].clone()).collect();
+        assert_eq!(names, ["q", "r"]);
         same(&acquire(&client).await.expect(201), &lock);
         let again = set(&client).await.expect(200);
         assert_eq!(again.number("awaitd-generation"), generation);

@@ -30,7 +30,6 @@ pub(super) fn most(call: &mut Call<'_>) -> Result<Option<u64>, Problem> {
 
 /// `get()` from whichever of several queues has a job.
 pub(super) fn get_any(call: &mut Call<'_>) -> Result<Asked, Problem> {
-    without_key(call, "a get from several queues")?;
     let (queues, fair) = (queues(call)?, fair(call)?);
     let (mode, most) = (call.get_mode()?, most(call)?);
     let command = Command::GetAny { queues, fair, mode, most: most.unwrap_or(1) };
