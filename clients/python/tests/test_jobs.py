@@ -161,6 +161,21 @@ def test_giving_back(client: Client, name: str) -> None:
     assert there.ready_at and there.ready_at > datetime.now(UTC) + timedelta(minutes=30)
 
 
+def test_giving_up(client: Client, name: str) -> None:
+    """A job that is not worth another attempt is dead at once, alone and among many."""
+    client.configure_queue(name, max_attempts=9)
+    for error in ("no such user", "no such town"):
+        client.put(name, error.encode())
+    first, second = (job.lease for job in client.get_many(name, max=2))
+    assert first and second
+    with pytest.raises(Problem):
+        client.nack(first, dead=True, delay=0)
+    client.nack(first, dead=True, error="no such user")
+    client.settle(name, nack=[{"lease": second, "dead": True, "error": "no such town"}])
+    there = client.jobs(name, state="dead")
+    assert [(job.attempts, job.error) for job in there] == [(1, "no such user"), (1, "no such town")]
+
+
 def test_a_result_is_awaited(awaitd: str, name: str) -> None:
     async def main() -> None:
         async with AsyncClient(awaitd) as client:

@@ -52,7 +52,7 @@ pub struct Delivered {
 pub struct Died {
     /// In which queue.
     pub queue: String,
-    /// Of what: `max_attempts`, `ttl`.
+    /// Of what: `max_attempts`, `ttl`, `nack`.
     pub reason: String,
     /// How often it had been tried.
     pub attempts: u64,
@@ -82,6 +82,7 @@ pub struct Nack {
     pub(crate) lease: Whose,
     pub(crate) delay: Option<Duration>,
     pub(crate) defer: bool,
+    pub(crate) dead: bool,
     pub(crate) error: String,
 }
 
@@ -216,13 +217,13 @@ impl IntoFuture for Progress {
 
 impl Nack {
     pub(crate) fn of(lease: Whose) -> Self {
-        Self { lease, delay: None, defer: false, error: String::new() }
+        Self { lease, delay: None, defer: false, dead: false, error: String::new() }
     }
 
     /// As one of many.
     pub(crate) fn document(&self) -> Value {
-        let Self { lease, delay, defer, error } = self;
-        let mut document = json!({ "lease": lease.location(), "defer": defer });
+        let Self { lease, delay, defer, dead, error } = self;
+        let mut document = json!({ "lease": lease.location(), "defer": defer, "dead": dead });
         if let Some(delay) = delay {
             document["delay"] = json!(millis(*delay));
         }
@@ -244,6 +245,13 @@ impl Nack {
         self
     }
 
+    /// The job is not worth another attempt: it is dead, or goes to its queue's `dead_letter`. With neither a
+    /// delay nor `defer`.
+    pub fn dead(mut self) -> Self {
+        self.dead = true;
+        self
+    }
+
     /// What went wrong, which is kept with the job.
     pub fn error(mut self, text: impl Into<String>) -> Self {
         self.error = text.into();
@@ -257,11 +265,12 @@ impl IntoFuture for Nack {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { lease, delay, defer, error } = self;
+            let Self { lease, delay, defer, dead, error } = self;
             let call = |location: &str| {
                 let call = Call::new(Method::POST, format!("{location}/nack"));
                 let call = call.with_length("delay", delay).body(error.into());
-                if defer { call.with("defer", true) } else { call }
+                let call = if defer { call.with("defer", true) } else { call };
+                if dead { call.with("dead", true) } else { call }
             };
             lease.end(call).await.map(drop)
         })

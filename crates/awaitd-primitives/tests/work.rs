@@ -473,3 +473,21 @@ fn a_key_of_a_get_from_several_queues_is_the_servers() {
     assert_eq!(items.len(), 1, "{items:?}");
     assert_eq!(play.ask(Command::Read { thing: Thing::server() }), Err(Refusal::NotFound));
 }
+
+/// What its worker gives up is dead at once, however many attempts it has left, and never comes back.
+#[test]
+fn a_job_that_is_given_up_is_dead() {
+    let mut play = Play::new();
+    play.done(configure("q", 0, |_| ()));
+    let job = play.put(put("q", &[key("k")]));
+    play.put(put("q", &[key("k")]));
+    let got = play.get("q");
+    let (lease, error) = (lease_of(&got), Some("no such user".into()));
+    let dead = Command::Nack { lease, delay: None, defer: false, dead: true, error };
+    play.done(dead.clone());
+    // Said again it is a success, and nothing more.
+    play.done(dead);
+    assert_eq!(play.counts("q"), [1, 0, 0, 1, 1]);
+    assert_ne!(play.get("q").job.0, job);
+    play.check();
+}

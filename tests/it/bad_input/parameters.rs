@@ -162,7 +162,7 @@ const ROUTES: [(&str, &str, &[Parameter]); 64] = [
     ("DELETE", "{lease}", &[]),
     ("PATCH", "{lease}", &[LEASE]),
     ("GET", "{lease}", &[WAIT]),
-    ("POST", "{lease}/nack", &[DELAY, ("defer", "true", Kind::Flag)]),
+    ("POST", "{lease}/nack", &[DELAY, ("defer", "true", Kind::Flag), ("dead", "true", Kind::Flag)]),
     ("PUT", "/v1/events/e", &[]),
     ("DELETE", "/v1/events/e", &[]),
     ("GET", "/v1/events/e", &[WAIT, AFTER]),

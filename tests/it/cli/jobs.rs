@@ -100,6 +100,8 @@ async fn a_job_is_given_back() {
     awaitd(&server, &["nack", &lease, "--delay", "0", "--defer"]).await.well();
     let (attempt, lease) = get().await;
     assert_eq!(attempt, 2);
+    let both = awaitd(&server, &["nack", &lease, "--dead", "-d", "1h"]).await;
+    assert_eq!(both.exit, 2, "{both:?}");
     awaitd(&server, &["nack", &lease, "-d", "1h"]).await.well();
     assert_eq!(awaitd(&server, &["get", "q", "-n"]).await.exit, NOT_YET);
     for lost in [["done", &lease], ["renew", &lease]] {

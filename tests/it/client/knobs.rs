@@ -109,6 +109,22 @@ async fn a_dead_job_tells_how_it_died() {
     assert_eq!(died.error.as_deref(), Some("too hot:\n100 %, \u{e4}"));
 }
 
+/// What is not worth another attempt dies at once.
+#[tokio::test]
+async fn a_job_can_be_given_up() {
+    let server = Server::start();
+    let client = client(&server);
+    let queue = client.queue("q");
+    let config = QueueConfig { dead_letter: Some("dead".into()), ..QueueConfig::default() };
+    queue.configure(&config).await.expect("a good configuration");
+    queue.put("x").await.expect("there is room");
+    let job = queue.try_get().await.expect("it is there");
+    job.nack().dead().error("no such user").await.expect("it is ours");
+    let dead = client.queue("dead").try_get().await.expect("it came there");
+    let died = dead.facts().died.clone().expect("it died");
+    assert_eq!((&*died.reason, died.error.as_deref()), ("nack", Some("no such user")));
+}
+
 /// What cannot be put says so, before or after it was sent.
 #[tokio::test]
 async fn what_cannot_be_put_is_refused() {

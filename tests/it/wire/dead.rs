@@ -199,3 +199,35 @@ async fn a_redrive_of_many_is_done_once() {
     let last = client.get("/v1/queues/slow/jobs?state=delayed&limit=1000").await.expect(200).json();
     assert_eq!(last["items"].as_array().map(Vec::len), Some(1_000));
 }
+
+/// What its worker gives up is dead at once, alone and among many; it cannot be tried again as well.
+#[tokio::test]
+async fn a_job_that_is_given_up_is_dead() {
+    let server = Server::start();
+    let client = server.client();
+    put(&client, "q", "x").await;
+    put(&client, "q", "y").await;
+    let (first, second) = (get(&client, "q").await.location(), get(&client, "q").await.location());
+    for both in ["delay=1s", "delay=0", "defer=true"] {
+        let refused = client.post(&format!("{first}/nack?dead=true&{both}"), "").await;
+        refused.refused(400, "invalid_parameter");
+    }
+    for both in [json!({ "delay": 0 }), json!({ "defer": true })] {
+        let mut item = both;
+        (item["lease"], item["dead"]) = (json!(first), json!(true));
+        let settle = client.post("/v1/queues/q/settle", json!({ "nack": [item] }).to_string());
+        settle.await.refused(400, "invalid_parameter");
+    }
+    assert_eq!(counts(&client, "q").await, [0, 0, 0]);
+    for _ in 0..2 {
+        let nack = client.post(&format!("{first}/nack?dead=true&defer=false"), "no such user");
+        nack.await.expect(204);
+    }
+    let nack = json!({ "nack": [{ "lease": second, "dead": true }] }).to_string();
+    let heard = client.post("/v1/queues/q/settle", nack).await.expect(200).json();
+    assert_eq!(heard["nack"], json!([{ "status": 204 }]));
+    assert_eq!(counts(&client, "q").await, [0, 0, 2]);
+    let job = client.get("/v1/queues/q/jobs/1").await.expect(200).json();
+    assert_eq!((&job["state"], &job["error"]), (&json!("dead"), &json!("no such user")));
+    assert_eq!(job["died"]["reason"], "nack");
+}

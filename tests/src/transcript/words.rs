@@ -6,9 +6,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// Words that stand for a wish rather than for a thing.
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 14] = [
     "ack",
     "bodies",
+    "dead",
     "defer",
     "drop-oldest",
     "fair",

@@ -150,12 +150,15 @@ class Queues(Asking):
         else:
             await self._ask("POST", f"{lease}/done", body=result, headers={"Content-Type": content_type})
 
-    async def nack(self, lease: str, *, delay: float | None = None, defer: bool = False, error: str = "") -> None:
+    async def nack(
+        self, lease: str, *, delay: float | None = None, defer: bool = False, dead: bool = False, error: str = ""
+    ) -> None:
         """Gives a job back: after the queue's backoff, or `delay`, 0 for at once.
 
-        `defer` does not count the attempt, `error` is kept with the job.
+        `defer` does not count the attempt; `dead`, with neither of these, says that the job is not worth another
+        one: it is dead, or goes to the queue's `dead_letter`. `error` is kept with the job.
         """
-        path = f"{lease}/nack{query(delay=delay, defer=defer)}"
+        path = f"{lease}/nack{query(delay=delay, defer=defer, dead=dead)}"
         await self._ask("POST", path, body=error.encode(errors="replace"))
 
     async def extend(self, lease: str, *, length: float | None = None) -> float:

@@ -142,6 +142,7 @@ class Nack(TypedDict, total=False):
     delay: float
     error: str
     defer: bool
+    dead: bool
 
 
 class Renewal(TypedDict, total=False):
@@ -198,7 +199,7 @@ class Died:
     """How a job died before it came to where it is."""
 
     queue: str
-    reason: Literal["max_attempts", "ttl"]
+    reason: Literal["max_attempts", "ttl", "nack"]
     attempts: int
     error: str
     """What was said with its last nack."""

@@ -42,6 +42,10 @@ pub(crate) struct Nack {
     #[arg(long)]
     defer: bool,
 
+    /// It is not worth another attempt.
+    #[arg(long, conflicts_with_all = ["delay", "defer"])]
+    dead: bool,
+
     /// What went wrong, which is kept with the job.
     #[arg(short, long, value_name = "TEXT")]
     error: Option<String>,
@@ -121,6 +125,9 @@ impl Nack {
         }
         if self.defer {
             nack = nack.defer();
+        }
+        if self.dead {
+            nack = nack.dead();
         }
         nack.await.map_err(lost)?;
         self.server.say_done().await
