@@ -1,6 +1,7 @@
 """The clients for the whole of the interface, with a loop and without."""
 
 import asyncio
+import inspect
 
 import pytest
 
@@ -108,3 +109,8 @@ def test_semaphores_and_barriers(awaitd: str, name: str) -> None:
 def test_nobody_there_is_told_at_once() -> None:
     with pytest.raises(package.Unreachable, match="127.0.0.1:9"):
         Client("http://127.0.0.1:9").ready()
+
+
+def test_the_client_without_a_loop_says_what_its_methods_take() -> None:
+    assert str(inspect.signature(Client.cancel)).startswith("(self, job: str, *, force: bool = False)")
+    assert Client.cancel.__qualname__ == "Client.cancel" and Client.cancel.__doc__

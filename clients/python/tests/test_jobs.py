@@ -373,3 +373,22 @@ def test_a_schedule_says_of_its_jobs_what_a_put_says(client: Client, name: str) 
     client.delete("schedules", name)
     assert job and (job.body, job.content_type, job.key, job.headers) == (b"\xff", "image/x", "k", {"job-by": "cron"})
     assert client.job(job.location).max_attempts == 3
+
+
+def test_what_is_no_body_no_path_and_no_name_is_refused(client: Client, name: str) -> None:
+    for wrong in ("text", {"a": 1}, None):
+        with pytest.raises(TypeError, match="a body is bytes, not"):
+            client.put(name, wrong)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="a body is bytes, not str"):
+        list(client.put_batch(name, [b"1", {"body": "2"}]))  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="is no datetime"):
+        client.put(name, b"1", at="2030-01-01T00:00:00Z")  # type: ignore[arg-type]
+    for call in (client.cancel, client.result, client.job, client.done):
+        with pytest.raises(ValueError, match="is no path of a job or a lease"):
+            call("17")
+    for wrong in ("two words", "a/b", "a?b=c", "ä", "..", ""):
+        with pytest.raises(Problem) as caught:
+            client.put(wrong, b"1")
+        assert caught.value.status in (400, 404) and caught.value.detail, wrong
+    with pytest.raises(Problem):
+        client.state("queues", name)

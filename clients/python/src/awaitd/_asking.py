@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
 
-from awaitd._wire import DEFAULT_URL, Reply, Wire, query
+from awaitd._wire import DEFAULT_URL, Reply, Wire, bytes_only, query
 
 
 class Asking:
@@ -32,8 +32,11 @@ class Asking:
         """Closes its connections."""
         await self._wire.close()
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Reply:
-        return (await self._wire.ask(method, path, **more)).good()
+    async def _ask(self, method: str, path: str, *, body: bytes = b"", **more: Any) -> Reply:
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise ValueError(f"{path!r} is no path of a job or a lease; right would be what `put` or `get` said")
+        bytes_only(body)
+        return (await self._wire.ask(method, path, body=body, **more)).good()
 
     async def _look(self, path: str, wait: float | None, **knobs: Any) -> Reply:
         return await self._ask("GET", f"{path}{query(wait=wait, **knobs)}", wait=wait or 0)

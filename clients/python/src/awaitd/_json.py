@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
 
-from awaitd._wire import Reply
+from awaitd._wire import Reply, bytes_only
 from awaitd.errors import Problem
 from awaitd.jobs import OCTETS, Died, Job, JobInfo, JobOptions, Leased, NewJob, Placed, ScheduledJob, Value
 
@@ -23,6 +23,8 @@ AT_ONCE_JOBS, AT_ONCE_BYTES = 1000, 2**20
 
 def instant(at: datetime) -> str:
     """RFC 3339."""
+    if not isinstance(at, datetime):
+        raise TypeError(f"{at!r} is no datetime; right would be datetime.now(UTC), or datetime.fromisoformat(…)")
     if at.tzinfo is None:
         raise ValueError(f"{at!r} has no time zone; right would be datetime.now(UTC), or {at!r}.astimezone()")
     return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
@@ -43,6 +45,7 @@ def knobs(options: JobOptions) -> tuple[dict[str, Any], dict[str, str]]:
 
 def fields(body: bytes, options: ScheduledJob) -> dict[str, Any]:
     """A job as an object of JSON."""
+    bytes_only(body)
     try:
         written = {"body": body.decode()}
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar, Unpack
 
 from awaitd._asking import Asking, generation_of, new_key, object_of
 from awaitd._json import Batch, fields, gotten, knobs, listed, outcomes, seen, settled
-from awaitd._wire import query
+from awaitd._wire import named, query
 from awaitd.errors import Problem, Unreachable
 from awaitd.jobs import (
     OCTETS,
@@ -37,7 +37,7 @@ class Queues(Asking):
         self, queue: str, *, only_new: bool = False, **config: Unpack[QueueConfig]
     ) -> dict[str, Any]:
         """What is left out has its default; `only_new` leaves alone what is there."""
-        return await self._configure(f"/v1/queues/{queue}", config, only_new)
+        return await self._configure(f"/v1/queues/{named(queue)}", config, only_new)
 
     async def put(
         self,
@@ -50,7 +50,7 @@ class Queues(Asking):
     ) -> Placed:
         """Puts a job, and says where it is."""
         said, headers = knobs(options)
-        path = f"/v1/queues/{queue}/jobs{query(wait=wait, **said)}"
+        path = f"/v1/queues/{named(queue)}/jobs{query(wait=wait, **said)}"
         key = idempotency_key or new_key()
         reply = await self._ask("POST", path, body=body, headers=headers, key=key, wait=wait or 0)
         return Placed(reply.headers["Location"], reply.status == 201)
@@ -76,7 +76,7 @@ class Queues(Asking):
         headers = {"Content-Type": "application/x-ndjson"}
         while len(told) < len(lines):
             body = b"".join(lines[len(told) :])
-            path = f"/v1/queues/{queue}/jobs/batch"
+            path = f"/v1/queues/{named(queue)}/jobs/batch"
             reply = await self._ask("POST", path, body=body, headers=headers, twice=False)
             more = outcomes(reply.body)
             if not more:
@@ -96,7 +96,7 @@ class Queues(Asking):
         idempotency_key: str | None = None,
     ) -> Job | None:
         """The next job, if there is one; `settle` is a lease that is done with it."""
-        path = f"/v1/queues/{queue}/get{query(wait=wait, lease=lease, ack=ack, settle=settle)}"
+        path = f"/v1/queues/{named(queue)}/get{query(wait=wait, lease=lease, ack=ack, settle=settle)}"
         key = None if ack else idempotency_key or new_key()
         reply = await self._ask("POST", path, key=key, wait=wait or 0)
         return None if reply.status == 204 else gotten(reply, queue)
@@ -126,9 +126,9 @@ class Queues(Asking):
         ack: bool = False,
     ) -> list[Job]:
         """Up to so many jobs, 1 to 1,000, at once when there is one: of a queue, or of one of several."""
-        where = f"/v1/queues/{queue}/get"
-        queues = None
-        if not isinstance(queue, str):
+        if isinstance(queue, str):
+            where, queues = f"/v1/queues/{named(queue)}/get", None
+        else:
             where, queues, order = "/v1/get", _names(queue), order or "strict"
         path = f"{where}{query(queues=queues, order=order, max=max, wait=wait, lease=lease, ack=ack)}"
         reply = await self._ask("POST", path, headers={"Accept": "application/json"}, wait=wait or 0)
@@ -136,10 +136,10 @@ class Queues(Asking):
 
     async def join(self, queue: str, *, wait: float | None = None, after: int | None = None) -> int:
         """Until all is done; the generation of that moment."""
-        return generation_of(await self._look(f"/v1/queues/{queue}/join", wait, after=after))
+        return generation_of(await self._look(f"/v1/queues/{named(queue)}/join", wait, after=after))
 
     async def shutdown(self, queue: str, *, immediate: bool = False) -> None:
-        await self._ask("POST", f"/v1/queues/{queue}/shutdown{query(immediate=immediate)}", key=new_key())
+        await self._ask("POST", f"/v1/queues/{named(queue)}/shutdown{query(immediate=immediate)}", key=new_key())
 
     # Leases
 
@@ -179,7 +179,7 @@ class Queues(Asking):
     ) -> Settled:
         """Ends, gives back and keeps leases of one queue, at most 1,000 in all; a lost one disturbs no other."""
         said = {"done": list(done), "nack": list(nack), "renew": list(renew)}
-        path = f"/v1/queues/{queue}/settle"
+        path = f"/v1/queues/{named(queue)}/settle"
         told = object_of(await self._ask("POST", path, body=json.dumps(said).encode(), headers=AS_JSON))
         return Settled(*(settled(told[what]) for what in ("done", "nack", "renew")))
 
@@ -213,7 +213,7 @@ class Queues(Asking):
     ) -> tuple[list[JobInfo], str | None]:
         """A page of `jobs()`, of up to 1,000, and the cursor of the next."""
         which = query(state=state, key=key, body=body, cursor=cursor, limit=limit)
-        page = object_of(await self._ask("GET", f"/v1/queues/{queue}/jobs{which}"))
+        page = object_of(await self._ask("GET", f"/v1/queues/{named(queue)}/jobs{which}"))
         return [seen(item) for item in page["items"]], page["cursor"]
 
     async def result(self, job: str, *, wait: float | None = None) -> Value:
@@ -227,14 +227,14 @@ class Queues(Asking):
 
     async def pause(self, queue: str) -> None:
         """Nothing is handed out until `resume()`."""
-        await self._ask("POST", f"/v1/queues/{queue}/pause", key=new_key())
+        await self._ask("POST", f"/v1/queues/{named(queue)}/pause", key=new_key())
 
     async def resume(self, queue: str) -> None:
-        await self._ask("POST", f"/v1/queues/{queue}/resume", key=new_key())
+        await self._ask("POST", f"/v1/queues/{named(queue)}/resume", key=new_key())
 
     async def purge(self, queue: str, *, state: Literal["ready", "delayed", "dead", "done"] | None = None) -> int:
         """Drops all jobs that are ready, delayed or dead, or those of one state; how many."""
-        path = f"/v1/queues/{queue}/purge{query(state=state)}"
+        path = f"/v1/queues/{named(queue)}/purge{query(state=state)}"
         return int(object_of(await self._ask("POST", path, key=new_key()))["dropped"])
 
     async def redrive(
@@ -252,7 +252,7 @@ class Queues(Asking):
         All that are ready, delayed or dead, or those of one `state`, or one `job`, by its id. `rate` is how many a
         second become ready.
         """
-        path = f"/v1/queues/{queue}/redrive{query(to=to, state=state, id=job, limit=limit, rate=rate)}"
+        path = f"/v1/queues/{named(queue)}/redrive{query(to=to, state=state, id=job, limit=limit, rate=rate)}"
         told = object_of(await self._ask("POST", path, key=new_key()))
         return Redriven(told["moved"], told["left"])
 
@@ -275,7 +275,7 @@ class Queues(Asking):
         `catch_up` says what is put for the times at which the server was away.
         """
         said = fields(body, options) | {"cron": cron, "queue": queue, "timezone": timezone, "catch_up": catch_up}
-        return await self._configure(f"/v1/schedules/{schedule}", said, only_new)
+        return await self._configure(f"/v1/schedules/{named(schedule)}", said, only_new)
 
 
 def _names(queues: Iterable[str]) -> str:

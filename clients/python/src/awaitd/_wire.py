@@ -188,6 +188,20 @@ def base(url: str) -> str:
     return url.rstrip("/")
 
 
+def bytes_only(body: object) -> None:
+    """A library of HTTP would make a form of a dict."""
+    if not isinstance(body, (bytes, bytearray, memoryview)):
+        kind = type(body).__name__
+        raise TypeError(
+            f"a body is bytes, not {kind}; right would be for example text.encode() or json.dumps(it).encode()"
+        )
+
+
+def named(name: str) -> str:
+    """A name as it stands in a path: one that is none is the server's to refuse, and leads nowhere else."""
+    return quote(name, "")
+
+
 @functools.lru_cache(typed=True)
 def query(**knobs: Any) -> str:
     """Parameters as they follow a path. What is None or false is left out."""

@@ -1,6 +1,7 @@
 """`AsyncClient` for programs without a loop."""
 
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from functools import update_wrapper
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from awaitd._io import io, run
@@ -23,7 +24,8 @@ def _blocking(
     def wait(self: "Client", /, *args: P.args, **more: P.kwargs) -> T:
         return run(method(self._async(), *args, **more))
 
-    wait.__name__, wait.__doc__ = method.__name__, method.__doc__
+    update_wrapper(wait, method)
+    wait.__qualname__ = f"Client.{method.__name__}"
     return wait
 
 

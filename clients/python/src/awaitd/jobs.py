@@ -270,6 +270,7 @@ class JobInfo:
     body: bytes | None
     """None in lists, unless asked for, and of a job that is done."""
     progress: Value | None
+    """With an empty body in lists, unless bodies are asked for; likewise `result`."""
     leased: Leased | None
     died: Died | None
     result: Value | None
