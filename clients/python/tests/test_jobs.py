@@ -383,6 +383,8 @@ def test_what_is_no_body_no_path_and_no_name_is_refused(client: Client, name: st
         list(client.put_batch(name, [b"1", {"body": "2"}]))  # type: ignore[list-item]
     with pytest.raises(TypeError, match="is no datetime"):
         client.put(name, b"1", at="2030-01-01T00:00:00Z")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="'header'.* say nothing of a job; right would be .*'headers'"):
+        client.put(name, b"1", header={"Job-Tenant": "ann"})  # type: ignore[call-arg]
     for call in (client.cancel, client.result, client.job, client.done):
         with pytest.raises(ValueError, match="is no path of a job or a lease"):
             call("17")

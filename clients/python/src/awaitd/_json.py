@@ -14,6 +14,8 @@ from awaitd.jobs import OCTETS, Died, Job, JobInfo, JobOptions, Leased, NewJob, 
 KEPT = ("traceparent", "tracestate")
 """Headers that are kept with a job, besides all that begin with `Job-`."""
 
+OPTIONS = JobOptions.__required_keys__ | JobOptions.__optional_keys__
+
 AT_ONCE_JOBS, AT_ONCE_BYTES = 1000, 2**20
 """What of a batch goes in one request."""
 
@@ -32,6 +34,8 @@ def instant(at: datetime) -> str:
 
 def knobs(options: JobOptions) -> tuple[dict[str, Any], dict[str, str]]:
     """What a put says of its job in its parameters, and in its headers."""
+    if unknown := options.keys() - OPTIONS:
+        raise TypeError(f"{sorted(unknown)} say nothing of a job; right would be {sorted(OPTIONS)}")
     said = _said(options)
     if "priority_key" in said:
         said["priority-key"] = said.pop("priority_key")
