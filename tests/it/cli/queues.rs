@@ -173,6 +173,34 @@ async fn dead_jobs_are_tried_again() {
     assert_eq!(awaitd(&server, &["jobs", "q", "--state", "lost"]).await.exit, 2);
 }
 
+/// A list of a dead letter queue says of what they died there.
+#[tokio::test]
+async fn a_dead_letter_queue_says_why() {
+    let server = Server::start();
+    awaitd(&server, &["configure", "q", "--max-attempts=1", "--dead-letter=dead"]).await.well();
+    for job in ["x", "y"] {
+        awaitd(&server, &["put", "q", job]).await.well();
+        let held = lease(&server, "q").await;
+        awaitd(&server, &["nack", &held, "--error", "no such address"]).await.well();
+    }
+    let listed = awaitd(&server, &["jobs", "dead"]).await.well();
+    assert!(listed.out.contains("no such address"), "{listed:?}");
+    awaitd(&server, &["configure", "small", "--maxsize=1"]).await.well();
+    let some = awaitd(&server, &["redrive", "dead", "--to=small"]).await;
+    assert_eq!((some.exit, some.out.as_str()), (75, "1\n"), "{some:?}");
+    assert!(some.complaints.contains("1 stay"), "{some:?}");
+}
+
+/// A header that no job keeps is refused, rather than dropped on the way.
+#[tokio::test]
+async fn headers_are_those_that_a_job_keeps() {
+    let server = Server::start();
+    let refused = awaitd(&server, &["put", "q", "x", "-H", "Tenant: ann"]).await;
+    assert_eq!(refused.exit, 2);
+    assert!(refused.complaints.contains("a job keeps `Job-…`"), "{refused:?}");
+    awaitd(&server, &["put", "q", "x", "-H", "Job-Tenant: ann"]).await.well();
+}
+
 /// A schedule is set, seen and deleted.
 #[tokio::test]
 async fn a_schedule_is_set() {

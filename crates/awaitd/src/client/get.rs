@@ -79,7 +79,7 @@ impl Get {
         for job in got {
             let Got::Held(job) = job else { continue };
             if told.is_ok() {
-                // Source here on whoever reads this has it.
+                // From here on whoever reads this has it.
                 job.leave();
             } else {
                 // Nobody has it: it goes back as if it had never been got.

@@ -25,7 +25,7 @@ pub(crate) struct Jobs {
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
 
-    /// With their bodies.
+    /// With their bodies, which only `--json` shows.
     #[arg(long, requires = "json")]
     body: bool,
 
@@ -109,7 +109,10 @@ impl Jobs {
 
 fn row(job: &JobState) -> Vec<String> {
     // What a worker said may be anything, and a terminal would obey some of it.
-    let error = job.error.as_ref().map(|error| error.escape_debug().take(ERROR_CHARS).collect());
+    // Of one that died elsewhere and was not tried since, what it died of.
+    let died = || job.died.as_ref().map(|died| died.error.as_ref().unwrap_or(&died.reason));
+    let error = job.error.as_ref().or_else(died);
+    let error = error.map(|error| error.escape_debug().take(ERROR_CHARS).collect());
     let number = |number: Option<u64>| number.map_or_else(nothing, |number| number.to_string());
     vec![
         job.job.to_string(),

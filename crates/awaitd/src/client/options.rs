@@ -40,7 +40,13 @@ pub(super) struct JobOptions {
 /// A header, as curl has it.
 fn header(text: &str) -> Result<(String, String), &'static str> {
     let (name, value) = text.split_once(':').ok_or("a name, a colon and a text are wanted")?;
-    Ok((name.trim().to_owned(), value.trim().to_owned()))
+    let (name, value) = (name.trim(), value.trim());
+    let lower = name.to_ascii_lowercase();
+    // Of any other the server takes no notice.
+    if !lower.starts_with("job-") && !["traceparent", "tracestate"].contains(&lower.as_str()) {
+        return Err("a job keeps `Job-…`, `traceparent` and `tracestate`, and no other header");
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 impl JobOptions {

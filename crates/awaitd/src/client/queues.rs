@@ -155,6 +155,12 @@ impl Redrive {
         told::either(self.server.json, &redriven, redriven.moved).await?;
         // Whoever wants no more than so many is not told to ask again.
         let more = redriven.left > 0 && self.limit.is_none_or(|limit| redriven.moved < limit);
+        if more {
+            let left = redriven.left;
+            eprintln!(
+                "awaitd: {left} stay: their queue is full, or has them ready, or has their `unique` value"
+            );
+        }
         Ok(if more { Exit::NotYet } else { Exit::Done })
     }
 }
