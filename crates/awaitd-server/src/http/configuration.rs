@@ -71,7 +71,7 @@ fn policy(members: &mut Members, default: &Policy) -> Result<Policy, String> {
     let attempts = members.whole("max_attempts", 1..=limits::MAX_ATTEMPTS_MAX.into())?;
     let attempts = attempts.map(|most| u32::try_from(most).expect("the most attempts are fewer"));
     let fulls = [("wait", WhenFull::Wait), ("drop_oldest", WhenFull::DropOldest)];
-    let backoff = match members.members("backoff")? {
+    let backoff = match members.members("backoff", r#"{"min": "1s", "max": "10m"}"#)? {
         Some(members) => backoff(members)?,
         None => default.backoff,
     };
@@ -86,7 +86,7 @@ fn policy(members: &mut Members, default: &Policy) -> Result<Policy, String> {
         max_bytes: members.whole("max_bytes", 1..=NUMBER_MAX)?,
         max_leased: members.whole("max_leased", leased.clone())?.unwrap_or(default.max_leased),
         max_dead: members.whole("max_dead", 1..=limits::DEAD_MAX)?.unwrap_or(default.max_dead),
-        rate: members.members("rate")?.map(rate).transpose()?,
+        rate: members.members("rate", r#"{"per_second": 5}"#)?.map(rate).transpose()?,
         concurrency: members.whole("concurrency", leased.clone())?,
         key_concurrency: members
             .whole("key_concurrency", leased)?

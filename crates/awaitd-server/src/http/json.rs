@@ -139,10 +139,15 @@ impl Members {
         self.text(name, &right, |text| text.parse().ok())
     }
 
-    /// The members of an object within this one. None, if there is no such.
-    pub(super) fn members(&mut self, name: &'static str) -> Result<Option<Self>, String> {
+    /// The members of an object within this one, such as `example`. None, if there is no such.
+    pub(super) fn members(
+        &mut self,
+        name: &'static str,
+        example: &str,
+    ) -> Result<Option<Self>, String> {
         let within = format!("{}{name}.", self.within);
-        self.read(name, "an object", |value| Self::of(within.clone(), value.clone()))
+        let right = format!("an object such as {example}");
+        self.read(name, &right, |value| Self::of(within.clone(), value.clone()))
     }
 
     /// The items of a list; none, if there is no such.
@@ -355,7 +360,7 @@ mod tests {
     #[test]
     fn refuses_what_nobody_took() {
         let mut members = Members::parse(br#"{"a": {"b": true, "c": 1}}"#).expect("an object");
-        let mut inner = members.members("a").expect("an object").expect("there");
+        let mut inner = members.members("a", "{}").expect("an object").expect("there");
         assert_eq!(inner.flag("b"), Ok(Some(true)));
         assert_eq!(inner.flag("d"), Ok(None));
         assert_eq!(inner.finish(), Err("\"a.c\" is unknown: known are `b`, `d`".to_owned()));

@@ -81,7 +81,10 @@ pub(super) fn title(refusal: &Refusal) -> &'static str {
 /// What was wrong and what would be right.
 pub(super) fn detail(refusal: &Refusal) -> Cow<'static, str> {
     Cow::Borrowed(match refusal {
-        Refusal::Full => "the queue is at its maxsize: ask again, or wait for room with wait=30s",
+        Refusal::Full => {
+            "the queue is at its bound, be it maxsize, max_bytes or max_dead: ask again, or wait for room \
+             with wait=30s"
+        }
         Refusal::WaitingBytes => "puts that wait hold --max-waiting-bytes already: ask again later",
         Refusal::TooLarge { max_bytes } => {
             return Cow::Owned(format!(
@@ -145,7 +148,8 @@ pub(super) fn detail(refusal: &Refusal) -> Cow<'static, str> {
             "it was not to be had in that time, and you hold nothing: acquire it anew, or wait longer"
         }
         Refusal::Leased => {
-            "cancel it when it has come back, or with force=true, which its holder learns by a 410"
+            "who works on it keeps it: wait until it has come back, or cancel it with force=true, which its \
+             holder learns by a 410"
         }
         Refusal::Held => "somebody holds it: delete it when it is free, or with force=true",
         Refusal::LeaseLost => "it has ended: stop, what it held may be somebody else's by now",
