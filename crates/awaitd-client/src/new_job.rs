@@ -142,6 +142,13 @@ impl NewJob {
             call = call.header(CONTENT_TYPE, content_type(&kind).map_err(Error::Input)?);
         }
         for (name, value) in headers {
+            // Of any other the server takes no notice.
+            let lower = name.to_ascii_lowercase();
+            if !lower.starts_with("job-") && !["traceparent", "tracestate"].contains(&&*lower) {
+                return Err(Error::Input(format!(
+                    "a job keeps `Job-…`, `traceparent` and `tracestate`, and no header {name}"
+                )));
+            }
             let header = HeaderName::try_from(&name).ok().zip(HeaderValue::try_from(&value).ok());
             let (name, value) = header.ok_or_else(|| {
                 Error::Input(format!("{name}: {value} is no header: both are visible ASCII"))
@@ -196,8 +203,10 @@ mod tests {
             (call.headers.len(), &call.headers["job-tenant"]),
             (2, &"7".try_into().unwrap())
         );
-        let broken = NewJob::new("").header("Job Tenant", "7").call(String::new());
-        assert!(matches!(broken, Err(Error::Input(_))), "{broken:?}");
+        for name in ["Job-Ten ant", "Tenant"] {
+            let broken = NewJob::new("").header(name, "7").call(String::new());
+            assert!(matches!(broken, Err(Error::Input(_))), "{broken:?}");
+        }
     }
 
     /// A line of a batch says the same.
