@@ -20,16 +20,12 @@ impl Model {
     ) -> Result<Told, Told> {
         self.clock = self.clock.max(clock);
         let Some(id) = all_granted(&told).first().copied() else { return Ok(told) };
-        let mut over: Vec<_> =
+        let over: Vec<_> =
             all_granted(&told).into_iter().filter(|id| !self.may_leave(*id, clock)).collect();
         if over.is_empty() {
             return Ok(told);
         }
         let (ended, heard_of) = (self.lease(id).ended.clone(), self.lease(id).taken);
-        // If nothing is left to tell, the first goes last.
-        if over.len() == all_granted(&told).len() {
-            over.rotate_left(1);
-        }
         for id in &over {
             self.one_less_out(*id);
             let lease = self.lease(*id);
