@@ -60,6 +60,7 @@ def test_a_call_that_is_granted_needs_no_other_thread(server: Server, monkeypatc
         items, lock = queue(server), asyncio.Lock(name="near", url=server.url)
         async with lock:
             pass
+        before = set(io().calls)
 
         def called(*_: object) -> None:
             raise AssertionError("another thread was asked")
@@ -71,7 +72,7 @@ def test_a_call_that_is_granted_needs_no_other_thread(server: Server, monkeypatc
             await lock.acquire()
         items.task_done()
         lock.release()
-        assert not io().calls
+        assert io().calls <= before
 
     asyncio.run(main())
 
@@ -79,6 +80,7 @@ def test_a_call_that_is_granted_needs_no_other_thread(server: Server, monkeypatc
 @pytest.mark.parametrize("answered", [False, True], ids=["unanswered", "answered"])
 def test_cancelled_under_way_it_gives_back_what_it_was_granted(server: Server, answered: bool) -> None:
     async def main() -> None:
+        before = set(io().calls)
         items = queue(server)
         items.put_nowait(1)
         items.put_nowait(2)
@@ -99,7 +101,7 @@ def test_cancelled_under_way_it_gives_back_what_it_was_granted(server: Server, a
         with pytest.raises(asyncio.CancelledError):
             await task
         assert items.empty()
-        assert not io().calls
+        assert io().calls <= before
 
     asyncio.run(main())
 
