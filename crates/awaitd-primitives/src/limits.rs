@@ -86,6 +86,10 @@ pub const GOT_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Jobs that one look at a page goes through, however few of them are asked for: some milliseconds of the loop.
 pub const LOOKED_MAX: usize = 20_000;
 
+/// Jobs that make room for one put. A queue that was told to be much smaller gets there put by put, and
+/// holds nobody up meanwhile.
+pub const DROPPED_MAX: usize = 1_000;
+
 /// Queues of one get.
 pub const QUEUES_MAX: usize = 100;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::judge::{At, Verdict};
-use crate::limits::Limits;
+use crate::limits::{DROPPED_MAX, Limits};
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::checkpoint::Gate;
 use crate::messages::command::{JobId, Payload};
@@ -88,7 +88,7 @@ fn make_room(name: &Name, queue: &Queue, bytes: u64) -> Result<Vec<Record>, Verd
     for (job, what) in queue.jobs.oldest() {
         dropped.push(Record::Dropped { queue: name.clone(), job, cause: DropCause::Full });
         gone = (gone.0 + 1, gone.1 + what.payload.body.len() as u64);
-        if !queue.is_full(bytes, (0, 0), gone) {
+        if !queue.is_full(bytes, (0, 0), gone) || dropped.len() >= DROPPED_MAX {
             return Ok(dropped);
         }
     }

@@ -103,6 +103,6 @@ fn bytes(key: &KeyOf, what: &Remembrance) -> u64 {
         }
         _ => (owner, 0),
     };
-    let names = [owner, named].map(|thing| thing.name().as_str().len());
-    (key.text.len() + names.iter().sum::<usize>() + more) as u64
+    let lengths = [owner, named].map(|thing| thing.name().as_str().len());
+    (key.text.len() + lengths.iter().sum::<usize>() + more) as u64
 }
