@@ -160,13 +160,7 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
         27..29 => match settled(random, play) {
             Some(lease) => {
                 let (delay, error) = (Some(Duration::from_millis(30)), Some("oh".into()));
-                Command::Nack {
-                    lease,
-                    delay,
-                    defer: random.bool(),
-                    dead: random.u8(0..10) == 0,
-                    error,
-                }
+                Command::Nack { lease, delay, defer: random.bool(), dead: false, error }
             }
             None => Command::Read { thing: Thing::Queue(queue) },
         },
