@@ -34,6 +34,8 @@ impl Stage {
         let permit = acquire.await.expect(201).location();
         client.put("/v1/barriers/b", r#"{"parties": 2.0}"#).key("used").await.expect(201);
         client.put("/v1/schedules/t", format!("{TIMES} ")).key("used").await.expect(201);
+        client.post("/v1/queues/any/jobs", "job").await.expect(201);
+        client.post("/v1/get?queues=any&lease=1h", "").key("used").await.expect(200);
         Self { client, job, lock, permit }
     }
 
@@ -121,8 +123,10 @@ async fn refuse_a_key_of_another_request() {
 async fn refuse_a_key_that_was_withdrawn() {
     let server = Server::start();
     let stage = Stage::set(&server).await;
-    for thing in THINGS {
-        let withdrawal = stage.client.delete(&format!("/v1/{thing}/waiters/withdrawn"));
+    // Whatever belongs to no thing belongs to the server.
+    let owners = THINGS.map(|thing| format!("/v1/{thing}")).into_iter().chain(["/v1".to_owned()]);
+    for owner in owners {
+        let withdrawal = stage.client.delete(&format!("{owner}/waiters/withdrawn"));
         withdrawal.await.refused(404, "not_found");
     }
     let contract = Contract::read();
@@ -137,7 +141,7 @@ async fn refuse_a_key_that_was_withdrawn() {
 /// A key that cannot be remembered is refused before anything is done under it.
 #[tokio::test]
 async fn refuse_a_key_that_there_is_no_room_for() {
-    let server = Server::with_args(&["--max-keys", "6"]);
+    let server = Server::with_args(&["--max-keys", "7"]);
     let stage = Stage::set(&server).await;
     let contract = Contract::read();
     for (method, template) in contract.operations() {

@@ -49,22 +49,22 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "an undelivered job goes to the tail",
         rule: "what was not delivered goes back to its old place",
         file: "state/ending.rs",
-        text: "Ending::Undelivered => Some((old, out.job.since(out.place), false, None)),",
-        instead: "Ending::Undelivered => Some((now, now, false, None)),",
+        text: "Then::Back { ready_at: old, since, counted: false, error: None };",
+        instead: "Then::Back { ready_at: now, since: now, counted: false, error: None };",
     },
     Mutant {
         name: "an undelivered job was tried",
         rule: "what was not delivered is not counted as an attempt",
         file: "state/ending.rs",
-        text: "Ending::Undelivered => Some((old, out.job.since(out.place), false, None)),",
-        instead: "Ending::Undelivered => Some((old, out.job.since(out.place), true, None)),",
+        text: "Then::Back { ready_at: old, since, counted: false, error: None };",
+        instead: "Then::Back { ready_at: old, since, counted: true, error: None };",
     },
     Mutant {
         name: "a lease that ran out was no attempt",
         rule: "a lease that ends gives the job back, which counts as an attempt",
         file: "state/ending.rs",
-        text: "(Then::Back { ready_at, since, counted: true, error }, 0)",
-        instead: "(Then::Back { ready_at, since, counted: outcome != Outcome::Expired, error }, 0)",
+        text: "(delay.unwrap_or_else(pause), true, error)",
+        instead: "(delay.unwrap_or_else(pause), !matches!(ending, Ending::Expired), error)",
     },
     Mutant {
         name: "a lease counts from the stamp of its request",
@@ -125,9 +125,10 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "a repeat is a new request",
         rule: "a repeat under a key is answered with the same grant, never a second",
-        file: "judge.rs",
-        text: "if let Some(memory) = state.remembered.get(&of) {",
-        instead: "if let Some(memory) = state.remembered.get(&of).filter(|it| it.fingerprint == 0) {",
+        file: "recall.rs",
+        text: "let memory = state.remembered.get(&key_of(ask, key)?)?;",
+        instead: "let memory =\n        \
+                  state.remembered.get(&key_of(ask, key)?).filter(|it| it.fingerprint == 0)?;",
     },
     Mutant {
         name: "a get goes on without the lease that it came to settle",

@@ -9,14 +9,14 @@ pub(crate) const WORK: &[Mutant] = &[
         name: "failed jobs come back at once",
         rule: "a job that failed waits for its queue's backoff",
         file: "state/ending.rs",
-        text: "delay.unwrap_or_else(|| policy.backoff.after(attempts, job.0));",
-        instead: "delay.unwrap_or_default();",
+        text: "(delay.unwrap_or_else(pause), true, error)",
+        instead: "(delay.unwrap_or_default(), true, error)",
     },
     Mutant {
         name: "each pause is as long as the first",
         rule: "each failed attempt waits longer than the one before",
         file: "messages/policy.rs",
-        text: "length = (length * self.factor.0 / 1_000).min(most);",
+        text: "length = (length.saturating_mul(self.factor.0) / 1_000).min(most);",
         instead: "break;",
     },
     Mutant {
