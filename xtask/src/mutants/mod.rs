@@ -176,8 +176,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a plain get waits for its lease",
         rule: "a plain get does not wait for its own lease",
         file: "engine/positions.rs",
-        text: "if is_plain_get(ask) => {",
-        instead: "if is_plain_get(ask) && got.lease.fence() == 0 => {",
+        text: "Some(Answer::Got(got)) if is_plain_get(ask) => self.of(got),",
+        instead: "Some(Answer::Got(got)) if is_plain_get(ask) && got.lease.fence() == 0 => self.of(got),",
     },
     Mutant {
         name: "a get under a key waits for no more than another",
