@@ -37,6 +37,11 @@ pub enum Trait {
 }
 
 impl Trait {
+    /// The value among these that no other unfinished job may have.
+    pub(crate) fn unique_in(traits: &[Self]) -> Option<&Arc<str>> {
+        traits.iter().find_map(|it| if let Self::Unique(value) = it { Some(value) } else { None })
+    }
+
     /// What it takes in the journal, at most.
     pub(crate) fn bytes(&self) -> usize {
         let text = match self {

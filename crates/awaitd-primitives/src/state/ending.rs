@@ -97,7 +97,7 @@ fn then(queue: &Queue, out: &Out, now: Time, ending: &Ending) -> Then {
             };
             let policy = &queue.config.policy;
             let attempts = out.job.attempts().saturating_add(1);
-            if attempts >= out.job.max_attempts().unwrap_or(policy.max_attempts) {
+            if attempts >= queue.most_attempts(&out.job) {
                 return Then::Dead { cause: Cause::Attempts, error };
             }
             let pause = || policy.backoff.after(attempts, out.place.job.0);

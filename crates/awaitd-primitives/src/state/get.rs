@@ -64,7 +64,7 @@ pub(crate) fn got(
 ) -> Got {
     let policy = &known.config.policy;
     let attempts = job.attempts();
-    let last = attempts.saturating_add(1) >= job.max_attempts().unwrap_or(policy.max_attempts);
+    let last = attempts.saturating_add(1) >= known.most_attempts(job);
     Got {
         queue: queue.clone(),
         job: place.job,

@@ -77,7 +77,7 @@ impl Job {
     }
 
     pub(crate) fn unique(&self) -> Option<&Arc<str>> {
-        self.find(|it| if let Trait::Unique(value) = it { Some(value) } else { None })
+        Trait::unique_in(self.traits())
     }
 
     /// Until when it may wait.

@@ -40,7 +40,7 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         if known.gate != Gate::Open {
             return Verdict::Refuse(Refusal::QueueShutDown);
         }
-        if let Some(job) = unique(put.traits).and_then(|value| known.jobs.unique(value)) {
+        if let Some(job) = Trait::unique_in(put.traits).and_then(|value| known.jobs.unique(value)) {
             return Verdict::Grant(Vec::new(), Answer::Present { queue: put.queue.clone(), job });
         }
     }
@@ -96,11 +96,6 @@ fn make_room(name: &Name, queue: &Queue, bytes: u64) -> Result<Vec<Record>, Verd
 }
 
 /// Nobody has looked at the dead jobs of this queue for long.
-pub(crate) fn has_too_many_dead(queue: &Queue) -> bool {
+fn has_too_many_dead(queue: &Queue) -> bool {
     queue.jobs.dead() as u64 >= queue.config.policy.max_dead
-}
-
-/// The value that no other unfinished job may have.
-fn unique(traits: &[Trait]) -> Option<&str> {
-    traits.iter().find_map(|it| if let Trait::Unique(value) = it { Some(&**value) } else { None })
 }

@@ -12,7 +12,7 @@ use crate::messages::record::{Held, Record};
 use crate::messages::time::Time;
 use crate::messages::view::{QueueView, QueueWaiters};
 use crate::state::State;
-use crate::state::job::Load;
+use crate::state::job::{Job, Load};
 use crate::state::jobs::Jobs;
 use crate::state::lease::Lease;
 use crate::state::results::Results;
@@ -126,6 +126,11 @@ impl Queue {
         let more = u32::try_from(rate.burst.max(1) - 1).unwrap_or(u32::MAX);
         let ahead = u64::try_from((rate.interval() * more).as_micros()).unwrap_or(u64::MAX);
         Some(Time::from_micros(self.used.micros().saturating_sub(ahead)))
+    }
+
+    /// A job that has failed so often is dead.
+    pub(crate) fn most_attempts(&self, job: &Job) -> u32 {
+        job.max_attempts().unwrap_or(self.config.policy.max_attempts)
     }
 
     pub(crate) fn waiting(&self) -> u64 {

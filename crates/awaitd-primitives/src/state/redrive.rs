@@ -13,7 +13,6 @@ use crate::messages::name::{Name, Thing};
 use crate::messages::record::Record;
 use crate::state::State;
 use crate::state::job::Job;
-use crate::state::queue::Queue;
 use crate::state::tend::drained;
 
 /// What is redriven.
@@ -131,15 +130,10 @@ impl<'a> Plan<'a> {
         }
         let bytes = job.payload.body.len() as u64;
         let comes = self.comes.entry(to).or_default();
-        if !stays && known.is_some_and(|known| has_no_room(known, *comes, bytes)) {
+        if !stays && known.is_some_and(|known| known.is_full(bytes, *comes, (0, 0))) {
             return Err(Refusal::Full);
         }
         *comes = if stays { *comes } else { (comes.0 + 1, comes.1 + bytes) };
         Ok(true)
     }
-}
-
-/// Whether a queue has no room for a job of so many bytes once so many more are there.
-fn has_no_room(queue: &Queue, (jobs, bytes): (u64, u64), more: u64) -> bool {
-    queue.is_full(more, (jobs, bytes), (0, 0))
 }
