@@ -69,10 +69,12 @@ class Barrier(Thing):
             reply = await arrival
             while reply.status == 408:
                 reply = await self._arrive(call)
-            await self._let_pass(call)
+            index = int(reply.json()["index"]) if reply.status < 400 else None
+            if index != self._parties - 1:  # Who came last has ended the wait of the others, and goes on before them.
+                await self._let_pass(call)
             if reply.status == 409 and reply.problem.code == "broken":
                 raise BrokenBarrierError("Abort or reset of barrier")
-            return int(reply.good().json()["index"])
+            return reply.good() and index
 
         return await self._call(work).awaited()
 
