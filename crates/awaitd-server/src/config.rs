@@ -1,8 +1,11 @@
 //! What an operator may set. The binary fills it from flags and the environment.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::Limits;
+
+use crate::access::Access;
 
 /// Everything that an operator may set.
 #[derive(Clone, Debug)]
@@ -19,6 +22,8 @@ pub struct Config {
     pub echo: bool,
     /// Bytes of jobs' bodies in memory; what is above is read from the journal when it is needed.
     pub memory_budget: u64,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// The core's own bounds.
     pub limits: Limits,
 }
@@ -33,6 +38,7 @@ impl Default for Config {
             metrics_max_names: 200,
             echo: false,
             memory_budget: u64::MAX,
+            access: Arc::new(Access::open()),
             limits: Limits::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! What is heard and said: awaitd's HTTP front and the loop behind it.
 
+pub mod access;
 mod batch;
 pub mod clock;
 pub mod config;

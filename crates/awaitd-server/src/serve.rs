@@ -87,6 +87,7 @@ impl Server {
         let driver = Driver::new(&config, (state, journal), clock.clone(), shared, outside);
         // It ends with the loop, which is not to wait for it.
         tokio::spawn(schedules.run());
+        tokio::spawn(Arc::clone(&config.access).follow());
         Self {
             app: App { desk, clock, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use awaitd_journal::segment::SEGMENT_BYTES_MIN;
 use awaitd_server::Config;
+use awaitd_server::access::{Access, BookError};
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -15,6 +16,9 @@ use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::run::Running;
 use crate::values::{Length, Part, Size};
+
+/// The file of tokens in a data directory.
+pub(crate) const TOKENS: &str = "tokens";
 
 /// Queues, events and locks to await over HTTP.
 #[derive(Debug, Parser)]
@@ -57,6 +61,11 @@ pub(crate) struct Serve {
     /// Keep everything in memory, whatever --data-dir says: it is gone when the process ends.
     #[arg(long, env = "AWAITD_MEMORY", value_parser = BoolishValueParser::new())]
     pub(crate) memory: bool,
+
+    /// The file of tokens, as `awaitd token` makes it. If it is there, whoever asks for something shows one
+    /// [default: `tokens` in the data directory].
+    #[arg(long, env = "AWAITD_TOKENS", value_name = "FILE")]
+    pub(crate) tokens: Option<PathBuf>,
 
     /// How much of jobs' bodies is kept in memory. What is above it is read from the disk when it is handed
     /// out [default: a quarter of the machine's memory, or of the control group's if that is less].
@@ -206,6 +215,17 @@ pub(crate) enum LogFormat {
     Human,
     /// One object a line.
     Json,
+}
+
+impl Serve {
+    /// Who may do what. In memory alone there are tokens only if a file is named.
+    pub(crate) fn access(&self) -> Result<Access, BookError> {
+        match &self.tokens {
+            Some(path) => Access::at(path),
+            None if self.memory => Ok(Access::open()),
+            None => Access::at(&self.data_dir.join(TOKENS)),
+        }
+    }
 }
 
 /// All that can be said, with the exit codes at the end of each page of help.

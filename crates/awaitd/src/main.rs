@@ -16,11 +16,13 @@ use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, io, mem};
 
 use awaitd_journal::file::Opened;
 use awaitd_journal::read::OpenError;
+use awaitd_server::access::BookError;
 use awaitd_server::{Clock, Config, ServeError, Server};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
@@ -54,6 +56,8 @@ enum Failure {
     BrokenOff(PathBuf),
     /// The wall clock is so far ahead.
     Jump(Duration),
+    /// The tokens cannot be read.
+    Tokens(BookError),
     /// The server ended.
     Serve(ServeError),
 }
@@ -89,6 +93,7 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
+    config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
     config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {
@@ -200,6 +205,7 @@ impl Failure {
             Self::Listen(..)
             | Self::Start(..)
             | Self::Jump(_)
+            | Self::Tokens(_)
             | Self::Journal(_, OpenError::Locked(..))
             | Self::Serve(ServeError::Listener(_)) => ExitCode::FAILURE,
             Self::Journal(_, OpenError::Io(..)) | Self::Serve(ServeError::Journal(_)) => {
@@ -233,6 +239,7 @@ impl fmt::Display for Failure {
                  with a larger --max-clock-jump; if it is wrong, set it first, or leases and delays end early",
                 gap.as_secs() / (24 * 60 * 60),
             ),
+            Self::Tokens(error) => write!(out, "failed to read the tokens: {error}"),
             Self::Serve(error) => error.fmt(out),
         }
     }

@@ -1,0 +1,292 @@
+//! Who may do what: tokens, what each allows, and the file that keeps them.
+//!
+//! A server has one [`Access`]. Where there is no file of tokens, whoever can connect may do everything;
+//! from the moment on at which there is one, whoever asks for something shows a token, or a certificate
+//! that the file names. The file is read again when it changes, so that a token can be made or revoked
+//! while the server runs.
+
+mod allow;
+mod book;
+mod secret;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use awaitd_primitives::Kind;
+use axum::http::HeaderValue;
+use rustix::fs::{Stat, stat};
+use tokio::time::interval;
+use tracing::{error, info, warn};
+
+pub use allow::{Allow, BadAllow, Realm, Verb};
+pub use book::{Book, BookError, Entry};
+pub use secret::{BadSecret, Secret};
+
+/// How often the file is looked at. A token is revoked after so long at the latest.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Who may do what on one server.
+pub struct Access {
+    path: Option<PathBuf>,
+    /// `None`: nobody needs a token.
+    table: RwLock<Option<Arc<Table>>>,
+    seen: Mutex<Option<Mark>>,
+}
+
+/// The tokens of one reading of the file.
+struct Table {
+    /// By the hash of its text. Hashes are compared in constant time, and what is compared cannot be chosen
+    /// by whoever asks.
+    tokens: HashMap<blake3::Hash, Arc<Entry>>,
+    certificates: HashMap<String, Arc<Entry>>,
+}
+
+/// A state of the file, as far as it can be told apart without reading it.
+type Mark = (u64, u64, i64, i64, i64);
+
+/// Somebody who asks.
+#[derive(Clone, Debug)]
+pub enum Who {
+    /// Nobody is asked who he is: he may do everything.
+    Anyone,
+    /// The holder of a token, or of a certificate.
+    Known(Arc<Entry>),
+}
+
+/// Why somebody is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// No token was shown.
+    Missing,
+    /// What was shown is no token, or a mistyped one.
+    Malformed,
+    /// Nobody has this token, or nobody has it any more.
+    Unknown,
+    /// Its time is over.
+    Expired,
+}
+
+impl Access {
+    /// Nobody needs a token.
+    pub fn open() -> Self {
+        Self { path: None, table: RwLock::new(None), seen: Mutex::new(None) }
+    }
+
+    /// With the tokens of this file. As long as there is none, nobody needs a token.
+    pub fn at(path: &Path) -> Result<Self, BookError> {
+        let access = Self { path: Some(path.to_owned()), ..Self::open() };
+        access.reload()?;
+        Ok(access)
+    }
+
+    /// Whether whoever asks is asked who he is.
+    pub fn is_closed(&self) -> bool {
+        self.table().is_some()
+    }
+
+    /// Who shows this as `Authorization`.
+    pub fn identify(
+        &self,
+        authorization: Option<&HeaderValue>,
+        now: SystemTime,
+    ) -> Result<Who, Denied> {
+        let Some(table) = self.table() else { return Ok(Who::Anyone) };
+        let given =
+            authorization.ok_or(Denied::Missing)?.to_str().map_err(|_| Denied::Malformed)?;
+        let (scheme, text) = given.split_once(' ').ok_or(Denied::Malformed)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Denied::Malformed);
+        }
+        let secret: Secret = text.trim_matches(' ').parse().map_err(|_| Denied::Malformed)?;
+        known(table.tokens.get(&secret.hash()), now)
+    }
+
+    /// Who connects with a certificate of this name. If the file does not name it, a token is needed.
+    pub fn certified(&self, name: &str, now: SystemTime) -> Result<Who, Denied> {
+        let Some(table) = self.table() else { return Ok(Who::Anyone) };
+        known(table.certificates.get(name), now)
+    }
+
+    /// Reads the file, if it has changed. If it cannot be read, what was known before holds.
+    pub fn reload(&self) -> Result<(), BookError> {
+        let Some(path) = &self.path else { return Ok(()) };
+        let mark = mark(path).map_err(|error| BookError::Io(path.clone(), error))?;
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == mark {
+            return Ok(());
+        }
+        // Not again before it changes once more: what is wrong with it is said once.
+        *seen = mark;
+        if mark.is_none() {
+            warn!(path = %path.display(), "the tokens are gone: those known before hold on");
+            return Ok(());
+        }
+        let table = Table::of(Book::read(path)?);
+        info!(path = %path.display(), tokens = table.len(), "read the tokens");
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(table));
+        Ok(())
+    }
+
+    /// Reads the file whenever it changes.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        let mut looks = interval(LOOK_EVERY);
+        while self.path.is_some() {
+            looks.tick().await;
+            if let Err(error) = self.reload() {
+                error!(%error, "the tokens cannot be read: those known before hold on");
+            }
+        }
+    }
+
+    fn table(&self) -> Option<Arc<Table>> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+fn known(entry: Option<&Arc<Entry>>, now: SystemTime) -> Result<Who, Denied> {
+    let entry = entry.ok_or(Denied::Unknown)?;
+    if entry.expired(now) { Err(Denied::Expired) } else { Ok(Who::Known(Arc::clone(entry))) }
+}
+
+/// `None` if there is no such file.
+fn mark(path: &Path) -> io::Result<Option<Mark>> {
+    match stat(path) {
+        Ok(Stat { st_dev, st_ino, st_size, st_mtime, st_mtime_nsec, .. }) => {
+            Ok(Some((st_dev, st_ino, st_size, st_mtime, st_mtime_nsec.cast_signed())))
+        }
+        Err(error) if error == rustix::io::Errno::NOENT => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+impl Table {
+    fn of(book: Book) -> Self {
+        let mut table = Self { tokens: HashMap::new(), certificates: HashMap::new() };
+        for entry in book.entries {
+            let entry = Arc::new(entry);
+            if let Some(hash) = entry.hash() {
+                table.tokens.insert(hash, entry);
+            } else if let Some(name) = &entry.certificate {
+                table.certificates.insert(name.clone(), Arc::clone(&entry));
+            }
+        }
+        table
+    }
+
+    fn len(&self) -> usize {
+        self.tokens.len() + self.certificates.len()
+    }
+}
+
+impl Who {
+    /// Whether he may do this with a thing of this name.
+    pub fn may(&self, verb: Verb, kind: Kind, name: &str) -> bool {
+        self.any(|allow| allow.covers(verb, Realm::Thing(kind), Some(name)))
+    }
+
+    /// Whether he may do this with every thing of this kind.
+    pub fn may_all(&self, verb: Verb, kind: Kind) -> bool {
+        self.any(|allow| allow.covers(verb, Realm::Thing(kind), None))
+    }
+
+    /// Whether he may do this with the server.
+    pub fn may_server(&self, verb: Verb) -> bool {
+        self.any(|allow| allow.covers(verb, Realm::Server, None))
+    }
+
+    /// The name of the token, for logs.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Self::Anyone => None,
+            Self::Known(entry) => Some(&entry.name),
+        }
+    }
+
+    fn any(&self, covers: impl Fn(&Allow) -> bool) -> bool {
+        match self {
+            Self::Anyone => true,
+            Self::Known(entry) => entry.allow.iter().any(covers),
+        }
+    }
+}
+
+impl fmt::Debug for Access {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Access").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+    fn bearer(secret: &Secret) -> HeaderValue {
+        HeaderValue::try_from(format!("Bearer {}", secret.reveal())).unwrap()
+    }
+
+    fn entry(name: &str, secret: &Secret) -> Entry {
+        Entry::of_token(name, secret, vec!["queue:mail-*:put".parse().unwrap()], NOW, None)
+    }
+
+    /// Without a file everybody may do everything; with one, who has a token may do what it allows.
+    #[test]
+    fn from_the_first_token_on_tokens_are_asked_for() {
+        let folder = std::env::temp_dir().join(format!("awaitd-access-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("tokens");
+        let access = Access::at(&path).unwrap();
+        assert!(access.identify(None, NOW).unwrap().may(Verb::Manage, Kind::Lock, "l"));
+
+        let (one, two) = (Secret::new(), Secret::new());
+        let mut late = entry("late", &two);
+        late.expires = Some("1970-01-01T00:00:10Z".parse().unwrap());
+        Book::edit(&path, |book| {
+            book.entries = vec![entry("mail", &one), late];
+            Ok(())
+        })
+        .unwrap();
+        access.reload().unwrap();
+        let who = access.identify(Some(&bearer(&one)), NOW).unwrap();
+        assert_eq!(who.name(), Some("mail"));
+        assert!(who.may(Verb::Put, Kind::Queue, "mail-de"));
+        assert!(!who.may(Verb::Get, Kind::Queue, "mail-de"));
+        assert!(!who.may(Verb::Put, Kind::Queue, "other") && !who.may_all(Verb::Put, Kind::Queue));
+        let ends = NOW + Duration::from_secs(10);
+        assert!(access.identify(Some(&bearer(&two)), ends - Duration::from_nanos(1)).is_ok());
+        let refused = |given: Option<&HeaderValue>, now| access.identify(given, now).unwrap_err();
+        assert_eq!(refused(Some(&bearer(&two)), ends), Denied::Expired);
+        assert_eq!(refused(None, NOW), Denied::Missing);
+        assert_eq!(refused(Some(&bearer(&Secret::new())), NOW), Denied::Unknown);
+        for text in ["", "Bearer", "Bearer ", "Basic YTpi", "Bearer awd_00"] {
+            assert_eq!(
+                refused(Some(&HeaderValue::from_static(text)), NOW),
+                Denied::Malformed,
+                "{text}"
+            );
+        }
+
+        Book::edit(&path, |book| {
+            book.entries.retain(|entry| entry.name != "mail");
+            Ok(())
+        })
+        .unwrap();
+        access.reload().unwrap();
+        assert_eq!(access.identify(Some(&bearer(&one)), NOW).unwrap_err(), Denied::Unknown);
+        // Neither damage nor a loss of the file opens the door, or closes it to those who were in.
+        fs::write(&path, "{").unwrap();
+        assert!(access.reload().is_err());
+        assert!(access.identify(Some(&bearer(&two)), NOW).is_ok());
+        fs::remove_file(&path).unwrap();
+        access.reload().unwrap();
+        assert_eq!(access.identify(None, NOW).unwrap_err(), Denied::Missing);
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}
