@@ -220,7 +220,7 @@ mod tests {
         let path = folder.join("tokens");
         let secret = Secret::new();
         let allow: Vec<Allow> = vec!["*:*:look".parse().unwrap()];
-        let now = SystemTime::now();
+        let now = SystemTime::UNIX_EPOCH;
         Book::edit(&path, |book| {
             book.entries.push(Entry::of_token("one", &secret, allow.clone(), now, None));
             book.entries.push(Entry::of_certificate(
