@@ -151,6 +151,9 @@ pub const LIST_LIMIT_DEFAULT: usize = 100;
 pub struct Limits {
     /// Requests that wait at one time; a parked one costs its connection and some hundred bytes.
     pub waits_max: usize,
+    /// Requests that wait at one time for the same of one name: its puts, its gets, those who want a lock. One
+    /// name cannot take all places.
+    pub line_max: usize,
     /// Bytes in the bodies of waiting puts.
     pub waiting_bytes_max: usize,
     /// Keys that are remembered or kept; about 300 bytes each.
@@ -233,6 +236,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             waits_max: 100_000,
+            line_max: 50_000,
             waiting_bytes_max: 64 * 1024 * 1024,
             keys_max: 1_000_000,
             names_max: 1_000_000,

@@ -131,6 +131,16 @@ pub(crate) struct Serve {
     )]
     max_waits: usize,
 
+    /// Requests that wait at one time for the same of one name: its puts, its gets, its holders to be.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAITS_PER_NAME",
+        default_value_t = config().limits.line_max,
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
+    )]
+    max_waits_per_name: usize,
+
     /// `None` if nobody asked for so many: that fewer are possible is no news then.
     #[arg(
         long,
@@ -275,6 +285,7 @@ impl From<&Serve> for Config {
         config.metrics_max_names = flags.metrics_max_names;
         config.echo = flags.echo;
         config.limits.waits_max = flags.max_waits;
+        config.limits.line_max = flags.max_waits_per_name;
         config.limits.waiting_bytes_max = flags.max_waiting_bytes.0;
         config.limits.keys_max = flags.max_keys;
         config.limits.names_max = flags.max_names;

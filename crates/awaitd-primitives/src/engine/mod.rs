@@ -287,7 +287,7 @@ impl Engine {
         let bytes = command.body_bytes();
         if self.closing {
             Err(Refusal::ShuttingDown)
-        } else if self.waiters.len() >= self.limits.waits_max {
+        } else if self.waiters.len() >= self.limits.waits_max || self.is_line_full(command) {
             Err(Refusal::TooManyWaits)
         } else if bytes > 0 && self.waiters.bytes() + bytes > self.limits.waiting_bytes_max {
             Err(Refusal::WaitingBytes)
@@ -296,6 +296,13 @@ impl Engine {
         } else {
             Ok(())
         }
+    }
+
+    /// Whether one of the lines in which this would wait is as long as it may be.
+    fn is_line_full(&self, command: &Command) -> bool {
+        let lines = Line::of(command).into_iter().chain(Line::also_of(command));
+        let most = self.limits.line_max as u64;
+        lines.into_iter().any(|line| self.waiters.count(&line) >= most)
     }
 
     /// Makes what is waited for, and notes the generation at which a wait begins: any later one

@@ -119,6 +119,17 @@ fn a_wait_too_many_lets_no_lock_go() {
     assert!(holders_of_l(&mut bounded).is_empty());
 }
 
+/// One name cannot take all places.
+#[test]
+fn no_more_wait_for_one_name_than_may() {
+    let mut bounded = Bounded::new(Limits { line_max: 1, ..Limits::default() });
+    assert_eq!(bounded.ask(get("q"), None), None);
+    assert_eq!(bounded.ask(get("q"), None), Some(Err(Refusal::TooManyWaits)));
+    assert_eq!(bounded.ask(get("p"), None), None);
+    bounded.hang_up(1);
+    assert_eq!(bounded.ask(get("q"), None), None);
+}
+
 #[test]
 fn no_more_wait_than_may() {
     let mut bounded = Bounded::new(Limits { waits_max: 2, ..Limits::default() });

@@ -163,7 +163,9 @@ pub(super) fn detail(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::Superseded => "one with the same Idempotency-Key has this one's place in line",
         Refusal::Withdrawn => "it was taken back: ask under a new Idempotency-Key, if at all",
-        Refusal::TooManyWaits => "all --max-waits are taken: ask again later",
+        Refusal::TooManyWaits => {
+            "all --max-waits, or the --max-waits-per-name of this one, are taken: ask again later"
+        }
         Refusal::TooManyKeys => "all --max-keys are taken: ask again later, or without a key",
         Refusal::TooManyNames => "all --max-names are taken: delete something, or ask again later",
         Refusal::DiskFull => {
