@@ -101,6 +101,18 @@ async fn the_metrics_of_events_and_locks_are_right() {
     assert!(!scrape.has("awaitd_waiters", &[]), "no series where nobody waits");
 }
 
+/// Whoever watches the disk need not run beside the server.
+#[tokio::test]
+async fn what_the_disk_has_left_is_told_if_there_is_one() {
+    let free = "awaitd_journal_disk_free_bytes";
+    let server = Server::start();
+    server.client().post("/v1/queues/q/jobs", "x").await.expect(201);
+    assert!(server.scrape().await.sum(free, &[]) > 0.0);
+    let server = Server::with_args(&["--memory"]);
+    server.client().post("/v1/queues/q/jobs", "x").await.expect(201);
+    assert!(!server.scrape().await.has(free, &[]));
+}
+
 /// A label that a client can fill is a way to blow up a scrape: routes are templates.
 #[tokio::test]
 async fn requests_are_counted_by_the_template_of_their_route() {

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, statvfs};
 use rustix::io::{Errno, ReadWriteFlags, preadv2, retry_on_intr};
 
 /// A folder. Clones are the same one.
@@ -33,6 +33,11 @@ pub trait Disk: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Makes the names durable: what was created, renamed or removed before.
     fn sync_names(&self) -> io::Result<()>;
+
+    /// How many bytes whoever writes here may still take; `None` if nobody can tell.
+    fn free(&self) -> Option<u64> {
+        None
+    }
 
     /// The file as people name it, for messages.
     fn path(&self, name: &str) -> PathBuf;
@@ -114,6 +119,12 @@ impl Disk for Folder {
 
     fn sync_names(&self) -> io::Result<()> {
         File::open(&self.0)?.sync_all()
+    }
+
+    fn free(&self) -> Option<u64> {
+        // Not what is free, of which some is root's alone.
+        let disk = statvfs(&self.0).ok()?;
+        Some(disk.f_bavail * disk.f_frsize)
     }
 
     fn path(&self, name: &str) -> PathBuf {

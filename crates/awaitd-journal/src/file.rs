@@ -25,7 +25,7 @@ use crate::read::{OpenError, Progress};
 use crate::recover::{self, Cut, Options};
 use crate::sweep;
 use crate::writer::{Order, Outcome, Shared, Writer};
-use crate::{Backup, Fetch, Journal, JournalError, Slice, Sweep, Trimming, Usage};
+use crate::{Backup, Fetch, Free, Journal, JournalError, Slice, Sweep, Trimming, Usage};
 
 /// The file that says who has the journal open.
 pub(crate) const LOCK: &str = "lock";
@@ -33,6 +33,7 @@ pub(crate) const LOCK: &str = "lock";
 /// The journal on a disk.
 #[derive(Debug)]
 pub struct FileJournal<D: Disk = Folder> {
+    disk: D,
     shared: Arc<Shared<D::File>>,
     key: Key,
     /// `None` while it is dropped.
@@ -103,7 +104,8 @@ impl<D: Disk> FileJournal<D> {
         let (orders, inbox) = channel();
         let writer = Writer::start(disk, log, spares, inbox, &shared)
             .map_err(|error| OpenError::Io(disk.path(""), error))?;
-        let journal = Self { shared, key, orders: Some(orders), writer: Some(writer), lock: None };
+        let (orders, writer, disk) = (Some(orders), Some(writer), disk.clone());
+        let journal = Self { disk, shared, key, orders, writer, lock: None };
         Ok(Opened { journal, state, last, read, cut, sealed })
     }
 
@@ -169,6 +171,11 @@ impl<D: Disk> Journal for FileJournal<D> {
             segments: segments.len() as u64 + spares,
             segment_bytes: *segment_bytes,
         })
+    }
+
+    fn free(&self) -> Option<Free> {
+        let disk = self.disk.clone();
+        Some(Free(Box::new(move || disk.free())))
     }
 
     fn sweep(&self) -> Option<Box<dyn Sweep>> {

@@ -65,6 +65,11 @@ pub trait Journal: Send + 'static {
         None
     }
 
+    /// How to ask what the disk has free, by whoever may wait for a disk; `None` if there is none.
+    fn free(&self) -> Option<Free> {
+        None
+    }
+
     /// Reads the oldest part once more, for what lives of it; `None` if there is no old part.
     fn sweep(&self) -> Option<Box<dyn Sweep>> {
         None
@@ -85,6 +90,22 @@ pub trait Journal: Send + 'static {
     /// Everything up to here, to be kept elsewhere; `None` if there is nothing to keep.
     fn backup(&self) -> Option<Backup> {
         None
+    }
+}
+
+/// Asks how many bytes a disk has free; `None` if nobody can tell.
+pub struct Free(Box<dyn Fn() -> Option<u64> + Send + Sync>);
+
+impl Free {
+    /// At this moment.
+    pub fn bytes(&self) -> Option<u64> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Free {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Free")
     }
 }
 

@@ -80,6 +80,7 @@ impl Server {
     /// The same, going on from what a journal holds.
     pub fn going_on(config: Config, clock: Clock, state: State, journal: impl Journal) -> Self {
         let metrics = Arc::new(Metrics::new(&config, clock.wall(clock.now())));
+        journal.free().into_iter().for_each(|free| metrics.on_disk(free));
         let (desk, inbox, back) = Desk::open(clock.clone());
         let (key, shared) = (journal.key(), Arc::clone(&metrics));
         let (schedules, board) = Schedules::new(&state, clock.clone(), back.clone());

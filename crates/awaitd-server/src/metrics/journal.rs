@@ -1,9 +1,10 @@
 //! What the journal costs, and how much of it there is.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use awaitd_journal::{Appended, Usage};
+use awaitd_journal::{Appended, Free, Usage};
 use prometheus::proto::MetricType;
 
 use super::text::{Page, counter, gauge, stepped};
@@ -63,12 +64,13 @@ impl OfJournal {
     }
 }
 
-/// How long it took to read the journal at the start, in microseconds, and what was refused for want of
-/// room since.
+/// How long it took to read the journal at the start, in microseconds, what was refused for want of
+/// room since, and how to ask what the disk has.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     pub(super) recovery: AtomicU64,
     pub(super) refused: AtomicU64,
+    pub(super) free: OnceLock<Free>,
 }
 
 impl Page {
@@ -130,5 +132,12 @@ impl Page {
         ] {
             self.add(name, help, MetricType::GAUGE, vec![gauge(&[], value)]);
         }
+        let free = beside.free.get().and_then(Free::bytes);
+        self.add(
+            "awaitd_journal_disk_free_bytes",
+            "Bytes that the disk of the journal has left for it.",
+            MetricType::GAUGE,
+            free.map(|bytes| gauge(&[], bytes as f64)).into_iter().collect(),
+        );
     }
 }

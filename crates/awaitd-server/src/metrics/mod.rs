@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use awaitd_journal::{Appended, Usage};
+use awaitd_journal::{Appended, Free, Usage};
 use awaitd_primitives::{
     Answer, Census, Command, Configuration, Entry, Held, Kind, Name, Outcome, Record, Refusal,
     Reply, Then, Thing, Time, View,
@@ -114,6 +114,12 @@ impl Metrics {
     pub fn recovered(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.beside.recovery.store(micros, Ordering::Relaxed);
+    }
+
+    /// The journal is on a disk, which is asked at each scrape what it has free.
+    pub fn on_disk(&self, free: Free) {
+        // There is one journal, and so one disk.
+        _ = self.beside.free.set(free);
     }
 
     /// A turn at being scraped: one at a time, since each holds a copy of all that there is.
