@@ -29,6 +29,18 @@ pub(crate) fn promised() -> BTreeSet<String> {
     names
 }
 
+/// The metrics of awaitd's in a query of Prometheus's, as docs/api.md calls them.
+fn asked_for(query: &str) -> BTreeSet<String> {
+    let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let names = words.filter(|word| word.starts_with("awaitd_"));
+    names
+        .map(|name| {
+            let parts = ["_bucket", "_sum", "_count"].iter();
+            parts.copied().find_map(|part| name.strip_suffix(part)).unwrap_or(name).to_owned()
+        })
+        .collect()
+}
+
 /// The dashboard draws what the server counts.
 #[test]
 fn the_dashboard_shows_metrics_that_exist() {
@@ -42,18 +54,63 @@ fn the_dashboard_shows_metrics_that_exist() {
         let targets = panel["targets"].as_array().expect("a panel has targets");
         assert!(!targets.is_empty(), "{} shows nothing", panel["title"]);
         for target in targets {
-            let query = target["expr"].as_str().expect("a target has a query");
-            let words = query.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
-            shown.extend(words.filter(|word| word.starts_with("awaitd_")).map(str::to_owned));
+            shown.extend(asked_for(target["expr"].as_str().expect("a target has a query")));
         }
     }
-    let known = |name: &&String| {
-        let parts = ["_bucket", "_sum", "_count"].iter();
-        let whole = parts.copied().find_map(|part| name.strip_suffix(part));
-        !promised.contains(whole.unwrap_or(name))
-    };
-    let unknown: Vec<_> = shown.iter().filter(known).collect();
+    let unknown: Vec<_> = shown.difference(&promised).collect();
     assert!(unknown.is_empty(), "{path} shows what nobody counts: {unknown:?}");
+}
+
+/// The alerts: name and rule.
+fn alerts() -> Vec<(String, Value)> {
+    let rules = yaml("deploy/prometheus/rules.yml");
+    let groups = rules["groups"].as_array().expect("there are groups");
+    let rules = groups.iter().flat_map(|group| group["rules"].as_array().expect("of rules"));
+    let named = |rule: &Value| rule["alert"].as_str().expect("each is an alert").to_owned();
+    rules.map(|rule| (named(rule), rule.clone())).collect()
+}
+
+/// Whoever is woken by an alert is told what it means and what to do, and it can fire at all: what it
+/// looks at is counted.
+#[test]
+fn each_alert_looks_at_what_is_counted_and_says_what_to_do() {
+    let (promised, page) = (promised(), read("docs/observability.md"));
+    let alerts = alerts();
+    assert!(alerts.len() >= 10, "{alerts:?}");
+    for (name, rule) in &alerts {
+        let query = rule["expr"].as_str().expect("an alert has a query");
+        let unknown: Vec<_> = asked_for(query).difference(&promised).cloned().collect();
+        assert!(unknown.is_empty(), "{name} looks at what nobody counts: {unknown:?}");
+        let severity = rule["labels"]["severity"].as_str().unwrap_or_default();
+        assert!(["critical", "warning", "info"].contains(&severity), "{name}: {severity:?}");
+        for text in ["summary", "description"] {
+            let text = rule["annotations"][text].as_str().unwrap_or_default();
+            assert!(text.len() > 20, "{name} says no more than {text:?}");
+        }
+        assert!(page.contains(&format!("\n### {name}\n")), "the page does not explain {name}");
+        let row = format!("| [{name}](#{}) | ", name.to_lowercase());
+        let row = page.lines().find(|line| line.starts_with(&row));
+        assert!(row.is_some_and(|row| row.ends_with(&format!(" | {severity} |"))), "{row:?}");
+    }
+    let sections = page.lines().filter(|line| line.starts_with("### Awaitd")).count();
+    assert_eq!(sections, alerts.len(), "the page explains an alert that is not there");
+}
+
+/// Each alert is seen to fire, and to be silent.
+#[test]
+fn each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not() {
+    let cases = yaml("deploy/prometheus/rules_test.yml");
+    let cases = cases["tests"].as_array().expect("there are cases");
+    for (name, _) in alerts() {
+        let of_it = cases.iter().filter_map(|case| {
+            let case = &case["promql_expr_test"][0];
+            let about = format!("alertname=\"{name}\", alertstate=\"firing\"");
+            case["expr"].as_str().is_some_and(|query| query.contains(&about)).then_some(case)
+        });
+        let fires = |case: &Value| !case["exp_samples"].as_array().expect("samples").is_empty();
+        let (firing, silent): (Vec<_>, Vec<_>) = of_it.partition(|case| fires(case));
+        assert!(!firing.is_empty() && !silent.is_empty(), "{name}: {firing:?} {silent:?}");
+    }
 }
 
 /// The containers find each other, and what they mount is there.
@@ -79,7 +136,11 @@ fn the_compose_file_fits_together() {
     }
 
     let port = "29248";
-    let scraped = &yaml("deploy/prometheus.yml")["scrape_configs"][0]["static_configs"][0];
+    let prometheus = yaml("deploy/prometheus/prometheus.yml");
+    let scraped = &prometheus["scrape_configs"][0]["static_configs"][0];
+    let mounts = texts(&services["prometheus"]["volumes"]);
+    assert_eq!(mounts, ["./prometheus:/etc/prometheus:ro"], "its rules lie beside it");
+    assert_eq!(texts(&prometheus["rule_files"]), ["rules.yml"]);
     assert_eq!(texts(&scraped["targets"]), [format!("awaitd:{port}")]);
     let published = texts(&services["awaitd"]["ports"]);
     assert_eq!(published, [format!("127.0.0.1:{port}:{port}")]);
@@ -129,14 +190,20 @@ fn the_image_is_built_from_what_is_there() {
     assert!(Path::new(&root()).join("crates/awaitd/src/main.rs").exists());
 }
 
-/// Prometheus takes its configuration.
+/// Prometheus takes its configuration and the rules, and these fire when they should.
 #[test]
-fn promtool_takes_the_configuration() {
+fn promtool_takes_the_configuration_and_the_rules() {
     let Some(promtool) = tool("promtool") else { return };
-    let config = root().join("deploy/prometheus.yml");
-    let output = Command::new(promtool).args(["check", "config"]).arg(config).output();
-    let output = output.expect("promtool runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{complaints}");
+    for (what, file) in [
+        (["check", "config"], "prometheus.yml"),
+        (["check", "rules"], "rules.yml"),
+        (["test", "rules"], "rules_test.yml"),
+    ] {
+        let file = root().join("deploy/prometheus").join(file);
+        let output = Command::new(&promtool).args(what).arg(file).output();
+        let output = output.expect("promtool runs");
+        let said = String::from_utf8_lossy(&output.stdout);
+        let complaints = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{what:?}: {said}{complaints}");
+    }
 }
