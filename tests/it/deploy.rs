@@ -1,6 +1,8 @@
 //! What is deployed: the image, the compose file, what Prometheus scrapes and what Grafana shows
 //! name things that exist.
 
+mod service;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
