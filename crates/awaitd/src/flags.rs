@@ -1,6 +1,7 @@
 //! What can be said on the command line, and in the environment as `AWAITD_…`.
 
 use std::path::PathBuf;
+use std::{env, process};
 
 use awaitd_journal::segment::SEGMENT_BYTES_MIN;
 use awaitd_server::Config;
@@ -8,7 +9,7 @@ use awaitd_server::access::{Access, BookError};
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::client::Plain;
+use crate::client::{Check, Plain};
 use crate::exit::Exit;
 use crate::journal::Look;
 use crate::logs;
@@ -41,6 +42,7 @@ pub(crate) enum Command {
     Journal(Look),
     #[command(flatten)]
     Plain(Plain),
+    Check(Check),
     #[command(flatten)]
     Running(Running),
     Completions(Completions),
@@ -242,13 +244,28 @@ impl Serve {
 pub(crate) fn command() -> clap::Command {
     let table = Exit::table();
     let command = Flags::command().after_long_help(table.clone());
-    command.mut_subcommands(|command| command.after_long_help(table.clone()))
+    command.mut_subcommands(|command| match command.get_after_long_help() {
+        None => command.after_long_help(table.clone()),
+        // It has a table of its own.
+        Some(_) => command,
+    })
 }
 
 /// What was said; if that is nothing that can be done, this is the end.
 pub(crate) fn asked() -> Command {
-    let flags = Flags::from_arg_matches(&command().get_matches());
-    flags.unwrap_or_else(|error| error.exit()).asked()
+    let matches = command().try_get_matches();
+    let flags = matches.and_then(|matches| Flags::from_arg_matches(&matches));
+    flags.unwrap_or_else(|error| wrong(&error)).asked()
+}
+
+/// Says what is wrong, or what was asked for, and ends.
+fn wrong(error: &clap::Error) -> ! {
+    if error.use_stderr() && env::args_os().nth(1).is_some_and(|command| command == "check") {
+        // 2 would tell a monitoring system that the server is down.
+        _ = error.print();
+        process::exit(Check::UNKNOWN);
+    }
+    error.exit()
 }
 
 impl Flags {

@@ -71,6 +71,7 @@ fn main() -> ExitCode {
         Command::Restore(restore) => return restore.run(),
         Command::Journal(look) => return look.run(),
         Command::Plain(plain) => return plain.run(),
+        Command::Check(check) => return check.run(),
         Command::Running(running) => return running.run(),
         Command::Completions(shell) => return shell.run(),
         Command::Man(man) => return man.run(),

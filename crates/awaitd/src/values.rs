@@ -55,7 +55,7 @@ impl FromStr for Part {
 }
 
 /// A duration, written as in requests: `50s`, `250ms`, `1h30m`, or a number of seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) struct Length(pub(crate) Duration);
 
 impl FromStr for Size {

@@ -1,5 +1,6 @@
 //! The commands of the binary that ask a server: data on stdout, words on stderr, and an exit code.
 
+mod check;
 mod events;
 mod jobs;
 mod pages;

@@ -2,6 +2,7 @@
 //!
 //! What is asked for goes to stdout, words go to stderr, and the exit code says how it went.
 
+mod check;
 mod configure;
 mod events;
 mod get;
@@ -35,6 +36,7 @@ use tokio::time::timeout;
 use crate::exit::Exit;
 use crate::values::Length;
 
+pub(crate) use check::Check;
 pub(crate) use get::Source;
 pub(crate) use plain::Plain;
 

@@ -35,6 +35,11 @@ impl Moment {
         now + left()
     }
 
+    /// How long ago it was.
+    pub(crate) fn elapsed(self) -> Duration {
+        Self::now().0.saturating_sub(self.0)
+    }
+
     /// So long before, or as long as there was a machine.
     pub(crate) fn before(self, length: Duration) -> Self {
         Self(self.0.saturating_sub(length))

@@ -32,6 +32,7 @@ use tokio::select;
 use tokio::time::sleep;
 
 use crate::client::FAREWELL;
+pub(crate) use clock::Moment;
 use signals::Signals;
 
 /// Followed by a command.
