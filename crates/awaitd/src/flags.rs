@@ -16,6 +16,7 @@ use crate::logs;
 use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::run::Running;
+use crate::settings;
 use crate::values::{Length, Part, Size};
 
 /// The file of tokens in a data directory.
@@ -35,6 +36,9 @@ pub(crate) struct Flags {
 pub(crate) enum Command {
     /// Serve. This is what happens if no command is given.
     Serve(Box<Serve>),
+    /// Look at the configuration of `serve`.
+    #[command(subcommand)]
+    Config(settings::Look),
     /// Make a data directory of a backup.
     Restore(Restore),
     /// Look into the journal of a data directory that no server uses.

@@ -10,6 +10,7 @@ mod pages;
 mod progress;
 mod restore;
 mod run;
+mod settings;
 mod values;
 
 use std::future::Future;
@@ -66,8 +67,16 @@ fn main() -> ExitCode {
     if let Some(code) = run::inside() {
         return code;
     }
-    let serve = match flags::asked() {
+    let asked = flags::asked();
+    if matches!(asked, Command::Serve(_) | Command::Config(_))
+        && let Some(unknown) = settings::unknown_variable()
+    {
+        eprintln!("awaitd: {unknown}");
+        return Exit::Usage.into();
+    }
+    let serve = match asked {
         Command::Serve(serve) => serve,
+        Command::Config(look) => return look.run(),
         Command::Restore(restore) => return restore.run(),
         Command::Journal(look) => return look.run(),
         Command::Plain(plain) => return plain.run(),

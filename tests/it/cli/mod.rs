@@ -1,6 +1,7 @@
 //! The commands of the binary that ask a server: data on stdout, words on stderr, and an exit code.
 
 mod check;
+mod config;
 mod events;
 mod jobs;
 mod pages;

@@ -2,6 +2,22 @@
 
 use awaitd_client::{Job, URL_VARIABLE};
 
+/// What commands that this program runs find in their environment, whatever it runs them for; `*` stands for anything.
+pub(crate) const CHILD_VARIABLES: [&str; 12] = [
+    "AWAITD_QUEUE",
+    "AWAITD_JOB",
+    "AWAITD_ATTEMPT",
+    "AWAITD_ENQUEUED_AT",
+    "AWAITD_CONTENT_TYPE",
+    "AWAITD_FENCE",
+    "AWAITD_LEASE",
+    "AWAITD_KEY",
+    "AWAITD_HEADER_*",
+    "AWAITD_DIED_*",
+    "AWAITD_LOCK",
+    "AWAITD_SEMAPHORE",
+];
+
 /// As variables of its environment.
 pub(crate) fn variables(job: &Job, url: &str) -> Vec<(String, String)> {
     let (facts, lease) = (job.facts(), job.lease());

@@ -33,6 +33,7 @@ use tokio::time::sleep;
 
 use crate::client::FAREWELL;
 pub(crate) use clock::Moment;
+pub(crate) use facts::CHILD_VARIABLES;
 use signals::Signals;
 
 /// Followed by a command.
