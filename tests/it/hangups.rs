@@ -348,7 +348,7 @@ async fn what_was_not_delivered_is_back_at_once() {
     client.post("/v1/queues/large/jobs", large).await.expect(201);
 
     let mut deaf = tokio::net::TcpStream::connect(server.at()).await.expect("the server listens");
-    let ask = b"POST /v1/queues/large/get?lease=1h HTTP/1.1\r\nHost: awaitd\r\n\r\n";
+    let ask = b"POST /v1/queues/large/get?lease=1h HTTP/1.1\r\nHost: localhost\r\n\r\n";
     tokio::io::AsyncWriteExt::write_all(&mut deaf, ask).await.expect("the server reads");
     let leased = [("queue", "large"), ("state", "leased")];
     let got = async || server.scrape().await.count("awaitd_queue_depth", &leased) == 1;

@@ -43,7 +43,7 @@ async fn ends_well(signal: &str) {
     let waits = thousand_waits(&server).await;
     // A request whose body is still on its way is in flight, and is finished.
     let mut in_flight = Raw::connect(server.at()).await.expect("the server listens");
-    let head = "POST /v1/queues/late/jobs HTTP/1.1\r\nHost: awaitd\r\nExpect: 100-continue\r\n";
+    let head = "POST /v1/queues/late/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
     let head = format!("{head}Content-Length: 5\r\n\r\n");
     in_flight.send(head.as_bytes()).await.expect("the server reads");
     in_flight.hear().await.expect("the server answers").expect(100);

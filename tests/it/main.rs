@@ -6,6 +6,7 @@ mod cli;
 mod client;
 mod deploy;
 mod durability;
+mod guard;
 mod hangups;
 mod lifecycle;
 mod metrics;

@@ -102,7 +102,7 @@ fn compare<'a>(seen: impl IntoIterator<Item = &'a str>, contract: &Contract) -> 
         let template = contract.template(path);
         let operation = template.map(|template| (method.to_owned(), template.to_owned()));
         // What is wrong before it is known what is asked.
-        let early = [400, 413, 431].contains(&status);
+        let early = [400, 403, 413, 421, 431].contains(&status);
         let right = match operation.as_ref().map(|one| (one, contract.operations.get(one))) {
             Some((_, Some(declared))) => declared.contains_key(&status),
             Some((_, None)) => early || status == 405,

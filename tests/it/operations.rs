@@ -226,7 +226,7 @@ async fn refuse_a_head_that_is_too_large() {
     for (fillers, body) in [(100, true), (1_000, false)] {
         let mut raw = Raw::connect(server.at()).await.expect("the server listens");
         let headers = "X-Filler: 0\r\n".repeat(fillers);
-        let head = format!("GET /healthz HTTP/1.1\r\nHost: awaitd\r\n{headers}\r\n");
+        let head = format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{headers}\r\n");
         raw.send(head.as_bytes()).await.expect("the server reads it all");
         let answer = raw.hear().await.expect("the server answers");
         record("GET", "/healthz", answer.status);
@@ -303,7 +303,7 @@ async fn hand_out_a_backup_of_what_is_on_a_disk() {
 async fn are_not_ready_while_the_server_is_going() {
     let server = Server::start();
     let mut raw = Raw::connect(server.at()).await.expect("the server listens");
-    let head = b"GET /readyz HTTP/1.1\r\nHost: awaitd\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
+    let head = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n";
     raw.send(head).await.expect("the server reads");
     // From here on the request is in flight.
     raw.hear().await.expect("the server wants the body").expect(100);

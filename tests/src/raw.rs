@@ -45,7 +45,8 @@ impl Raw {
     /// Sends a well-formed request.
     pub async fn ask(&mut self, method: &str, path: &str, body: &str) -> io::Result<()> {
         let length = body.len();
-        let head = format!("{method} {path} HTTP/1.1\r\nHost: awaitd\r\nContent-Length: {length}");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}");
         self.send(format!("{head}\r\n\r\n{body}").as_bytes()).await
     }
 

@@ -221,7 +221,7 @@ fn first_address(lines: &Receiver<String>) -> Option<SocketAddr> {
 /// The answer to a `GET`, asked without any runtime.
 fn answer_of(at: SocketAddr, path: &str) -> Option<String> {
     let mut stream = std::net::TcpStream::connect(at).ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: awaitd\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     std::io::Write::write_all(&mut stream, request.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;

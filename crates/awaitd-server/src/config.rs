@@ -6,6 +6,7 @@ use std::time::Duration;
 use awaitd_primitives::Limits;
 
 use crate::access::Access;
+use crate::http::guard::Hosts;
 
 /// Everything that an operator may set.
 #[derive(Clone, Debug)]
@@ -20,6 +21,8 @@ pub struct Config {
     pub metrics_max_names: usize,
     /// Adds `POST /echo`, which answers its body: what a benchmark measures against.
     pub echo: bool,
+    /// By which names it may be asked.
+    pub hosts: Hosts,
     /// Bytes of jobs' bodies in memory; what is above is read from the journal when it is needed.
     pub memory_budget: u64,
     /// Who may do what.
@@ -37,6 +40,7 @@ impl Default for Config {
             max_connections: 100_000,
             metrics_max_names: 200,
             echo: false,
+            hosts: Hosts::default(),
             memory_budget: u64::MAX,
             access: Arc::new(Access::open()),
             limits: Limits::default(),

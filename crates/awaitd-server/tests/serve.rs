@@ -50,14 +50,15 @@ async fn waits(desk: &Desk, number: usize) {
 }
 
 const PARKED: &[u8] =
-    b"POST /v1/queues/q/get?wait=40s HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n";
+    b"POST /v1/queues/q/get?wait=40s HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
 
 /// A head that arrives letter by letter is a head, also if it begins as HTTP/2 does.
 #[tokio::test]
 async fn a_head_may_arrive_in_pieces() {
     let server = start(Config::default());
     for method in ["GET", "PUT", "P", "PRI"] {
-        let head = format!("{method} /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+        let head =
+            format!("{method} /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         let mut stream = connect(&server, b"").await;
         stream.set_nodelay(true).unwrap();
         for letter in head.bytes() {
@@ -88,7 +89,7 @@ async fn http2_is_heard() {
 async fn no_answer_is_held_back() {
     let server = start(Config::default());
     let parked = std::str::from_utf8(PARKED).unwrap();
-    let get = "GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n";
+    let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     for behind in [format!("{parked}{get}"), "GET /hea".to_owned(), "not HTTP\r\n\r\n".to_owned()] {
         let mut stream = connect(&server, format!("{get}{behind}").as_bytes()).await;
         let mut start = [0; 12];
@@ -106,7 +107,7 @@ async fn a_head_has_a_bound() {
     for (length, reason) in [(20_000, r#""code":"headers_too_large""#), (100_000, "")] {
         let filler = "x".repeat(length);
         let head = format!(
-            "GET /healthz HTTP/1.1\r\nHost: h\r\nConnection: close\r\nFiller: {filler}\r\n\r\n"
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nFiller: {filler}\r\n\r\n"
         );
         let answer = all(connect(&server, head.as_bytes()).await).await;
         assert!(answer.starts_with("HTTP/1.1 431") && answer.contains(reason), "{answer}");
@@ -130,7 +131,7 @@ async fn a_body_has_a_bound() {
     let server = start(Config { max_body: 10, ..Config::default() });
     let length = 3_000_000;
     let head = format!(
-        "PUT /v1/events/e HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        "PUT /v1/events/e HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
     );
     let mut stream = connect(&server, head.as_bytes()).await;
     for _ in 0..length / 1_000 {
@@ -181,7 +182,7 @@ async fn the_end_is_told_to_all() {
         parked.push(connect(&server, PARKED).await);
     }
     let silent = connect(&server, b"").await;
-    let mut idle = connect(&server, b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n").await;
+    let mut idle = connect(&server, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     idle.read_exact(&mut [0; 12]).await.unwrap();
     waits(&server.desk, parked.len()).await;
     server.end.send(()).unwrap();

@@ -11,6 +11,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::client::{Check, Plain};
 use crate::exit::Exit;
+use crate::guard::Guard;
 use crate::journal::Look;
 use crate::logs;
 use crate::pages::{Completions, Man};
@@ -56,9 +57,12 @@ pub(crate) enum Command {
 /// What `serve` may be told.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen. Whoever can connect may do everything.
+    /// Where to listen. Beyond loopback only with --allow-anonymous.
     #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
     pub(crate) listen: String,
+
+    #[command(flatten)]
+    pub(crate) guard: Guard,
 
     /// Where to keep what must survive. Made if it is not there; one server has it at a time.
     #[arg(long, env = "AWAITD_DATA_DIR", default_value = "./awaitd-data", value_name = "FOLDER")]
@@ -305,6 +309,7 @@ impl From<&Serve> for Config {
         config.max_connections = flags.max_connections.unwrap_or(config.max_connections);
         config.metrics_max_names = flags.metrics_max_names;
         config.echo = flags.echo;
+        config.hosts = flags.guard.hosts(&flags.listen);
         config.limits.waits_max = flags.max_waits;
         config.limits.line_max = flags.max_waits_per_name;
         config.limits.waiting_bytes_max = flags.max_waiting_bytes.0;
@@ -376,6 +381,7 @@ mod tests {
             ("--workers", "0"),
             ("--max-memory", "101%"),
             ("--max-names", "-1"),
+            ("--allowed-hosts", "awaitd:29248"),
             ("--log", "=,="),
             ("--log-format", "xml"),
         ] {

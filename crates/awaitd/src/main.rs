@@ -4,6 +4,7 @@ mod client;
 mod data;
 mod exit;
 mod flags;
+mod guard;
 mod journal;
 mod logs;
 mod pages;
@@ -32,6 +33,7 @@ use tracing::{debug, info, warn};
 
 use exit::Exit;
 use flags::{Command, Serve};
+use guard::Open;
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
 // with huge pages, in which all that a parked connection has allocated and never touches is resident.
@@ -49,6 +51,8 @@ const OTHER_FILES_MIN: u64 = 64;
 enum Failure {
     /// There was no listening there.
     Listen(String, io::Error),
+    /// Others could do everything.
+    Open(Open),
     /// The system did not give this.
     Start(&'static str, io::Error),
     /// The journal cannot be opened.
@@ -100,6 +104,7 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let listener = TcpListener::bind(&flags.listen)
         .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
     let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
+    flags.guard.check(address).map_err(Failure::Open)?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
@@ -154,9 +159,6 @@ fn greet(address: SocketAddr, flags: &Serve) {
     }
     let ip =
         if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
-    if !address.ip().is_loopback() {
-        warn!("whoever can connect to {address} may do everything: there is no authentication yet");
-    }
     let here = SocketAddr::new(ip, address.port());
     if flags.no_auto_create {
         info!("try: curl -i -X PUT http://{here}/v1/queues/demo");
@@ -213,6 +215,7 @@ impl Failure {
     fn code(&self) -> ExitCode {
         match self {
             Self::Listen(..)
+            | Self::Open(_)
             | Self::Start(..)
             | Self::Jump(_)
             | Self::Tokens(_)
@@ -230,6 +233,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listen(address, error) => write!(out, "failed to listen on {address}: {error}"),
+            Self::Open(open) => open.fmt(out),
             Self::Start(what, error) => write!(out, "failed to get {what}: {error}"),
             Self::Journal(folder, error) => {
                 write!(out, "{error}; {}", data::advice(error, folder))

@@ -118,7 +118,7 @@ async fn truncated_bodies_change_nothing() {
             for how in [HangUp::Fin, HangUp::Rst, HangUp::Half] {
                 let at = furnished.server.at();
                 let mut raw = Raw::connect(at).await.expect("the server listens");
-                let head = format!("{method} {path} HTTP/1.1\r\nHost: awaitd\r\n{body}");
+                let head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n{body}");
                 raw.send(head.as_bytes()).await.expect("the server reads");
                 if let Some(heard) = raw.hang_up(how).await {
                     assert!((400..500).contains(&heard.status), "{}", heard.shown());
@@ -136,7 +136,8 @@ async fn slow_bodies_stop_nobody() {
     let mut slow = Vec::new();
     for _ in 0..100 {
         let mut raw = Raw::connect(furnished.server.at()).await.expect("the server listens");
-        let head = "POST /v1/queues/slow/jobs HTTP/1.1\r\nHost: awaitd\r\nContent-Length: 1048576";
+        let head =
+            "POST /v1/queues/slow/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1048576";
         raw.send(format!("{head}\r\n\r\nx").as_bytes()).await.expect("the server reads");
         slow.push(raw);
     }

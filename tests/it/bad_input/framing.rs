@@ -7,7 +7,7 @@ use super::Furnished;
 
 /// What a smuggler would like to have carried out.
 const SMUGGLED: &str =
-    "POST /v1/queues/smuggled/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx";
+    "POST /v1/queues/smuggled/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
 
 /// Heads after `POST /v1/queues/q/jobs HTTP/1.1`, with their bodies.
 const AFTER_THE_REQUEST_LINE: [&str; 27] = [
@@ -44,13 +44,13 @@ const AFTER_THE_REQUEST_LINE: [&str; 27] = [
 const WHOLE: [&str; 11] = [
     "POST\r\n\r\n",
     "POST /v1/queues/q/jobs\r\n\r\n",
-    "POST /v1/queues/q/jobs HTTP/9.9\r\nHost: x\r\n\r\n",
-    "POST /v1/queues/q/jobs HTTP/1.1 x\r\nHost: x\r\n\r\n",
-    "POST  /v1/queues/q/jobs  HTTP/1.1\r\nHost: x\r\n\r\n",
-    " POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n\r\n",
-    "PO\0ST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n\r\n",
-    "POST /v1/queues/q/jobs HTTP/1.1\r\n Host: x\r\n\r\n",
-    "POST /v1/queues/q/jobs\tHTTP/1.1\r\nHost: x\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/9.9\r\nHost: localhost\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/1.1 x\r\nHost: localhost\r\n\r\n",
+    "POST  /v1/queues/q/jobs  HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    " POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "PO\0ST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "POST /v1/queues/q/jobs HTTP/1.1\r\n Host: localhost\r\n\r\n",
+    "POST /v1/queues/q/jobs\tHTTP/1.1\r\nHost: localhost\r\n\r\n",
     "\u{16}\u{3}\u{1}\u{2}\0\u{1}\0\u{1}\r\n\r\n",
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame at all, is it",
 ];
@@ -76,16 +76,18 @@ async fn refused(server: &Server, message: &str) {
 async fn malformed_messages_are_refused_and_nothing_is_smuggled() {
     let furnished = Furnished::new().await;
     for rest in AFTER_THE_REQUEST_LINE {
-        let message = format!("POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\n{rest}");
+        let message = format!("POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\n{rest}");
         refused(&furnished.server, &message).await;
     }
     for message in WHOLE {
         refused(&furnished.server, message).await;
     }
-    let endless = format!("GET /healthz HTTP/1.1\r\nHost: x\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
+    let endless =
+        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
     refused(&furnished.server, &endless).await;
     let many = "X: y\r\n".repeat(10_000);
-    refused(&furnished.server, &format!("GET /healthz HTTP/1.1\r\nHost: x\r\n{many}\r\n")).await;
+    refused(&furnished.server, &format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"))
+        .await;
     furnished.is_as_before().await;
 }
 
@@ -95,7 +97,8 @@ async fn of_a_length_and_chunks_the_chunks_count() {
     let server = Server::start();
     for length in [4, 5, 6, 100] {
         let mut raw = Raw::connect(server.at()).await.expect("the server listens");
-        let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n";
+        let head =
+            "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n";
         let message = format!("{head}Content-Length: {length}\r\n\r\n5\r\nhello\r\n0\r\n\r\n");
         raw.send(message.as_bytes()).await.expect("the server reads");
         let answer = raw.hear().await.expect("an answer");

@@ -115,8 +115,7 @@ async fn read_until(stream: &mut TcpStream, what: &str, count: usize) -> String 
     }
 }
 
-const UPLOAD: &str =
-    "POST /v1/queues/q/jobs/batch HTTP/1.1\r\nHost: awaitd\r\nTransfer-Encoding: chunked\r\n\r\n";
+const UPLOAD: &str = "POST /v1/queues/q/jobs/batch HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
 
 fn chunk(text: &str) -> String {
     format!("{:x}\r\n{text}\r\n", text.len())
@@ -171,7 +170,7 @@ async fn a_batch_takes_no_memory_of_its_own() {
     let line = "{\"x\":1}\n".repeat(128);
     let mut stream = TcpStream::connect(server.at()).await.expect("it listens");
     let head = format!(
-        "POST /v1/queues/q/jobs/batch HTTP/1.1\r\nHost: awaitd\r\nContent-Length: {BYTES}\r\n\r\n"
+        "POST /v1/queues/q/jobs/batch HTTP/1.1\r\nHost: localhost\r\nContent-Length: {BYTES}\r\n\r\n"
     );
     stream.write_all(head.as_bytes()).await.expect("it reads");
     let (mut reader, mut writer) = stream.into_split();

@@ -119,7 +119,7 @@ async fn a_list_that_is_not_delivered_goes_back() {
     }
     let mut stream = TcpStream::connect(server.at()).await.expect("it listens");
     let ask =
-        b"POST /v1/queues/q/get?max=1000 HTTP/1.1\r\nHost: awaitd\r\nContent-Length: 0\r\n\r\n";
+        b"POST /v1/queues/q/get?max=1000 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
     stream.write_all(ask).await.expect("it reads");
     stream.read_exact(&mut [0; 64]).await.expect("the beginning of an answer");
     // More than fits into the sockets.

@@ -13,7 +13,7 @@ async fn pipelined_requests_are_answered_in_their_order() {
     let server = Server::start();
     let mut raw = connect(&server).await;
     let request = |path: &str, body: &str| {
-        let head = format!("POST {path} HTTP/1.1\r\nHost: awaitd\r\nContent-Length:");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length:");
         format!("{head} {}\r\n\r\n{body}", body.len())
     };
     let puts = (0..50).map(|body| request("/v1/queues/q/jobs", &format!("{body}")));
@@ -83,7 +83,7 @@ async fn a_wait_over_http_2_can_hang_up() {
 async fn a_client_that_expects_100_continue_is_told_to_go_on() {
     let server = Server::start();
     let mut raw = connect(&server).await;
-    let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: awaitd\r\nExpect: 100-continue\r\n";
+    let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
     raw.send(format!("{head}Content-Length: 5\r\n\r\n").as_bytes()).await.expect("it reads");
     raw.hear().await.expect("the server answers").expect(100);
     raw.send(b"hello").await.expect("the server reads");
@@ -95,7 +95,7 @@ async fn a_client_that_expects_100_continue_is_told_to_go_on() {
 async fn a_client_with_too_large_a_body_is_told_so_before_it_sends_it() {
     let server = Server::start();
     let mut raw = connect(&server).await;
-    let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: awaitd\r\nExpect: 100-continue\r\n";
+    let head = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n";
     raw.send(format!("{head}Content-Length: 1048577\r\n\r\n").as_bytes()).await.expect("it reads");
     raw.answer("POST", "/v1/queues/q/jobs").await.refused(413, "too_large");
 }
@@ -105,7 +105,7 @@ async fn a_body_may_come_in_chunks() {
     let server = Server::with_args(&["--max-body", "10"]);
     let client = server.client();
     let head =
-        "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: awaitd\r\nTransfer-Encoding: chunked\r\n\r\n";
+        "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
     let mut raw = connect(&server).await;
     let chunks = format!("{head}3\r\nhel\r\n2;extension=1\r\nlo\r\n0\r\n\r\n");
     raw.send(chunks.as_bytes()).await.expect("the server reads");

@@ -105,7 +105,7 @@ fn done_many(got: &[u8]) -> io::Result<Vec<u8>> {
 
 /// The end of a lease.
 pub(super) fn done(lease: &str) -> Vec<u8> {
-    format!("DELETE {lease} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()
+    format!("DELETE {lease} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
 }
 
 /// Makes the measured queue unbounded.
@@ -121,7 +121,7 @@ pub(super) async fn permit(server: &Server, permits: usize) -> io::Result<()> {
 
 async fn put(server: &Server, path: &str, body: &str) -> io::Result<()> {
     let request = format!(
-        "PUT {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+        "PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",
         body.len(),
     );

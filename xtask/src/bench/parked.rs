@@ -48,7 +48,7 @@ pub(super) async fn measure(plan: &Plan, memory: &mut Table) -> io::Result<()> {
 
 /// Returns when the queue says that all of them wait.
 async fn all_wait(server: &Server, count: usize) -> io::Result<()> {
-    let request = format!("GET /v1/queues/{QUEUE} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    let request = format!("GET /v1/queues/{QUEUE} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut connection = Connection::open(server).await?;
     let begun = Instant::now();
     loop {

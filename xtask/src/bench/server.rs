@@ -68,7 +68,7 @@ impl Server {
         let Ok(mut connection) = Connection::open(self).await else {
             return Ok(false);
         };
-        let answer = connection.ask(b"GET /healthz HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
+        let answer = connection.ask(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
         Ok(answer.status == 200)
     }
 

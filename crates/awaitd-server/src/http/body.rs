@@ -17,8 +17,12 @@ const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// The whole body of a request with this head, if it is not too long.
 pub(super) async fn read_of(head: &Parts, body: Body, config: &Config) -> Result<Bytes, Problem> {
-    let expects = head.headers.contains_key(EXPECT);
-    read(body, config.max_body, expects).await
+    read(body, config.max_body, is_awaited(head)).await
+}
+
+/// Whether a client waits to be told before it sends the body.
+pub(super) fn is_awaited(head: &Parts) -> bool {
+    head.headers.contains_key(EXPECT)
 }
 
 /// The whole body, unless it has more than `limit` bytes. `expects`: its client waits to be told
@@ -60,8 +64,8 @@ async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem>
 
 /// Lets the rest of a body run out while its client is told.
 pub(super) fn refuse(body: Body, expects: bool) {
-    if expects {
-        // Nothing is sent before it is asked for, and dropping the body asks for nothing.
+    // Nothing is sent before it is asked for, and dropping the body asks for nothing.
+    if expects || body.is_end_stream() {
         return;
     }
     tokio::spawn(async move {

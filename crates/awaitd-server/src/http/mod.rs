@@ -18,6 +18,7 @@ mod configuration;
 mod delivery;
 pub mod duration;
 mod events;
+pub mod guard;
 mod head;
 mod job;
 mod json;
@@ -51,6 +52,7 @@ use awaitd_primitives::{Ask, Command};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CACHE_CONTROL;
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use tower::Service;
@@ -79,6 +81,14 @@ pub fn router(app: App) -> Router {
 struct Front {
     app: App,
     tokens: token::Tokens,
+}
+
+impl Front {
+    /// Whether a request with this head is heard, before its body is.
+    fn admits(&self, head: &Parts) -> Result<(), Problem> {
+        head::check(head)?;
+        guard::check(head, &self.app.config.hosts)
+    }
 }
 
 /// One route, ready to be called.
@@ -145,12 +155,14 @@ async fn hear(
     request: Request,
 ) -> Result<Heard, Problem> {
     let (head, body) = request.into_parts();
+    if let Err(problem) = front.admits(&head) {
+        body::refuse(body, body::is_awaited(&head));
+        return Err(problem);
+    }
     if let Ok(Handler::Many(ask)) = route.handler(&head) {
-        head::check(&head)?;
         return ask(front, head, body).await.map(Heard::Answered);
     }
     let body = body::read_of(&head, body, &front.app.config).await?;
-    head::check(&head)?;
     match route.handler(&head)? {
         Handler::Asks(parse) => {
             let mut call = Call::new(&front.app, &front.tokens, &head, &body);

@@ -73,6 +73,23 @@ impl Problem {
         Self::new(431, "headers_too_large", "The head is too large", detail)
     }
 
+    /// A request for another server.
+    pub(super) fn misdirected(host: &str) -> Self {
+        let host = Self::quote(host);
+        let detail = format!(
+            "{host} is no name of this server: ask it by its address or by localhost, or have it \
+             started with this name in --allowed-hosts"
+        );
+        Self::new(421, "misdirected", "This server has another name", detail)
+    }
+
+    /// What a page of another site wants changed.
+    pub(super) fn cross_site() -> Self {
+        let detail = "a browser sent this for a page of another site, which may change nothing here: \
+                      ask from a page of this server, or without a browser";
+        Self::new(403, "cross_site", "This comes from another site", detail)
+    }
+
     /// Something in the path or a parameter that is not there.
     pub(super) fn not_found(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(404, "not_found", "There is no such thing", detail)

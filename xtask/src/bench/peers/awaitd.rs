@@ -33,7 +33,7 @@ impl Awaitd {
     pub(super) fn new(queue: &str, size: usize) -> Self {
         const UNBOUNDED: &str = r#"{"maxsize": 0}"#;
         let configure = format!(
-            "PUT /v1/queues/{queue} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n\
+            "PUT /v1/queues/{queue} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\n\r\n{UNBOUNDED}",
             UNBOUNDED.len(),
         );
@@ -52,7 +52,9 @@ impl Protocol for Awaitd {
         // A lease's path is ASCII.
         let held = || String::from_utf8_lossy(held);
         match call {
-            Call::Ready => out.extend_from_slice(b"GET /readyz HTTP/1.1\r\nHost: bench\r\n\r\n"),
+            Call::Ready => {
+                out.extend_from_slice(b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+            }
             Call::Prepare => out.extend_from_slice(&self.configure),
             Call::Put => out.extend_from_slice(&self.put),
             Call::Get => out.extend_from_slice(&self.get),

@@ -181,7 +181,7 @@ async fn keepers(peer: &Peer) -> io::Result<Vec<Client>> {
 /// `None` if the server tells nothing of it.
 async fn journal(peer: &Peer) -> io::Result<Option<Journal>> {
     let mut connection = Connection::open(&peer.server).await?;
-    let answer = connection.ask(b"GET /metrics HTTP/1.1\r\nHost: bench\r\n\r\n").await?;
+    let answer = connection.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await?;
     let answer = answer.expect(200)?.body;
     let text = String::from_utf8_lossy(&answer);
     let value = |name: &str| {

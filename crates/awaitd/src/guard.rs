@@ -1,0 +1,81 @@
+//! Who may connect, and by which name: what `serve` is told about it, and when it refuses to start.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use awaitd_server::http::guard::Hosts;
+use clap::Args;
+use clap::builder::BoolishValueParser;
+use tracing::warn;
+
+/// What `serve` may be told about who may ask.
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    /// Listen beyond loopback too: whoever can connect may do everything.
+    #[arg(long, env = "AWAITD_ALLOW_ANONYMOUS", value_parser = BoolishValueParser::new())]
+    allow_anonymous: bool,
+
+    /// By which names the server may be asked, besides its addresses, `localhost` and the name in --listen:
+    /// names with commas between them, or `*` for all. By any other a browser may have been led here.
+    #[arg(long, env = "AWAITD_ALLOWED_HOSTS", value_name = "NAMES")]
+    allowed_hosts: Option<Hosts>,
+}
+
+/// Others could connect there, and do everything.
+#[derive(Debug)]
+pub(crate) struct Open(SocketAddr);
+
+impl Guard {
+    /// By which names a server may be asked that listens there.
+    pub(crate) fn hosts(&self, listen: &str) -> Hosts {
+        self.allowed_hosts.clone().unwrap_or_default().and_of(listen)
+    }
+
+    /// Refuses to listen where others than this machine can connect, unless the operator wants it so.
+    pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Open> {
+        if address.ip().to_canonical().is_loopback() {
+            return Ok(());
+        }
+        if !self.allow_anonymous {
+            return Err(Open(address));
+        }
+        warn!("whoever can connect to {address} may do everything, as --allow-anonymous says");
+        Ok(())
+    }
+}
+
+impl fmt::Display for Open {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            out,
+            "whoever can connect to {} could do everything: listen on 127.0.0.1, or say --allow-anonymous if \
+             only those can connect whom you trust",
+            self.0
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Others can connect wherever it is not loopback, however that is written.
+    #[test]
+    fn loopback_is_where_only_this_machine_connects() {
+        let guard = |allow_anonymous| Guard { allow_anonymous, allowed_hosts: None };
+        for (address, inside) in [
+            ("127.0.0.1:29248", true),
+            ("127.9.8.7:29248", true),
+            ("[::1]:29248", true),
+            ("[::ffff:127.0.0.1]:29248", true),
+            ("0.0.0.0:29248", false),
+            ("[::]:29248", false),
+            ("10.0.0.1:29248", false),
+            ("[::ffff:10.0.0.1]:29248", false),
+        ] {
+            let address = address.parse().unwrap();
+            assert_eq!(guard(false).check(address).is_ok(), inside, "{address}");
+            assert!(guard(true).check(address).is_ok(), "{address}");
+        }
+    }
+}
