@@ -4,10 +4,11 @@
 mod service;
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use awaitd_tests::tool;
+use awaitd_tests::{Folder, tool};
 use serde_json::Value;
 
 use crate::tidy::{read, root};
@@ -43,24 +44,51 @@ fn asked_for(query: &str) -> BTreeSet<String> {
         .collect()
 }
 
+/// The dashboard.
+fn board() -> Value {
+    let text = read("deploy/grafana/dashboards/awaitd.json");
+    serde_json::from_str(&text).expect("the dashboard is JSON")
+}
+
+/// All that the dashboard asks Prometheus.
+fn queries(board: &Value) -> Vec<&str> {
+    let panels = board["panels"].as_array().expect("a dashboard has panels");
+    let targets = panels.iter().filter(|panel| panel["type"] != "row").flat_map(|panel| {
+        let targets = panel["targets"].as_array().expect("a panel has targets");
+        assert!(!targets.is_empty(), "{} shows nothing", panel["title"]);
+        targets
+    });
+    targets.map(|target| target["expr"].as_str().expect("a target has a query")).collect()
+}
+
 /// The dashboard draws what the server counts.
 #[test]
 fn the_dashboard_shows_metrics_that_exist() {
-    let path = "deploy/grafana/dashboards/awaitd.json";
-    let text = read(path);
-    let board: Value = serde_json::from_str(&text).expect("the dashboard is JSON");
-    let panels = board["panels"].as_array().expect("a dashboard has panels");
+    let shown: BTreeSet<_> = queries(&board()).into_iter().flat_map(asked_for).collect();
     let promised = promised();
-    let mut shown = BTreeSet::new();
-    for panel in panels {
-        let targets = panel["targets"].as_array().expect("a panel has targets");
-        assert!(!targets.is_empty(), "{} shows nothing", panel["title"]);
-        for target in targets {
-            shown.extend(asked_for(target["expr"].as_str().expect("a target has a query")));
-        }
-    }
     let unknown: Vec<_> = shown.difference(&promised).collect();
-    assert!(unknown.is_empty(), "{path} shows what nobody counts: {unknown:?}");
+    assert!(unknown.is_empty(), "the dashboard shows what nobody counts: {unknown:?}");
+}
+
+/// Prometheus understands what the dashboard asks.
+#[test]
+fn promtool_takes_the_queries_of_the_dashboard() {
+    let Some(promtool) = tool("promtool") else { return };
+    let board = board();
+    let rules = queries(&board).into_iter().enumerate().map(|(number, query)| {
+        let query = query.replace("$__rate_interval", "1m");
+        serde_json::json!({"record": format!("query_{number}"), "expr": query})
+    });
+    let rules = rules.collect::<Vec<_>>();
+    let folder = Folder::new();
+    // JSON is YAML.
+    let file = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    fs::write(folder.inside("rules.yml"), file.to_string()).expect("a folder of ours");
+    let output =
+        Command::new(promtool).args(["check", "rules"]).arg(folder.inside("rules.yml")).output();
+    let output = output.expect("promtool runs");
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaints}");
 }
 
 /// The alerts: name and rule.
@@ -159,9 +187,11 @@ fn the_compose_file_fits_together() {
     let sources = yaml("deploy/grafana/provisioning/datasources/prometheus.yml");
     let source = &sources["datasources"][0];
     assert_eq!(source["url"], "http://prometheus:9090");
-    let board = read("deploy/grafana/dashboards/awaitd.json");
-    let used = format!("\"uid\": {}", source["uid"]);
-    assert!(board.contains(&used), "the dashboard uses another source than {used}");
+    let chosen = &board()["templating"]["list"][0];
+    assert_eq!(
+        (&chosen["type"], &chosen["current"]["value"]),
+        (&"datasource".into(), &source["uid"])
+    );
     let boards = yaml("deploy/grafana/provisioning/dashboards/awaitd.yml");
     let folder = boards["providers"][0]["options"]["path"].as_str().expect("a path");
     let mounts = texts(&services["grafana"]["volumes"]);
