@@ -10,20 +10,36 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package awaitd \
     && cp target/release/awaitd /usr/local/bin/awaitd
+# The folder for all that is to survive: made here, as there is no shell later on.
+RUN install -d -m 700 /kept/data
 
-FROM debian:bookworm-slim
+# The C library, certificates of the public authorities, and nothing that could be run: no shell, no
+# package manager. Its user `nonroot` is 65532.
+FROM gcr.io/distroless/cc-debian12:nonroot
+ARG VERSION=unreleased
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="awaitd" \
+      org.opencontainers.image.description="Queues, events and locks to await over HTTP" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 COPY LICENSE-MIT LICENSE-APACHE /usr/share/doc/awaitd/
 COPY --from=build /usr/local/bin/awaitd /usr/local/bin/awaitd
-# All that is to survive is here. A volume that is mounted on it for the first time takes its owner over; a
-# folder of the host's must be writable by 65534.
-RUN install -d -o 65534 -g 65534 -m 700 /data
+# A volume that is mounted on it for the first time takes its owner over; a folder of the host's must be
+# writable by 65532. Nothing else is written to: the root may be read-only.
+COPY --from=build --chown=65532:65532 /kept/data /data
 ENV AWAITD_DATA_DIR=/data
 VOLUME /data
-# Inside a container, loopback would be heard by nobody. Publish the port with care: there is no
-# authentication yet.
+# Inside a container, loopback would be heard by nobody. Beyond loopback awaitd does not start without
+# tokens, which it looks for in /data/tokens or where AWAITD_TOKENS says; to try it out without any, say
+# AWAITD_ALLOW_ANONYMOUS=true, and publish the port to 127.0.0.1 alone: whoever can connect may do everything.
 ENV AWAITD_LISTEN=0.0.0.0:29248
 EXPOSE 29248
-USER 65534:65534
-# awaitd ends well and closes its journal on SIGTERM, which is what `docker stop` sends.
+USER 65532:65532
+# All who wait are answered, what is in flight is finished, and the journal is closed.
+STOPSIGNAL SIGTERM
+# A start reads the journal first, and every gigabyte of it takes its time. Behind TLS, AWAITD_URL has to say
+# https:// and where.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=5m --start-interval=1s CMD ["awaitd", "health"]
 ENTRYPOINT ["awaitd"]
 CMD ["serve"]

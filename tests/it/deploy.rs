@@ -160,16 +160,25 @@ fn the_compose_file_fits_together() {
         for port in texts(&service["ports"]) {
             assert!(port.starts_with("127.0.0.1:"), "{name} is published to the world: {port}");
         }
-        for other in texts(&service["depends_on"]) {
-            assert!(services.contains_key(other), "{name} depends on {other}, which is not there");
+        let waits = service["depends_on"].as_object().into_iter().flatten();
+        for (other, until) in waits {
+            let healthy = &services[other]["healthcheck"];
+            // The image of awaitd says so itself.
+            assert!(other == "awaitd" || !healthy.is_null(), "nobody knows how {other} is");
+            assert_eq!(until["condition"], "service_healthy", "{name} does not wait for {other}");
         }
+        assert_eq!(service["read_only"], true, "{name} may change its image");
+        assert_eq!(texts(&service["cap_drop"]), ["ALL"], "{name} may do too much");
+        assert_eq!(texts(&service["security_opt"]), ["no-new-privileges:true"], "{name}");
     }
+    // That is why nothing is published beyond loopback.
+    assert_eq!(services["awaitd"]["environment"]["AWAITD_ALLOW_ANONYMOUS"], "true");
 
     let port = "29248";
     let prometheus = yaml("deploy/prometheus/prometheus.yml");
     let scraped = &prometheus["scrape_configs"][0]["static_configs"][0];
     let mounts = texts(&services["prometheus"]["volumes"]);
-    assert_eq!(mounts, ["./prometheus:/etc/prometheus:ro"], "its rules lie beside it");
+    assert!(mounts.contains(&"./prometheus:/etc/prometheus:ro"), "its rules lie beside it");
     assert_eq!(texts(&prometheus["rule_files"]), ["rules.yml"]);
     assert_eq!(texts(&scraped["targets"]), [format!("awaitd:{port}")]);
     let published = texts(&services["awaitd"]["ports"]);
@@ -181,8 +190,10 @@ fn the_compose_file_fits_together() {
     let folder = kept[0].split(':').nth(1).expect("a volume is mounted somewhere");
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains(&format!("\nENV AWAITD_DATA_DIR={folder}\n")), "{folder}");
-    assert!(dockerfile.contains(&format!("-o 65534 -g 65534 -m 700 {folder}\n")), "{folder}");
-    assert!(dockerfile.contains("\nUSER 65534:65534\n"), "the image runs as somebody else");
+    assert!(dockerfile.contains(&format!("install -d -m 700 /kept{folder}\n")), "{folder}");
+    let copied = format!("\nCOPY --from=build --chown=65532:65532 /kept{folder} {folder}\n");
+    assert!(dockerfile.contains(&copied), "{folder} is not for whom the image runs as");
+    assert!(dockerfile.contains("\nUSER 65532:65532\n"), "the image runs as somebody else");
 
     let sources = yaml("deploy/grafana/provisioning/datasources/prometheus.yml");
     let source = &sources["datasources"][0];
@@ -220,6 +231,28 @@ fn the_image_is_built_from_what_is_there() {
     }
     assert!(dockerfile.contains("--package awaitd "), "the Dockerfile builds another package");
     assert!(Path::new(&root()).join("crates/awaitd/src/main.rs").exists());
+    for line in ["STOPSIGNAL SIGTERM", "ENTRYPOINT [\"awaitd\"]", "CMD [\"serve\"]"] {
+        assert!(dockerfile.contains(&format!("\n{line}\n")), "{line}");
+    }
+    let (_, health) = dockerfile.split_once("\nHEALTHCHECK ").expect("the image has a health");
+    let health = health.lines().next().unwrap_or_default();
+    assert!(health.ends_with(" CMD [\"awaitd\", \"health\"]"), "nobody else is in the image");
+}
+
+/// Whoever knows Dockerfiles and compose files well finds nothing to mend.
+#[test]
+fn hadolint_and_compose_take_the_files() {
+    let checks: [(_, &[_]); 2] = [
+        ("hadolint", &["Dockerfile"]),
+        ("docker-compose", &["--file", "deploy/compose.yaml", "config", "--quiet"]),
+    ];
+    for (program, args) in checks {
+        let Some(program) = tool(program) else { continue };
+        let output = Command::new(&program).args(args).current_dir(root()).output();
+        let output = output.expect("it runs");
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(output.status.success() && said.is_empty(), "{}: {said}", program.display());
+    }
 }
 
 /// Prometheus takes its configuration and the rules, and these fire when they should.

