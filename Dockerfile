@@ -40,6 +40,6 @@ USER 65532:65532
 STOPSIGNAL SIGTERM
 # A start reads the journal first, and every gigabyte of it takes its time. Behind TLS, AWAITD_URL has to say
 # https:// and where.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=5m --start-interval=1s CMD ["awaitd", "health"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=5m CMD ["awaitd", "health"]
 ENTRYPOINT ["awaitd"]
 CMD ["serve"]
