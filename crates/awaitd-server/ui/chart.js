@@ -4,13 +4,14 @@ import { h, put, s, text } from './dom.js';
 import { clock, NONE } from './format.js';
 
 const HEIGHT = 132;
-const EDGE = { top: 8, right: 4, bottom: 20, left: 44 };
+const EDGE = { top: 8, right: 4, bottom: 20, left: 54 };
 
 /** The small line of a table's row: `[seconds, value]` of the last `over` seconds. */
 export function sparkline() {
   const line = s('path', { class: 'line' });
   const area = s('path', { class: 'area' });
-  const node = s('svg', { class: 'spark', viewBox: '0 0 96 22', width: 96, height: 22, 'aria-hidden': 'true' }, area, line);
+  const base = s('path', { class: 'base', d: 'M0 21.5H96' });
+  const node = s('svg', { class: 'spark', viewBox: '0 0 96 22', width: 96, height: 22, 'aria-hidden': 'true' }, base, area, line);
   const show = (points, over = 60) => {
     const end = points.at(-1)?.[0] ?? 0;
     const seen = points.filter(([time]) => time > end - over);

@@ -1,6 +1,10 @@
 // A table whose rows stay the same elements while what is in them changes, so that focus and selection stay too.
 
 import { button, h, put, text } from './dom.js';
+import { NONE } from './format.js';
+
+/** What is there without being of interest. */
+const NIL = new Set(['0', '', NONE]);
 
 /**
  * Columns: `title`, `text(item)` for plain text, or `make(current)` once and `fresh(node, item)` each time; `sort(item)` if it
@@ -55,8 +59,12 @@ export function table({ caption, columns, key, empty, by = null, down = false })
     });
     kept.node = h('tr', { role: 'row' }, cells.map(({ cell }) => cell));
     kept.show = () => {
-      for (const { column, inside } of cells) {
-        if (column.text) text(inside, column.text(kept.item));
+      for (const { column, inside, cell } of cells) {
+        if (column.text) {
+          const words = column.text(kept.item);
+          text(inside, words);
+          cell.classList.toggle('nil', NIL.has(words));
+        }
         column.fresh?.(inside, kept.item);
       }
     };

@@ -3,7 +3,7 @@
 import { cancelJob, retryJob } from '../actions.js';
 import { json, path, Problem } from '../api.js';
 import { button, h, text } from '../dom.js';
-import { bytes, count, distance, NONE, short } from '../format.js';
+import { bytes, count, distance, NONE, seconds, short } from '../format.js';
 import { hint } from '../hints.js';
 import { poll } from '../live.js';
 import { table } from '../table.js';
@@ -102,7 +102,7 @@ async function one(name, id, signal) {
 function columns(name, refresh) {
   return [
     {
-      title: 'Number', class: 'number',
+      title: 'Number', class: 'name',
       make: (current) => h('a', { href: `#/queues/${encodeURIComponent(name)}/jobs/${current().job}` }, String(current().job)),
     },
     {
@@ -136,7 +136,7 @@ function columns(name, refresh) {
 
 /** When it goes on: it is due, or its lease ends. */
 function next({ state, ready_at: ready, leased }) {
-  if (state === 'leased' && leased) return `lease ends in ${Math.max(0, Math.ceil(leased.expires_in))} s`;
+  if (state === 'leased' && leased) return `lease ends in ${seconds(Math.max(0, Math.ceil(leased.expires_in)))}`;
   if (state === 'delayed') return distance(ready);
   return NONE;
 }

@@ -2,6 +2,7 @@
 
 import { json } from '../api.js';
 import { button, h, put } from '../dom.js';
+import { seconds } from '../format.js';
 import { poll } from '../live.js';
 import { table } from '../table.js';
 
@@ -81,5 +82,5 @@ export function holders() {
 
 function line({ owner, fence, permits, expires_in: left }) {
   const what = permits > 1 ? ` · ${permits} permits` : '';
-  return `${owner || '(no name)'}${what} · fence ${fence} · ${Math.max(0, Math.ceil(left))} s left`;
+  return `${owner || '(no name)'}${what} · fence ${fence} · ${seconds(Math.max(0, Math.ceil(left)))} left`;
 }

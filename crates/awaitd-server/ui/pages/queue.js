@@ -67,6 +67,7 @@ function numbers() {
       const waits = queue.waiting;
       for (const key of ['ready', 'delayed', 'leased', 'dead']) text(tiles[key].value, count(queue[key]));
       text(tiles.ready.small, queue.maxsize ? ` of ${count(queue.maxsize)}` : ' no bound');
+      tiles.dead.node.classList.toggle('some', queue.dead > 0);
       text(tiles.oldest.value, seconds(queue.oldest_ready_age));
       text(tiles.wait.value, three([queue.wait_p50, queue.wait_p95, queue.wait_p99], seconds));
       text(tiles.speed.value, three([speed.put, speed.got, speed.done], rate));

@@ -48,6 +48,7 @@ export function queues(main, _, signal) {
       count(sum(({ dead }) => dead)), speed('put'), speed('done'),
     ];
     tiles.forEach(({ value }, at) => text(value, values[at]));
+    tiles[3].node.classList.toggle('some', values[3] !== '0');
     if (state.queues.length === 0) grid.say(...nothing(prefix));
     grid.update(state.queues);
     more.hidden = !state.more;

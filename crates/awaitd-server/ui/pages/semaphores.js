@@ -19,7 +19,7 @@ export function semaphores(main, _, signal) {
         text: ({ available, permits }) => `${count(available)} of ${count(permits)}`,
       },
       {
-        title: 'In use', class: 'wide-only',
+        title: 'In use',
         make: () => h('meter', { min: 0, 'aria-label': 'Permits in use' }),
         fresh: (node, { available, permits }) => {
           node.max = Math.max(1, permits);
