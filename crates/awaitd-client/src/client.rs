@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::HeaderName;
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use reqwest::{Method, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::select;
@@ -18,9 +18,11 @@ use tokio::time::error::Elapsed;
 use tokio::time::sleep;
 
 use crate::answer::Answer;
+use crate::builder::Builder;
 use crate::call::{Call, Until, millis};
 use crate::clock;
 use crate::error::{Error, Problem, Result};
+use crate::token::Token;
 use crate::trying::{PAUSE_MAX, Trying};
 
 /// Where a server listens if nothing is said.
@@ -31,20 +33,8 @@ pub const URL_VARIABLE: &str = "AWAITD_URL";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A server that does not answer is tried for so long.
-const RETRY_FOR: Duration = Duration::from_secs(30);
-
 /// An answer that is so late, beyond what was allowed to be waited for, does not come any more.
 pub(crate) const SILENCE: Duration = Duration::from_secs(20);
-
-/// A host that does not take a connection in this time is away.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// Finds peers that are gone without a word while a call waits: after so long without one, each so often, and
-/// then so many times in vain.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-const KEEPALIVE_EACH: Duration = Duration::from_secs(5);
-const KEEPALIVE_TIMES: u32 = 3;
 
 /// Asks one server. Clones are cheap, and share connections.
 ///
@@ -56,27 +46,20 @@ const KEEPALIVE_TIMES: u32 = 3;
 /// goes back at once.
 #[derive(Clone)]
 pub struct Client {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
-struct Shared {
-    http: reqwest::Client,
+pub(crate) struct Shared {
+    pub(crate) http: reqwest::Client,
     /// Without a slash at its end.
-    base: String,
+    pub(crate) base: String,
     /// Keys begin with it, and with no other client's.
-    family: u128,
-    keys: AtomicU64,
-    retry_for: Duration,
+    pub(crate) family: u128,
+    pub(crate) keys: AtomicU64,
+    pub(crate) retry_for: Duration,
+    pub(crate) token: Option<Token>,
     /// How much is being given back.
-    background: watch::Sender<usize>,
-}
-
-/// A client in the making.
-#[derive(Clone, Debug)]
-#[must_use = "nothing is made before `build`"]
-pub struct Builder {
-    url: String,
-    retry_for: Duration,
+    pub(crate) background: watch::Sender<usize>,
 }
 
 impl Client {
@@ -85,14 +68,20 @@ impl Client {
         Self::builder(url).build()
     }
 
-    /// Asks the server that `AWAITD_URL` names, or the one of this machine.
+    /// Asks the server at this URL, and shows it this token (`awd_…`) with each request.
+    pub fn with_token(url: impl Into<String>, token: impl AsRef<str>) -> Result<Self> {
+        Self::builder(url).token(token)?.build()
+    }
+
+    /// Asks the server that `AWAITD_URL` names, or the one of this machine; see [`Builder::token_of_env`].
     pub fn from_env() -> Result<Self> {
-        Self::new(env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned()))
+        let url = env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned());
+        Self::builder(url).token_of_env()?.build()
     }
 
     /// A client that is not quite as usual.
     pub fn builder(url: impl Into<String>) -> Builder {
-        Builder { url: url.into(), retry_for: RETRY_FOR }
+        Builder::new(url.into())
     }
 
     /// The server's address, as it was given.
@@ -186,13 +175,34 @@ impl Client {
         }
     }
 
-    /// Asks once. An error says that there was no answer.
+    /// Asks once, or twice if the token was another meanwhile. An error says that there was no answer.
     pub(crate) async fn once(
         &self,
         call: &Call,
         key: Option<&str>,
         wait: Duration,
         silence: Duration,
+    ) -> reqwest::Result<Answer> {
+        let shown = self.shared.token.as_ref().map(|token| (token, token.header()));
+        let header = shown.as_ref().map(|(_, header)| header.clone());
+        let answer = self.send(call, key, wait, silence, header).await?;
+        match shown {
+            Some((token, header))
+                if answer.status == StatusCode::UNAUTHORIZED && token.renewed(&header) =>
+            {
+                self.send(call, key, wait, silence, Some(token.header())).await
+            }
+            _ => Ok(answer),
+        }
+    }
+
+    async fn send(
+        &self,
+        call: &Call,
+        key: Option<&str>,
+        wait: Duration,
+        silence: Duration,
+        token: Option<HeaderValue>,
     ) -> reqwest::Result<Answer> {
         let Call { method, path, headers, body } = call;
         let mut url = format!("{}{path}", self.shared.base);
@@ -202,6 +212,9 @@ impl Client {
         }
         let request = self.shared.http.request(method.clone(), url).timeout(wait + silence);
         let mut request = request.headers(headers.clone());
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, token);
+        }
         if let Some(key) = key {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
@@ -225,11 +238,21 @@ impl Client {
         let client = self.clone();
         let asking = async move {
             let url = format!("{}{}", client.shared.base, call.path);
-            let request = client.shared.http.request(call.method, url).headers(call.headers);
+            let mut request = client.shared.http.request(call.method, url).headers(call.headers);
+            let shown = client.shared.token.as_ref().map(|token| (token, token.header()));
+            if let Some((_, header)) = &shown {
+                request = request.header(AUTHORIZATION, header.clone());
+            }
             let response = request.body(body).send().await;
             let response = response.map_err(|cut| client.unreachable(cut))?;
             if response.status().is_success() {
                 return Ok(response);
+            }
+            if let Some((token, header)) =
+                shown.filter(|_| response.status() == StatusCode::UNAUTHORIZED)
+            {
+                // What was written cannot be sent once more; the next call knows better.
+                token.renewed(&header);
             }
             let (status, headers) = (response.status(), response.headers().clone());
             let body = response.bytes().await.map_err(|cut| client.unreachable(cut))?;
@@ -268,53 +291,6 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_tuple("Client").field(&self.shared.base).finish()
-    }
-}
-
-impl Builder {
-    /// How long a server is tried that does not answer, or that answers 503; 30 s if nothing is said. It
-    /// counts from the first failure in a row. Zero asks once.
-    pub fn retry_for(mut self, length: Duration) -> Self {
-        self.retry_for = length;
-        self
-    }
-
-    /// The client.
-    pub fn build(self) -> Result<Client> {
-        let Self { url, retry_for } = self;
-        let wrong = |why: &dyn fmt::Display| {
-            Error::Input(format!(
-                "{url:?} is no address of a server, {why}: it looks like {DEFAULT_URL}"
-            ))
-        };
-        let parsed = Url::parse(&url).map_err(|error| wrong(&error))?;
-        match parsed.scheme() {
-            "http" if parsed.has_host() => {}
-            "https" => return Err(wrong(&"and this client does not speak TLS")),
-            _ => return Err(wrong(&"which begins with http://")),
-        }
-        let http = reqwest::Client::builder()
-            // Whoever is in between must cut when this client does, and wait when it waits; proxies of
-            // the environment are not made for that.
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .tcp_keepalive(KEEPALIVE)
-            .tcp_keepalive_interval(KEEPALIVE_EACH)
-            .tcp_keepalive_retries(KEEPALIVE_TIMES)
-            .build()
-            .map_err(|error| wrong(&error))?;
-        let mut family = [0; 16];
-        getrandom::fill(&mut family).map_err(|error| wrong(&error))?;
-        let shared = Shared {
-            http,
-            base: url.trim_end_matches('/').to_owned(),
-            family: u128::from_be_bytes(family),
-            keys: AtomicU64::new(0),
-            retry_for,
-            background: watch::Sender::new(0),
-        };
-        Ok(Client { shared: Arc::new(shared) })
     }
 }
 

@@ -69,6 +69,10 @@ pub enum Code {
     InvalidName,
     /// There is no such thing, or the lease was never given out.
     NotFound,
+    /// No token was shown, or one that the server does not know any more.
+    Unauthorized,
+    /// The token does not allow this.
+    Forbidden,
     /// The path has no such method.
     MethodNotAllowed,
     /// No job came.
@@ -140,6 +144,8 @@ const CODES: &[(&str, Code)] = &[
     ("invalid_parameter", Code::InvalidParameter),
     ("invalid_name", Code::InvalidName),
     ("not_found", Code::NotFound),
+    ("unauthorized", Code::Unauthorized),
+    ("forbidden", Code::Forbidden),
     ("method_not_allowed", Code::MethodNotAllowed),
     ("empty", Code::Empty),
     ("not_drained", Code::NotDrained),

@@ -43,6 +43,8 @@
 //!   stands at [`Put`] and [`NewJob`]. Many are put, got and settled at once: [`Queue::put_many`], [`Queue::get_many`],
 //!   [`Queue::settle`]; several queues are asked by [`Client::any_of`]. Operators look with [`Queue::jobs`].
 //! - **Errors.** [`Error::code`] is the contract's stable name of what went wrong.
+//! - **Tokens.** A server that has tokens wants one: [`Client::with_token`], [`Builder::token_file`], or
+//!   `AWAITD_TOKEN` and `AWAITD_TOKEN_FILE` for [`Client::from_env`].
 //! - **The end of a program.** What is dropped goes back in the background: await
 //!   [`Client::settled`] before the runtime ends, or it goes back when its lease ends.
 
@@ -50,6 +52,7 @@ mod answer;
 mod barrier;
 mod batch;
 mod boxed;
+mod builder;
 mod call;
 mod client;
 mod clock;
@@ -73,12 +76,14 @@ mod schedule;
 mod semaphore;
 mod settle;
 mod state;
+mod token;
 mod trying;
 
 pub use barrier::{Barrier, BarrierWait, Tripped};
 pub use batch::{BatchAnswers, BatchJobs};
 pub use boxed::Boxed;
-pub use client::{Builder, Client, DEFAULT_URL, URL_VARIABLE};
+pub use builder::Builder;
+pub use client::{Client, DEFAULT_URL, URL_VARIABLE};
 pub use condition::{Condition, ConditionState, ConditionWait, Woken};
 pub use config::{Backoff, Order, QueueConfig, Rate, WhenFull};
 pub use error::{Code, Error, Problem, Result};
@@ -97,3 +102,4 @@ pub use schedule::{CatchUp, Schedule, ScheduleConfig, ScheduleState};
 pub use semaphore::{AcquirePermits, Permits, Semaphore};
 pub use settle::{Settle, Settled};
 pub use state::{BarrierState, Holder, LockState, Mode, QueueState, QueueWaiters, SemaphoreState};
+pub use token::{TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::{env, fmt};
 
+use awaitd_client::{TOKEN_FILE_VARIABLE, TOKEN_VARIABLE};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, Subcommand};
 use serde::Serialize;
@@ -166,10 +167,18 @@ impl Args for Show {
 /// The first variable that seems to be for this program and that nothing of it reads: a setting misspelt is a setting that
 /// does not hold, and nobody would know.
 pub(crate) fn unknown_variable() -> Option<Unknown> {
-    stranger(&read(&flags::command()), env::vars_os())
+    stranger(&known(), env::vars_os())
 }
 
 /// Variables that any command reads.
+fn known() -> Vec<String> {
+    let mut known = read(&flags::command());
+    // No flag stands for these: what is said in a command line, all users of a machine can see.
+    known.extend([TOKEN_VARIABLE, TOKEN_FILE_VARIABLE].map(str::to_owned));
+    known
+}
+
+/// Those that flags stand for.
 fn read(command: &Command) -> Vec<String> {
     let own = command.get_arguments().filter_map(Arg::get_env);
     let own = own.map(|name| name.to_string_lossy().into_owned());
@@ -177,21 +186,21 @@ fn read(command: &Command) -> Vec<String> {
 }
 
 fn stranger(
-    read: &[String],
+    known: &[String],
     variables: impl Iterator<Item = (OsString, OsString)>,
 ) -> Option<Unknown> {
     let text = |text: OsString| text.to_string_lossy().into_owned();
     let ours = variables.map(|(name, value)| (text(name), text(value)));
     let mut ours = ours.filter(|(name, _)| name.starts_with(PREFIX));
     let (name, _) = ours.find(|(name, value)| {
-        let set_by_us = OTHERS.iter().chain(&CHILD_VARIABLES).any(|known| fits(known, name));
-        !read.contains(name) && !set_by_us && !is_of_a_service(name, value)
+        let set_by_us = OTHERS.iter().chain(&CHILD_VARIABLES).any(|set| fits(set, name));
+        !known.contains(name) && !set_by_us && !is_of_a_service(name, value)
     })?;
     let likeness = |known: &str| {
         let (one, other) = (known.strip_prefix(PREFIX), name.strip_prefix(PREFIX));
         strsim::normalized_levenshtein(one.unwrap_or(known), other.unwrap_or(&name))
     };
-    let like = read.iter().map(|known| (likeness(known), known));
+    let like = known.iter().map(|known| (likeness(known), known));
     let nearest = like.max_by(|(one, _), (other, _)| one.total_cmp(other));
     let nearest = nearest.filter(|(likeness, _)| *likeness >= LIKE).map(|(_, known)| known.clone());
     Some(Unknown { name, nearest })
@@ -232,7 +241,7 @@ mod tests {
 
     fn stranger_of(variables: &[(&str, &str)]) -> Option<Unknown> {
         let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        stranger(&read(&flags::command()), variables)
+        stranger(&known(), variables)
     }
 
     /// What is misspelt is found, and what may have been meant is named.
@@ -257,6 +266,8 @@ mod tests {
         for (name, value) in [
             ("AWAITD_URL", "http://127.0.0.1:29248"),
             ("AWAITD_RETRY", "1s"),
+            ("AWAITD_TOKEN", "awd_"),
+            ("AWAITD_TOKEN_FILE", "/run/secrets/token"),
             ("AWAITD_JOB", "7"),
             ("AWAITD_HEADER_JOB_TENANT", "a"),
             ("AWAITD_DIED_OF", "ttl"),

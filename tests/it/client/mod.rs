@@ -10,6 +10,7 @@ mod operating;
 mod peer;
 mod permits;
 pub(crate) mod restarts;
+mod tokens;
 
 use std::time::Duration;
 

@@ -11,15 +11,17 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-struct Heard {
+pub(super) struct Heard {
     /// Method and path, without `HTTP/1.1`.
-    line: String,
+    pub(super) line: String,
     key: Option<String>,
+    /// What it showed as `Authorization`.
+    pub(super) authorization: Option<String>,
     body: String,
 }
 
 /// What it does with a request.
-enum Reply {
+pub(super) enum Reply {
     /// A status, headers and a body.
     Says(u16, &'static [(&'static str, &'static str)], &'static str),
     /// Ends the connection without a word.
@@ -30,14 +32,15 @@ enum Reply {
 
 use Reply::{Cuts, Says, Waits};
 
-struct Peer {
+pub(super) struct Peer {
     client: Client,
+    pub(super) url: String,
     heard: Arc<Mutex<Vec<Heard>>>,
 }
 
 impl Peer {
     /// Replies so to one request after the other.
-    async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(super) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("some port is free");
         let at = listener.local_addr().expect("it is bound");
         let replies = Arc::new(Mutex::new(replies.into_iter().collect::<VecDeque<_>>()));
@@ -48,11 +51,12 @@ impl Peer {
                 tokio::spawn(serve(stream, Arc::clone(&replies), Arc::clone(&book)));
             }
         });
-        let client = Client::builder(format!("http://{at}")).retry_for(Duration::from_secs(30));
-        Self { client: client.build().expect("an address"), heard }
+        let url = format!("http://{at}");
+        let client = Client::builder(&url).retry_for(Duration::from_secs(30));
+        Self { client: client.build().expect("an address"), url, heard }
     }
 
-    fn heard(&self) -> Vec<Heard> {
+    pub(super) fn heard(&self) -> Vec<Heard> {
         self.heard.lock().expect("no panic").clone()
     }
 
@@ -107,7 +111,8 @@ async fn read(stream: &mut TcpStream) -> Option<Heard> {
     stream.read_exact(&mut body).await.ok()?;
     let line = head.lines().next().expect("a request has a line").trim_end_matches(" HTTP/1.1");
     let body = String::from_utf8(body).expect("these tests put text");
-    Some(Heard { line: line.to_owned(), key: field("idempotency-key"), body })
+    let (line, key) = (line.to_owned(), field("idempotency-key"));
+    Some(Heard { line, key, authorization: field("authorization"), body })
 }
 
 const PUT: Reply = Says(201, &[("location", "/v1/queues/q/jobs/7")], "");

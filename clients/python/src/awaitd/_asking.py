@@ -13,8 +13,15 @@ from awaitd._wire import DEFAULT_URL, Reply, Wire, bytes_only, query
 class Asking:
     """A server, for the event loop on which it is first used."""
 
-    def __init__(self, url: str | None = None) -> None:
-        self._wire = Wire(url or os.environ.get("AWAITD_URL") or DEFAULT_URL)
+    def __init__(self, url: str | None = None, *, token: str | None = None) -> None:
+        self._wire = Wire(url or os.environ.get("AWAITD_URL") or DEFAULT_URL, token)
+
+    @classmethod
+    def _over(cls, wire: Wire) -> Self:
+        """One with the connections that others have, too."""
+        client = cls.__new__(cls)
+        client._wire = wire
+        return client
 
     @property
     def url(self) -> str:

@@ -45,7 +45,7 @@ class Io:
         self.calls: set[Call[Any]] = set()
         self.private: dict[str, Wire] = {}
         """What nobody but this process knows of: paths to delete."""
-        self._wires: dict[str, Wire] = {}
+        self._wires: dict[tuple[str, str | None], Wire] = {}
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
@@ -67,10 +67,10 @@ class Io:
                 lane = self._lanes[url, path] = Lane(self, self._wire(url), path)
             return lane
 
-    def wire(self, url: str) -> Wire:
-        """The connections that this process has to a server."""
+    def wire(self, url: str, token: str | None = None) -> Wire:
+        """The connections that this process has to a server; the token is the environment's if none is given."""
         with self._lock:
-            return self._wire(url)
+            return self._wire(url, token)
 
     def lent(self, call: Call[Any]) -> None:
         """A call is made on its own loop: that is seen to, whatever becomes of the loop."""
@@ -83,10 +83,10 @@ class Io:
         """One that no other request has."""
         return f"{self._prefix}-{next(self._count)}"
 
-    def _wire(self, url: str) -> Wire:
-        if url not in self._wires:
-            self._wires[url] = Wire(url)
-        return self._wires[url]
+    def _wire(self, url: str, token: str | None = None) -> Wire:
+        if (url, token) not in self._wires:
+            self._wires[url, token] = Wire(url, token)
+        return self._wires[url, token]
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Does something that nobody awaits, before whatever is asked later."""

@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 from yarl import URL
 
+from awaitd._token import Token
 from awaitd.errors import Problem, Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:29248"
@@ -73,8 +74,9 @@ _jitter = random.Random()
 class Wire:
     """Connections to one server, for the event loop on which it is made."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, token: str | None = None) -> None:
         self.url = base(url)
+        self._token = Token(token)
         self._heard = 0.0
         self._session: aiohttp.ClientSession | None = None
 
@@ -132,7 +134,14 @@ class Wire:
             pause = min(pause * 2, PAUSE_MAX)
 
     async def once(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
-        """One try."""
+        """One try, or two if the token was another meanwhile."""
+        shown = self._token.header
+        reply = await self._send(method, path, body, {**headers, **shown}, timeout)
+        if reply.status == 401 and self._token.renewed(shown):
+            reply = await self._send(method, path, body, {**headers, **self._token.header}, timeout)
+        return reply
+
+    async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Who waits keeps a connection: there is no sensible bound.
@@ -141,16 +150,21 @@ class Wire:
                 auto_decompress=False,
             )
         asked = time.monotonic()
-        response = await self._session.request(
-            method,
-            URL(self.url + path, encoded=True),
-            data=(io.BytesIO(body) if len(body) > WARNED_OF else body) or None,
-            headers=headers,
-            timeout=_timeout(timeout),
-            allow_redirects=False,
-        )
-        said = await response.read()
-        return Reply(response.status, response.headers, said, asked, time.monotonic())
+        try:
+            response = await self._session.request(
+                method,
+                URL(self.url + path, encoded=True),
+                data=(io.BytesIO(body) if len(body) > WARNED_OF else body) or None,
+                headers=headers,
+                timeout=_timeout(timeout),
+                allow_redirects=False,
+            )
+            said = await response.read()
+            return Reply(response.status, response.headers, said, asked, time.monotonic())
+        except aiohttp.ClientResponseError as error:
+            # It knows what was asked, and so the token, which its `repr` would tell.
+            odd = f"what came is no answer: {error.message}"
+        raise aiohttp.ClientPayloadError(odd)
 
     async def close(self) -> None:
         if self._session is not None:

@@ -36,8 +36,9 @@ class Client:
     connections are those of the process.
     """
 
-    def __init__(self, url: str | None = None) -> None:
-        self._url = AsyncClient(url).url
+    def __init__(self, url: str | None = None, *, token: str | None = None) -> None:
+        self._url = AsyncClient(url, token=token).url
+        self._token = token
 
     @property
     def url(self) -> str:
@@ -50,9 +51,7 @@ class Client:
         pass
 
     def _async(self) -> AsyncClient:
-        client = AsyncClient(self._url)
-        client._wire = io().wire(self._url)
-        return client
+        return AsyncClient._over(io().wire(self._url, self._token))
 
     configure_queue = _blocking(AsyncClient.configure_queue)
     put = _blocking(AsyncClient.put)

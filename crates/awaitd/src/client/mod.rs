@@ -113,7 +113,7 @@ impl Server {
     /// A client of it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let retry = self.retry.map_or(RETRY, |retry| retry.0);
-        Client::builder(&self.url).retry_for(retry).build()
+        Client::builder(&self.url).retry_for(retry).token_of_env()?.build()
     }
 
     /// Says in JSON what went wrong, if JSON was asked for.
