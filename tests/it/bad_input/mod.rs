@@ -80,7 +80,12 @@ impl Changeable {
             things.push(page);
         }
         // Requests and connections are counted, bad ones too, and things grow older by themselves.
-        let moves = ["awaitd_http_", "awaitd_connections", "awaitd_queue_oldest_ready_age"];
+        let moves = [
+            "awaitd_http_",
+            "awaitd_connections",
+            "awaitd_journal_disk_free",
+            "awaitd_queue_oldest_ready_age",
+        ];
         let fixed = |name: &str| {
             name.starts_with("awaitd_") && !moves.iter().any(|moving| name.starts_with(moving))
         };
