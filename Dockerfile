@@ -9,9 +9,9 @@ COPY xtask xtask
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     cargo build --release --locked --package awaitd \
-    && cp target/release/awaitd /usr/local/bin/awaitd
+    && strip --strip-debug -o /usr/local/bin/awaitd target/release/awaitd
 # The folder for all that is to survive: made here, as there is no shell later on.
-RUN install -d -m 700 /kept/data
+RUN mkdir -p /kept/data
 
 # The C library, certificates of the public authorities, and nothing that could be run: no shell, no
 # package manager. Its user `nonroot` is 65532.

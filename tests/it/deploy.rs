@@ -191,7 +191,7 @@ fn the_compose_file_fits_together() {
     let folder = kept[0].split(':').nth(1).expect("a volume is mounted somewhere");
     let dockerfile = read("Dockerfile");
     assert!(dockerfile.contains(&format!("\nENV AWAITD_DATA_DIR={folder}\n")), "{folder}");
-    assert!(dockerfile.contains(&format!("install -d -m 700 /kept{folder}\n")), "{folder}");
+    assert!(dockerfile.contains(&format!("\nRUN mkdir -p /kept{folder}\n")), "{folder}");
     let copied = format!("\nCOPY --from=build --chown=65532:65532 /kept{folder} {folder}\n");
     assert!(dockerfile.contains(&copied), "{folder} is not for whom the image runs as");
     assert!(dockerfile.contains("\nUSER 65532:65532\n"), "the image runs as somebody else");
