@@ -52,7 +52,11 @@ forget.addEventListener('click', () => keepToken(''));
 const again = route(PAGES, (parts) => {
   const kind = parts[0] ?? 'queues';
   KINDS.forEach((name, at) => {
-    if (name === kind) links[at].setAttribute('aria-current', 'page');
+    if (name === kind) {
+      links[at].setAttribute('aria-current', 'page');
+      // On a phone not all of them fit.
+      links[at].scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    }
     else links[at].removeAttribute('aria-current');
   });
 });

@@ -37,7 +37,7 @@ export function job(main, { name, id }, signal) {
       return;
     }
     state = told.state;
-    retry.hidden = state === 'leased' || state === 'done';
+    retry.hidden = state !== 'dead' && state !== 'delayed';
     cancel.hidden = state === 'done';
     // What has not changed stays as it is, with what is selected or opened in it.
     const seen = JSON.stringify({ ...told, leased: told.leased?.fence });

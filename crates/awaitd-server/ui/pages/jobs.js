@@ -125,7 +125,7 @@ function columns(name, refresh) {
         button('Cancel…', () => cancelJob(name, current().job, current().state).then(refresh), { look: 'danger' }),
       ],
       ([retry, cancel], { job, state }) => {
-        retry.hidden = state === 'leased' || state === 'done';
+        retry.hidden = state !== 'dead' && state !== 'delayed';
         cancel.hidden = state === 'done';
         retry.setAttribute('aria-label', `Retry job ${job}…`);
         cancel.setAttribute('aria-label', `Cancel job ${job}…`);
