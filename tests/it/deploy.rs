@@ -1,6 +1,7 @@
 //! What is deployed: the image, the compose file, what Prometheus scrapes and what Grafana shows
 //! name things that exist.
 
+mod deb;
 mod helm;
 mod service;
 
