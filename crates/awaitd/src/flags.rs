@@ -18,6 +18,7 @@ use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::run::Running;
 use crate::settings;
+use crate::token::Token;
 use crate::values::{Length, Part, Size};
 
 /// The file of tokens in a data directory.
@@ -45,6 +46,9 @@ pub(crate) enum Command {
     /// Look into the journal of a data directory that no server uses.
     #[command(subcommand)]
     Journal(Look),
+    /// Make, list and revoke tokens: who may do what.
+    #[command(subcommand)]
+    Token(Token),
     #[command(flatten)]
     Plain(Plain),
     Check(Check),

@@ -12,6 +12,7 @@ mod progress;
 mod restore;
 mod run;
 mod settings;
+mod token;
 mod values;
 
 use std::future::Future;
@@ -83,6 +84,7 @@ fn main() -> ExitCode {
         Command::Config(look) => return look.run(),
         Command::Restore(restore) => return restore.run(),
         Command::Journal(look) => return look.run(),
+        Command::Token(token) => return token.run(),
         Command::Plain(plain) => return plain.run(),
         Command::Check(check) => return check.run(),
         Command::Running(running) => return running.run(),

@@ -7,6 +7,7 @@ mod jobs;
 mod pages;
 mod queues;
 mod show;
+mod token;
 mod waits;
 
 use std::process::Stdio;

@@ -3,12 +3,13 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use rustix::fs::{FlockOperation, flock};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use super::{Allow, Secret};
@@ -100,6 +101,11 @@ impl Book {
             let mut file = OpenOptions::new();
             let file = file.write(true).create(true).truncate(true).mode(0o600);
             let mut file = file.open(&beside)?;
+            if geteuid().is_root() {
+                // Or the server, which is another user, could not read what root has edited.
+                let owner = fs::metadata(path).or_else(|_| held.metadata())?;
+                fchown(&file, Some(owner.uid()), Some(owner.gid()))?;
+            }
             for entry in &book.entries {
                 let mut line = serde_json::to_vec(entry).map_err(io::Error::other)?;
                 line.push(b'\n');

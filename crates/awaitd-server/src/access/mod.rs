@@ -23,7 +23,7 @@ use tokio::time::interval;
 use tracing::{error, info, warn};
 
 pub use allow::{Allow, BadAllow, Realm, Verb};
-pub use book::{Book, BookError, Entry};
+pub use book::{Book, BookError, Entry, Stamp};
 pub use secret::{BadSecret, Secret};
 
 /// How often the file is looked at. A token is revoked after so long at the latest.

@@ -39,6 +39,7 @@ use crate::values::Length;
 pub(crate) use check::Check;
 pub(crate) use get::Source;
 pub(crate) use plain::Plain;
+pub(crate) use show::table;
 
 /// A server that does not answer is tried for so long if nothing is said.
 const RETRY: Duration = Duration::from_secs(10);

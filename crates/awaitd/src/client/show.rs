@@ -75,7 +75,7 @@ pub(super) fn nothing() -> String {
 }
 
 /// Rows below their headings: the first column to the left, numbers to the right.
-pub(super) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
+pub(crate) fn table(headings: &[&str], rows: Vec<Vec<String>>) -> String {
     let first = headings.iter().map(ToString::to_string).collect();
     let lines: Vec<Vec<String>> = std::iter::once(first).chain(rows).collect();
     let width = |column: usize| {
