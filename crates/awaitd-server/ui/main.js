@@ -56,8 +56,9 @@ const again = route(PAGES, (parts) => {
       links[at].setAttribute('aria-current', 'page');
       // On a phone not all of them fit.
       links[at].scrollIntoView({ block: 'nearest', inline: 'nearest' });
+    } else {
+      links[at].removeAttribute('aria-current');
     }
-    else links[at].removeAttribute('aria-current');
   });
 });
 
