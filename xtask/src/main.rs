@@ -23,7 +23,7 @@ enum Command {
     Bench(bench::Args),
     /// Takes rules out of the core, one at a time, and sees whether the random histories notice
     Sharpness {
-        /// Histories for each rule
+        /// Histories for each rule, until one breaks
         #[arg(long, default_value_t = 3_000)]
         histories: u64,
         /// Only rules whose names contain this

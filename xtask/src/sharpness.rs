@@ -7,39 +7,37 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::thread;
 
 use crate::mutants::{MUTANTS, Mutant, SHARING, WORK};
 
-/// Plays so many histories on each mutant, and says how many broke; `only` names those to play.
+/// Copies of the core that are worked on side by side, each of which is built on its own.
+const COPIES: usize = 2;
+
+/// Plays so many histories on each mutant, until one breaks, and says which; `only` names those to play.
 pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
-    let copy = Copy::of(root)?;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let copies = (0..COPIES.min(cores)).map(|number| Copy::of(root, number));
+    let copies = copies.collect::<io::Result<Vec<_>>>()?;
     println!("{histories} histories on the core as it is");
-    let (broken, said) = copy.play(histories)?;
-    if broken != Some(0) {
-        return Err(io::Error::other(format!("the core as it is does not pass:\n{said}")));
-    }
-    let mut dull = Vec::new();
     let wanted = |mutant: &&Mutant| only.is_none_or(|only| mutant.name.contains(only));
-    for mutant in MUTANTS.iter().chain(SHARING).chain(WORK).filter(wanted) {
-        let intact = copy.mutate(mutant)?;
-        let mut played = copy.play(histories);
-        if WORK.iter().any(|it| it.name == mutant.name) && matches!(played, Ok((Some(0), _))) {
-            played = copy.play_transcripts();
-        }
-        copy.restore(mutant, &intact)?;
-        let (broken, said) = played?;
-        match broken {
-            Some(0) => println!("{:>6}  {}: NOT NOTICED ({})", 0, mutant.name, mutant.rule),
-            Some(broken) => println!("{broken:>6}  {}: {}", mutant.name, mutant.rule),
-            None => {
-                return Err(io::Error::other(format!(
-                    "{}: nothing was played:\n{said}",
-                    mutant.name
-                )));
-            }
-        }
-        if broken == Some(0) {
+    let mutants = Mutex::new(MUTANTS.iter().chain(SHARING).chain(WORK).filter(wanted));
+    let next = || mutants.lock().expect("nobody panics with it").next();
+    let left = thread::scope(|scope| {
+        let deal = |copy| scope.spawn(move || work_off(copy, histories, next));
+        let all: Vec<_> = copies.iter().map(deal).collect();
+        let left = all.into_iter().map(|it| it.join().expect("a worker does not panic"));
+        left.collect::<io::Result<Vec<_>>>()
+    })?;
+    let mut dull = Vec::new();
+    for mutant in left.into_iter().flatten() {
+        let may = WORK.iter().any(|it| it.name == mutant.name);
+        if may && copies[0].with(mutant, Copy::break_transcripts)? {
+            tell(mutant, "a transcript");
+        } else {
+            tell(mutant, "NOT NOTICED");
             dull.push(mutant.name);
         }
     }
@@ -50,14 +48,39 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     }
 }
 
+/// Plays histories on the core as it is, then on one mutant after the other; those that none noticed.
+fn work_off<'a>(
+    copy: &Copy,
+    histories: u64,
+    next: impl Fn() -> Option<&'a Mutant>,
+) -> io::Result<Vec<&'a Mutant>> {
+    if let Some(number) = copy.first_broken(histories)? {
+        let why = format!("the core as it is does not pass: AWAITD_SEED={number} tells how");
+        return Err(io::Error::other(why));
+    }
+    let mut left = Vec::new();
+    while let Some(mutant) = next() {
+        match copy.with(mutant, |copy| copy.first_broken(histories))? {
+            Some(number) => tell(mutant, &format!("history {number}")),
+            None => left.push(mutant),
+        }
+    }
+    Ok(left)
+}
+
+/// One line for a mutant, and what noticed it.
+fn tell(mutant: &Mutant, noticed: &str) {
+    println!("{noticed:>12}  {}: {}", mutant.name, mutant.rule);
+}
+
 /// A workspace of its own, below `target/`.
 struct Copy {
     at: PathBuf,
 }
 
 impl Copy {
-    fn of(root: &Path) -> io::Result<Self> {
-        let at = root.join("target/sharpness");
+    fn of(root: &Path, number: usize) -> io::Result<Self> {
+        let at = root.join(format!("target/sharpness/{number}"));
         for folder in ["crates", "tests", "xtask"] {
             if at.join(folder).exists() {
                 fs::remove_dir_all(at.join(folder))?;
@@ -68,6 +91,14 @@ impl Copy {
             fs::copy(root.join(file), at.join(file))?;
         }
         Ok(Self { at })
+    }
+
+    /// Plays something while the rule is taken out.
+    fn with<T>(&self, mutant: &Mutant, play: impl Fn(&Self) -> io::Result<T>) -> io::Result<T> {
+        let intact = self.mutate(mutant)?;
+        let played = play(self);
+        fs::write(self.path(mutant), intact)?;
+        played.map_err(|error| io::Error::other(format!("{}: {error}", mutant.name)))
     }
 
     fn path(&self, mutant: &Mutant) -> PathBuf {
@@ -88,39 +119,44 @@ impl Copy {
         Ok(intact)
     }
 
-    fn restore(&self, mutant: &Mutant, intact: &str) -> io::Result<()> {
-        fs::write(self.path(mutant), intact)
-    }
-
-    /// How many histories broke, and all that was said; `None` if none was played.
-    fn play(&self, histories: u64) -> io::Result<(Option<u64>, String)> {
+    /// Plays histories until one breaks, and gives its number; an error if none was played.
+    fn first_broken(&self, histories: u64) -> io::Result<Option<u64>> {
         let mut test = self.test(&["awaitd-primitives", "--test", "histories", "histories"]);
         test.env("AWAITD_HISTORIES", histories.to_string()).env_remove("AWAITD_SEED");
-        let (passed, said) = heard(&mut test)?;
-        let of = format!(" of {histories} histories broke");
-        let broken = said.lines().find_map(|line| line.split_once(&of)?.0.trim().parse().ok());
-        Ok((if passed { Some(0) } else { broken }, said))
+        test.env("AWAITD_FIRST_BROKEN", "1");
+        failed(&mut test, |said| {
+            let number =
+                |line: &str| line.strip_prefix("history ")?.strip_suffix(" broke")?.parse().ok();
+            said.lines().find_map(number)
+        })
     }
 
-    /// The same of all transcripts together.
-    fn play_transcripts(&self) -> io::Result<(Option<u64>, String)> {
+    /// Whether any transcript broke; an error if none was played.
+    fn break_transcripts(&self) -> io::Result<bool> {
         let mut test = self.test(&["awaitd-tests", "--test", "it", "transcripts::on_the_core"]);
-        let (passed, said) = heard(&mut test)?;
-        let broke = said.contains("transcripts::on_the_core ... FAILED").then_some(1);
-        Ok((if passed { Some(0) } else { broke }, said))
+        let failure = "transcripts::on_the_core ... FAILED";
+        failed(&mut test, |said| said.contains(failure).then_some(())).map(|it| it.is_some())
     }
 
     fn test(&self, what: &[&str]) -> Command {
         let mut test = Command::new(env!("CARGO"));
         test.args(["test", "--package"]).args(what).current_dir(&self.at);
         test.env("CARGO_TARGET_DIR", self.at.join("target")).env("RUST_BACKTRACE", "0");
+        // Nobody debugs a mutant, and without it each is built sooner.
+        test.env("CARGO_PROFILE_DEV_DEBUG", "0");
         test
     }
 }
 
-fn heard(test: &mut Command) -> io::Result<(bool, String)> {
+/// Nothing if the test passed, or how it failed, found in what it said: that it did not compile is an error.
+fn failed<T>(test: &mut Command, how: impl Fn(&str) -> Option<T>) -> io::Result<Option<T>> {
     let Output { status, stdout, stderr } = test.stdin(Stdio::null()).output()?;
-    Ok((status.success(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned()))
+    if status.success() {
+        return Ok(None);
+    }
+    let said = String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned();
+    let found = how(&said).map(Some);
+    found.ok_or_else(|| io::Error::other(format!("nothing was played:\n{said}")))
 }
 
 fn copy_all(from: &Path, to: &Path) -> io::Result<()> {

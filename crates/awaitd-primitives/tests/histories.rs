@@ -67,6 +67,7 @@ mod work_asks;
 use std::num::NonZero;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::run::{Run, Tally};
 use crate::script::{Script, Turn, script};
@@ -195,16 +196,22 @@ fn add(sum: &mut Tally, tally: Tally) {
 /// What a worker has found: how often each command succeeded or was refused, and the broken seeds.
 type Found = (Tally, Vec<u64>);
 
-/// Plays the histories of every seed, each worker those that fall to it.
-fn play_all(seeds: &Range<u64>) -> Found {
+/// Plays the histories of every seed, each worker those that fall to it; all end soon after the first that
+/// breaks if that is `enough`.
+fn play_all(seeds: &Range<u64>, enough: bool) -> Found {
+    let over = AtomicBool::new(false);
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let work = |worker: usize| {
+    let work = &|worker: usize| {
         let (mut tally, mut broken) = Found::default();
         for seed in seeds.clone().skip(worker).step_by(workers) {
+            if over.load(Ordering::Relaxed) {
+                break;
+            }
             let script = script(seed);
             let mut run = Run::new(&script);
             if play(&mut run, &script).is_err() {
                 broken.push(seed);
+                over.fetch_or(enough, Ordering::Relaxed);
             }
             run.tally
                 .into_iter()
@@ -226,7 +233,8 @@ fn play_all(seeds: &Range<u64>) -> Found {
 }
 
 /// Random histories, on the core and on the naive model: the same answers to the same people, the same
-/// views, at every step. `AWAITD_HISTORIES` says how many, `AWAITD_SEED` plays one of them.
+/// views, at every step. `AWAITD_HISTORIES` says how many, `AWAITD_SEED` plays one of them; with
+/// `AWAITD_FIRST_BROKEN` the number of the first that breaks is all that is told.
 #[test]
 fn histories() {
     let all = number("AWAITD_HISTORIES").unwrap_or(ALL);
@@ -238,7 +246,12 @@ fn histories() {
             speak(panic);
         }
     }));
-    let (tally, broken) = play_all(&seeds);
+    let first = std::env::var_os("AWAITD_FIRST_BROKEN").is_some();
+    let (tally, broken) = play_all(&seeds, first);
+    if let Some(seed) = broken.first().filter(|_| first) {
+        let _ = std::panic::take_hook();
+        panic!("history {seed} broke");
+    }
     let shrunk = broken.first().map(|seed| {
         let script = shrink(script(*seed));
         let mut run = Run::new(&script);
