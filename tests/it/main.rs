@@ -14,6 +14,7 @@ mod metrics;
 mod openapi;
 mod operations;
 mod readme;
+mod receipts;
 mod run;
 mod schemathesis;
 mod stories;

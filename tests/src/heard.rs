@@ -91,6 +91,9 @@ impl Heard {
     pub fn keeps_the_rules(&self, asked: &str) {
         let shown = self.shown();
         assert_eq!(self.find("cache-control"), Some("no-store"), "{asked}: not no-store: {shown}");
+        let id = self.find("x-request-id").unwrap_or_default();
+        let visible = id.bytes().all(|byte| byte.is_ascii_graphic());
+        assert!(visible && (1..=128).contains(&id.len()), "{asked}: no X-Request-Id: {shown}");
         if matches!(self.status, 408 | 429 | 503) {
             let pause = self.find("retry-after").and_then(|text| text.parse::<u64>().ok());
             assert!(pause.is_some_and(|pause| pause >= 1), "{asked}: no Retry-After: {shown}");

@@ -31,6 +31,7 @@ mod parameters;
 mod problem;
 mod query;
 mod queues;
+mod receipt;
 mod redrive;
 mod refusal;
 mod routes;
@@ -69,7 +70,7 @@ pub use routes::routes;
 pub fn router(app: App) -> Router {
     let echo = app.config.echo;
     let tokens = token::Tokens::new(app.key);
-    let front = Arc::new(Front { app, tokens });
+    let front = Arc::new(Front { app, tokens, ids: receipt::Ids::new() });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
     let served = routes::ROUTES.iter().chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
@@ -81,6 +82,7 @@ pub fn router(app: App) -> Router {
 struct Front {
     app: App,
     tokens: token::Tokens,
+    ids: receipt::Ids,
 }
 
 impl Front {
@@ -109,9 +111,10 @@ impl Service<Request> for Endpoint {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let method = label(request.method());
+        let id = receipt::given(request.headers());
         // A box of its own, which is gone before the answer is awaited, and the request with it.
         let heard = Box::pin(hear(Arc::clone(&self.front), self.route, request));
-        Box::pin(serve(Arc::clone(&self.front), self.route, method, heard))
+        Box::pin(serve(Arc::clone(&self.front), self.route, (method, id), heard))
     }
 }
 
@@ -119,7 +122,7 @@ impl Service<Request> for Endpoint {
 async fn serve(
     front: Arc<Front>,
     route: &'static Route,
-    method: &'static str,
+    (method, id): (&'static str, Option<HeaderValue>),
     heard: Pin<Box<impl Future<Output = Result<Heard, Problem>>>>,
 ) -> Result<Response, Infallible> {
     let began = front.app.clock.now();
@@ -137,6 +140,7 @@ async fn serve(
     let took = front.app.clock.now().since(began);
     let status = response.status().as_u16();
     front.app.metrics.request(route.template, method, status, took);
+    front.ids.sign(&mut response, id, (method, route.template));
     Ok(response)
 }
 

@@ -11,8 +11,8 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::answer::{self, EXPIRES_IN, GENERATION, OWNER, UNFINISHED};
-use super::refusal;
 use super::shown::Configuration;
+use super::{receipt, refusal};
 
 /// An answer that is no.
 #[derive(Debug)]
@@ -279,6 +279,7 @@ impl Problem {
         if matches!(self.status.as_u16(), 408 | 429 | 503) {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        receipt::explain(&mut response, self.code, || self.detail);
         response
     }
 }
