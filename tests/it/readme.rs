@@ -46,7 +46,8 @@ async fn the_shell_blocks_on_queues_run_as_they_stand() {
     run_the_shell_blocks_of("docs/queues.md", 15).await;
 }
 
-async fn run_the_shell_blocks_of(page: &str, least: usize) {
+/// Runs them, of which there are so many at least.
+pub(crate) async fn run_the_shell_blocks_of(page: &str, least: usize) {
     let server = Server::start();
     let blocks = blocks(&read(page));
     let mut ran = 0;
@@ -122,23 +123,27 @@ fn the_options_are_those_of_the_binary() {
 /// What is promised is shown by a test that exists.
 #[test]
 fn every_promise_names_a_test() {
-    let page = read("README.md");
-    let table =
-        page.split("\n## What is promised\n").nth(1).expect("the README promises something");
+    every_row_names_a_test("README.md", "What is promised", 10);
+}
+
+/// The last cell of each row of the table in this section names tests, all of which are there.
+pub(crate) fn every_row_names_a_test(page: &str, section: &str, least: usize) {
+    let text = read(page);
+    let table = text.split(&format!("\n## {section}\n")).nth(1).expect("there is such a section");
     let table = table.split("\n## ").next().unwrap_or_default();
-    let mut promises = 0;
-    for row in table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| promise"))
-    {
+    let rows: Vec<_> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    for row in &rows {
         let proof = row.trim_end_matches([' ', '|']).rsplit('|').next().unwrap_or_default();
         let tests: Vec<_> = proof.split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "no test for {row}");
         for test in tests {
             let (file, name) = test.split_once("::").unwrap_or((test, ""));
             assert!(root().join(file).exists(), "{file} is not there: {row}");
-            let named = name.is_empty() || read(file).contains(&format!("fn {name}("));
+            // In Rust or in Python.
+            let functions = [format!("fn {name}("), format!("def {name}(")];
+            let named = name.is_empty() || functions.iter().any(|it| read(file).contains(it));
             assert!(named, "{file} has no test {name}: {row}");
         }
-        promises += 1;
     }
-    assert!(promises >= 10, "only {promises} promises");
+    assert!(rows.len() >= least, "only {} rows in {section}", rows.len());
 }
