@@ -8,6 +8,7 @@ mod sharpness;
 mod test;
 mod tools;
 mod torture;
+mod ui;
 
 use std::process::ExitCode;
 

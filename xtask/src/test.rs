@@ -44,6 +44,8 @@ enum Step {
     Counts,
     /// The Python client: its types, its tests, and Python's own for what it stands in for
     Python,
+    /// The dashboard: each page and action in a browser, where there is one
+    Ui,
     /// Every status that the tests saw is declared in openapi.yaml, and every declared one was seen
     Seen,
 }
@@ -127,6 +129,10 @@ impl Run {
             }
             Step::Python => {
                 let left_out = crate::python::run(root(), &target(), &self.binary)?;
+                Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
+            }
+            Step::Ui => {
+                let left_out = crate::ui::run(root(), &self.binary)?;
                 Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
             }
             Step::Seen => self.seen(),

@@ -80,14 +80,14 @@ impl Tools {
 }
 
 /// A program in `bin` or in the `PATH`.
-fn find(program: &str, bin: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn find(program: &str, bin: Option<&Path>) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut folders = bin.map(Path::to_owned).into_iter().chain(env::split_paths(&path));
     folders.find_map(|folder| Some(folder.join(program)).filter(|path| path.is_file()))
 }
 
 /// Installs a package of Debian's, which only root may.
-fn install(package: &str) -> Result<()> {
+pub(crate) fn install(package: &str) -> Result<()> {
     let apt = |args: &[&str]| quietly(Command::new("apt-get").args(args));
     let install = ["install", "--yes", "--no-install-recommends", package];
     apt(&install).or_else(|_| apt(&["update"]).and_then(|()| apt(&install)))

@@ -8,7 +8,7 @@ import { isLive, onLive, patience, rest } from './live.js';
 const SILENCE = 40000;
 
 /**
- * Hands on what the server tells: `on.state` each second, `on.history` once after each connection. Connects again after a
+ * Hands on what the server tells: `on.state` each second, `on.history` once after each connection, `on.absent` where there is no such queue. Connects again after a
  * failure, and only while the page is live. Ends with `signal`.
  */
 export async function watch(query, on, signal) {
@@ -30,6 +30,13 @@ export async function watch(query, on, signal) {
       });
     } catch (error) {
       if (signal.aborted) return;
+      if (error.status === 404 && on.absent) {
+        failures = 0;
+        well();
+        on.absent();
+        await rest(2000, signal);
+        continue;
+      }
       if (!both.aborted || end.signal.reason === 'silence') {
         failures += 1;
         const after = patience(failures);

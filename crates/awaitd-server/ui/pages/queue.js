@@ -13,14 +13,14 @@ import { jobs } from './jobs.js';
 const asof = document.getElementById('asof');
 
 export function queue(main, { name }, signal) {
-  let now = null;
+  let now;
   const badge = h('span', { class: 'badge', data: { kind: 'warn' }, hidden: true });
   const hold = button('Pause…', () => (now?.paused ? resumeQueue(name) : pauseQueue(name)));
   const list = jobs(name, signal);
   const after = (done) => done && list.refresh();
   const tiles = numbers();
   const past = history(name, signal, show);
-  const told = h('dl', { class: 'told' });
+  const told = h('div', {});
   put(main,
     h('nav', { class: 'way', 'aria-label': 'Where this is' }, h('a', { href: '#/queues' }, 'Queues')),
     h('div', { class: 'head' },
@@ -30,11 +30,12 @@ export function queue(main, { name }, signal) {
         button('Purge…', () => purgeQueue(name).then(after), { look: 'danger' }))),
     tiles.node, past.node, list.node,
     h('section', { 'aria-labelledby': 'told' }, h('h2', { id: 'told' }, 'Configuration'), told));
-  configuration(name, told, signal);
 
   function show(state) {
+    const before = now;
     now = state.queues.find((queue) => queue.name === name) ?? null;
     text(asof, `as of ${clock(new Date(state.time))}`);
+    if (before === undefined || !before !== !now) configuration(name, told, signal);
     if (!now) {
       badge.hidden = false;
       text(badge, 'not there');
@@ -102,6 +103,7 @@ function history(name, signal, each) {
         past = perSecond(told);
         draw();
       },
+      absent: () => each({ time: new Date(), queues: [] }),
       state: (state) => {
         learn(state);
         each(state);
@@ -138,11 +140,14 @@ function history(name, signal, each) {
   };
 }
 
-/** What is told by the step is shown by the second. */
+/** What is told by the step is shown by the second, and nothing for the time before there was a queue. */
 function perSecond({ step, end, ...told }) {
-  const values = { ready: told.ready, leased: told.leased, wait_p99: told.wait_p99 };
-  for (const key of ['put', 'got', 'done']) {
-    values[key] = told[key].map((many) => (many === null ? null : many / step));
+  const long = step === 1 ? 3600 : 1440;
+  const values = {};
+  for (const key of ['ready', 'leased', 'put', 'got', 'done', 'wait_p99']) {
+    const by = ['put', 'got', 'done'].includes(key) ? step : 1;
+    const known = told[key].slice(-long).map((value) => (value === null ? null : value / by));
+    values[key] = [...Array(long - known.length).fill(null), ...known];
   }
   return { step, end, values };
 }
@@ -157,7 +162,7 @@ async function configuration(name, told, signal) {
     const words = error.status === 404
       ? hint('There is no such queue at the moment. It is made by the first put, or by', '-X', 'PUT', '-d', "'{}'", `/v1/queues/${name}`)
       : [h('p', {}, error.message)];
-    told.replaceWith(h('div', { class: 'empty' }, words));
+    put(told, h('div', { class: 'empty table' }, words));
     return;
   }
   const { backoff, rate: gets } = queue;
@@ -178,5 +183,5 @@ async function configuration(name, told, signal) {
     ['Most dead', count(queue.max_dead)],
     ['Results kept', seconds(queue.retain)],
   ];
-  put(told, rows.map(([title, value]) => h('div', {}, h('dt', {}, title), h('dd', {}, value))));
+  put(told, h('dl', { class: 'told' }, rows.map(([title, value]) => h('div', {}, h('dt', {}, title), h('dd', {}, value)))));
 }
