@@ -29,6 +29,8 @@ export function rateOf(name, counter) {
   const now = samples.at(-1);
   const then = samples.find((sample) => sample.time >= now.time - OVER);
   if (!then || then === now) return null;
+  // One of very many queues has no counters of its own.
+  if (now[counter] === null || then[counter] === null) return null;
   // A server that was started anew counts from zero.
   if (now[counter] < then[counter]) return null;
   return (now[counter] - then[counter]) / (now.time - then.time);

@@ -8,8 +8,8 @@ import { isLive, onLive, patience, rest } from './live.js';
 const SILENCE = 40000;
 
 /**
- * Hands on what the server tells: `on.state` each second, `on.history` once after each connection, `on.absent` where there is no such queue. Connects again after a
- * failure, and only while the page is live. Ends with `signal`.
+ * Hands on what the server tells: `on.state` each second, `on.history` once after each connection, `on.absent` where there
+ * is no such queue. Connects again after a failure, and only while the page is live. Ends with `signal`.
  */
 export async function watch(query, on, signal) {
   let failures = 0;
