@@ -22,7 +22,7 @@ FLAGS = [
 ]
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
-# Before anything of the page runs: what a script that somebody smuggled in would leave behind, and what the policy stopped.
+# Before anything of the page runs: what a smuggled script would leave behind, and what the policy stopped.
 WITNESS = """
 window.__violations = [];
 window.__ran = [];

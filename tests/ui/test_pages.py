@@ -21,7 +21,14 @@ class Empty(Case):
                 self.see("curl ", self.server.origin + line)
 
     def test_an_address_that_names_nothing_says_so(self):
-        for page in ["#/nothing", "#/queues/..", "#/queues/%2e%2e%2flocks", "#/queues/%", "#/queues/a/jobs/1/2", "#/locks/<b>"]:
+        for page in [
+            "#/nothing",
+            "#/queues/..",
+            "#/queues/%2e%2e%2flocks",
+            "#/queues/%",
+            "#/queues/a/jobs/1/2",
+            "#/locks/<b>",
+        ]:
             with self.subTest(page):
                 self.show(page)
                 self.see("Nothing here")
@@ -40,7 +47,9 @@ class Full(Case):
         server.ask("PUT", "/v1/queues/emails", json.dumps({"maxsize": 1234, "dead_letter": "failed"}))
         for at in range(60):
             server.put("emails", f'{{"n": {at}}}', f"key=customer-{at % 3}")
-        cls.last = server.put("emails", '{"id": 12345678901234567890}', "key=odd", Job_Tenant="acme", Content_Type="application/json")
+        cls.last = server.put(
+            "emails", '{"id": 12345678901234567890}', "key=odd", Job_Tenant="acme", Content_Type="application/json"
+        )
         server.put("later", "x", "delay=1h")
         cls.dead = server.bury("invoices", "pay", "mailbox unavailable")
         server.ask("PUT", "/v1/locks/x")
@@ -99,7 +108,10 @@ class Full(Case):
         self.fill("section input[type=search]", "99999999")
         self.see("No job has this number")
         self.fill("section input[type=search]", "")
-        self.browser.run("[...document.querySelectorAll('.choices button')].find((one) => one.textContent.startsWith('dead')).click()")
+        self.browser.run(
+            """[...document.querySelectorAll('.choices button')]
+            .find((one) => one.textContent.startsWith('dead')).click()"""
+        )
         self.see("No job is dead")
 
     def test_a_job_is_shown_as_it_came(self):

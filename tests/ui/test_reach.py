@@ -42,11 +42,15 @@ class Reach(Case):
                 with self.subTest(page=page, width=width):
                     self.show(f"#/{page}")
                     self.browser.until("return !document.body.innerText.includes('Loading…')")
-                    wide = self.browser.run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                    wide = self.browser.run(
+                        "return document.documentElement.scrollWidth - document.documentElement.clientWidth"
+                    )
                     self.assertLessEqual(wide, 0)
         self.show("#/queues/emails")
         self.press("Redrive…")
-        box = self.browser.run("const box = document.querySelector('dialog').getBoundingClientRect(); return [box.left, box.right]")
+        box = self.browser.run(
+            "const box = document.querySelector('dialog').getBoundingClientRect(); return [box.left, box.right]"
+        )
         self.assertGreaterEqual(box[0], 0)
         self.assertLessEqual(box[1], 390)
         self.press("Cancel", "dialog")
@@ -57,7 +61,9 @@ class Reach(Case):
         self.see("emails")
         self.tab_to("emails")
         self.browser.press(ENTER)
-        self.browser.until("return document.activeElement.tagName === 'H1' && document.activeElement.textContent.startsWith('emails')")
+        self.browser.until(
+            "return document.activeElement.tagName === 'H1' && document.activeElement.textContent.startsWith('emails')"
+        )
         for label in ("Pause…", "Redrive…", "Purge…"):
             self.tab_to(label)
         self.browser.press(ENTER)
@@ -101,17 +107,28 @@ class Reach(Case):
             with self.subTest(page):
                 self.show(f"#/{page}")
                 self.browser.until("return !document.body.innerText.includes('Loading…')")
-                for landmark in ("header", "nav[aria-label]", "main", "[role=status][aria-live=polite]", "[role=alert]"):
-                    self.assertTrue(self.browser.run("return !!document.querySelector(arguments[0])", landmark), landmark)
+                for landmark in (
+                    "header",
+                    "nav[aria-label]",
+                    "main",
+                    "[role=status][aria-live=polite]",
+                    "[role=alert]",
+                ):
+                    self.assertTrue(
+                        self.browser.run("return !!document.querySelector(arguments[0])", landmark), landmark
+                    )
                 self.assertEqual(self.browser.run("return document.querySelectorAll('h1').length"), 1)
                 self.assertEqual(self.browser.run("return document.querySelectorAll('[aria-current=page]').length"), 1)
-                bare = """return [...document.querySelectorAll('table')].filter((one) => !one.caption?.textContent).length
+                bare = """return [...document.querySelectorAll('table')]
+                        .filter((one) => !one.caption?.textContent).length
                     + [...document.querySelectorAll('button, a, svg[role=img]')].filter(
                         (one) => !(one.getAttribute('aria-label') ?? one.textContent).trim()).length
                     + [...document.querySelectorAll('input, select, textarea')].filter(
                         (one) => !one.getAttribute('aria-label') && !one.labels.length).length"""
                 self.assertEqual(self.browser.run(bare), 0)
-                self.assertTrue(self.browser.run("return document.title.endsWith('awaitd') && document.title.length > 8"))
+                self.assertTrue(
+                    self.browser.run("return document.title.endsWith('awaitd') && document.title.length > 8")
+                )
 
     def test_text_can_be_read_in_both_colours(self):
         """4.5 to 1 between words and what is behind them."""
@@ -131,7 +148,8 @@ class Reach(Case):
             const poor = [];
             for (const node of document.querySelectorAll('body *')) {
               const words = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
-              if (!words || !node.checkVisibility() || node.closest('svg, [aria-hidden], .said, .skip, noscript')) continue;
+              if (!words || !node.checkVisibility()) continue;
+              if (node.closest('svg, [aria-hidden], .said, .skip, noscript')) continue;
               const [a, b] = [light(getComputedStyle(node).color), light(behind(node))];
               const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
               if (ratio < 4.5) poor.push(node.textContent.trim().slice(0, 30) + ' ' + ratio.toFixed(2));

@@ -64,7 +64,9 @@ class Tokens(Case):
         self.enter(self.all)
         self.see("emails", "live")
         self.assertNotIn(self.all, self.browser.run("return location.href"))
-        self.assertEqual(self.browser.run("return Object.values(localStorage).concat(document.cookie).join('')").count("awd_"), 0)
+        self.assertEqual(
+            self.browser.run("return Object.values(localStorage).concat(document.cookie).join('')").count("awd_"), 0
+        )
         asked = "return performance.getEntriesByType('resource').map((one) => one.name).join(' ')"
         self.assertNotIn("awd_", self.browser.run(asked))
         self.show("#/queues/emails")

@@ -4,7 +4,7 @@ import { h, put, s, text } from './dom.js';
 import { clock, NONE } from './format.js';
 
 const HEIGHT = 132;
-const EDGE = { top: 8, right: 4, bottom: 20, left: 54 };
+const EDGE = { top: 8, right: 4, bottom: 20, left: 58 };
 
 /** The small line of a table's row: `[seconds, value]` of the last `over` seconds. */
 export function sparkline() {

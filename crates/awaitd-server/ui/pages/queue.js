@@ -12,6 +12,9 @@ import { jobs } from './jobs.js';
 
 const asof = document.getElementById('asof');
 
+/** So many steps, of so many seconds, are an hour and a day. */
+const MOST = { 1: 3600, 60: 1440 };
+
 export function queue(main, { name }, signal) {
   let now;
   const badge = h('span', { class: 'badge', data: { kind: 'warn' }, hidden: true });
@@ -119,7 +122,9 @@ function history(name, signal, each) {
     const queue = state.queues.find((one) => one.name === name);
     if (!queue || new Date(state.time) <= new Date(past.end)) return;
     const sample = { ...queue, put: rateOf(name, 'put'), got: rateOf(name, 'got'), done: rateOf(name, 'done') };
-    for (const key of Object.keys(past.values)) past.values[key] = [...past.values[key].slice(1), sample[key] ?? null];
+    // As long as nothing is known of its begin, what is new takes the place of that.
+    const full = past.values.ready[0] === null || past.values.ready.length >= MOST[1];
+    for (const [key, list] of Object.entries(past.values)) past.values[key] = [...list.slice(full ? 1 : 0), sample[key] ?? null];
     past.end = state.time;
     draw();
   }
@@ -140,14 +145,19 @@ function history(name, signal, each) {
   };
 }
 
-/** What is told by the step is shown by the second, and nothing for the time before there was a queue. */
+/**
+ * What is told by the step is shown by the second. Of a time of which nothing is known so much is shown as makes five minutes,
+ * or an hour of the day.
+ */
 function perSecond({ step, end, ...told }) {
-  const long = step === 1 ? 3600 : 1440;
+  const unknown = told.ready.findIndex((value) => value !== null);
+  const known = unknown < 0 ? 0 : told.ready.length - unknown;
+  const long = Math.min(MOST[step], Math.max(step === 1 ? 300 : 60, known));
   const values = {};
   for (const key of ['ready', 'leased', 'put', 'got', 'done', 'wait_p99']) {
     const by = ['put', 'got', 'done'].includes(key) ? step : 1;
-    const known = told[key].slice(-long).map((value) => (value === null ? null : value / by));
-    values[key] = [...Array(long - known.length).fill(null), ...known];
+    const list = told[key].slice(-long).map((value) => (value === null ? null : value / by));
+    values[key] = [...Array(long - list.length).fill(null), ...list];
   }
   return { step, end, values };
 }
