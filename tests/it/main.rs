@@ -22,4 +22,5 @@ mod stories;
 mod tidy;
 mod transcripts;
 mod wakeups;
+mod watch;
 mod wire;

@@ -64,6 +64,18 @@ impl Raw {
         }
     }
 
+    /// Reads until this text has come, and keeps all that did: what is heard of an answer without an end.
+    pub async fn read_until(&mut self, text: &str) -> String {
+        loop {
+            let read = String::from_utf8_lossy(&self.read).into_owned();
+            if read.contains(text) {
+                return read;
+            }
+            let more = self.stream.read_buf(&mut self.read).await.unwrap_or(0);
+            assert!(more > 0, "{text:?} did not come, but: {read}");
+        }
+    }
+
     /// The next answer of a well-formed request that was sent before, held against the rules.
     pub async fn answer(&mut self, method: &str, path: &str) -> Heard {
         let heard = self.hear().await.unwrap_or_else(|| panic!("{method} {path}: hung up"));

@@ -13,7 +13,7 @@ mod recall;
 pub mod state;
 mod waiters;
 
-pub use engine::{Census, Engine, Position, Reply, Request, Step, Written};
+pub use engine::{Census, Engine, Glance, Position, Reply, Request, Step, Tally, Written};
 pub use judge::{At, Verdict, judge, turned_away};
 pub use limits::{Limits, Room};
 pub use messages::{

@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use awaitd_journal::{Backup, Fetch, JournalError};
 use awaitd_primitives::{
-    Answer, Ask, Body, Census, Got, LeaseId, Refusal, Request, Room, Ticket, Time,
+    Answer, Ask, Body, Census, Glance, Got, LeaseId, Name, Refusal, Request, Room, Ticket, Time,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
@@ -38,7 +38,7 @@ struct Counter {
     /// The number of the next ticket.
     next: AtomicU64,
     /// The server is going.
-    closing: AtomicBool,
+    closing: watch::Sender<bool>,
     /// The disk has no room for anything new.
     full: AtomicBool,
     /// Bodies that may be read from the disk at one time.
@@ -77,6 +77,8 @@ pub(crate) enum Message {
     Handed(LeaseId, Vec<LeaseId>, bool),
     /// Somebody counts.
     Census(oneshot::Sender<Census>),
+    /// Somebody looks at these queues, and at so many in all.
+    Glance(Vec<Name>, usize, oneshot::Sender<Glance>),
     /// Somebody wants a copy of the journal.
     Backup(oneshot::Sender<Option<Backup>>),
     /// Somebody found that the disk has lost something.
@@ -96,6 +98,7 @@ impl Message {
             Self::Ask(..)
             | Self::Withdraw(_)
             | Self::Census(_)
+            | Self::Glance(..)
             | Self::Backup(_)
             | Self::Damaged(_)
             | Self::Close
@@ -232,7 +235,7 @@ impl Desk {
             inbox,
             clock,
             next: AtomicU64::new(1),
-            closing: AtomicBool::new(false),
+            closing: watch::Sender::new(false),
             full: AtomicBool::new(false),
             reads: Semaphore::new(READS_MAX),
         });
@@ -275,6 +278,13 @@ impl Desk {
         census.await.unwrap_or_default()
     }
 
+    /// These queues, and others if they are fewer than `most`; `None` once the loop has ended.
+    pub(crate) async fn glance(&self, names: Vec<Name>, most: usize) -> Option<Glance> {
+        let (asker, glance) = oneshot::channel();
+        self.send(Message::Glance(names, most, asker));
+        glance.await.ok()
+    }
+
     /// A copy of the journal as it is now; `None` in it if there is nothing on a disk.
     pub async fn backup(&self) -> Result<Option<Backup>, Refusal> {
         let (asker, backup) = oneshot::channel();
@@ -289,13 +299,19 @@ impl Desk {
 
     /// The server is going: all who wait are told so, and nobody waits from now on.
     pub fn close(&self) {
-        self.0.closing.store(true, Ordering::Relaxed);
+        self.0.closing.send_replace(true);
         self.send(Message::Close);
     }
 
     /// Whether the server is going.
     pub fn is_closing(&self) -> bool {
-        self.0.closing.load(Ordering::Relaxed)
+        *self.0.closing.borrow()
+    }
+
+    /// Until the server is going.
+    pub(crate) async fn closed(&self) {
+        let mut closing = self.0.closing.subscribe();
+        closing.wait_for(|closing| *closing).await.expect("this desk keeps it open");
     }
 
     /// Ends the loop, after all that was sent to it before.

@@ -309,6 +309,9 @@ impl<J: Journal> Driver<J> {
             }
             // Whoever asked for it may have gone.
             Message::Census(asker) => _ = asker.send(self.engine.census()),
+            Message::Glance(names, most, asker) => {
+                _ = asker.send(self.engine.glance(&names, most));
+            }
             Message::Backup(asker) => _ = asker.send(self.journal.backup()),
             Message::Damaged(error) => self.damaged = Some(error),
             Message::Close => self.engine.close(&mut self.step),

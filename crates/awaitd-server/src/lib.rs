@@ -7,6 +7,7 @@ pub mod config;
 mod cron;
 pub mod desk;
 mod driver;
+pub mod history;
 pub mod http;
 mod listen;
 pub mod metrics;
@@ -29,6 +30,8 @@ pub struct App {
     pub desk: desk::Desk,
     /// What time it is.
     pub clock: Clock,
+    /// What became of queues.
+    pub history: history::History,
     /// What is counted and measured.
     pub metrics: Arc<metrics::Metrics>,
     /// What the operator set.

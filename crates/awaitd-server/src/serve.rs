@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use crate::desk::Desk;
 use crate::driver::Driver;
+use crate::history::History;
 use crate::listen::Door;
 use crate::metrics::Metrics;
 use crate::schedules::Schedules;
@@ -83,14 +84,16 @@ impl Server {
         journal.free().into_iter().for_each(|free| metrics.on_disk(free));
         let (desk, inbox, back) = Desk::open(clock.clone());
         let (key, shared) = (journal.key(), Arc::clone(&metrics));
+        let (history, sampler) = History::new(clock.clone(), Arc::clone(&metrics), back.clone());
         let (schedules, board) = Schedules::new(&state, clock.clone(), back.clone());
         let outside = (inbox, back, board);
         let driver = Driver::new(&config, (state, journal), clock.clone(), shared, outside);
         // It ends with the loop, which is not to wait for it.
         tokio::spawn(schedules.run());
+        tokio::spawn(sampler.run());
         tokio::spawn(Arc::clone(&config.access).follow());
         Self {
-            app: App { desk, clock, metrics, config: Arc::new(config), key },
+            app: App { desk, clock, history, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),
         }
     }

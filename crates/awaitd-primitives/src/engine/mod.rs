@@ -4,6 +4,7 @@ mod any;
 mod conditions;
 mod delivery;
 mod gather;
+mod glance;
 mod keys;
 mod positions;
 mod rest;
@@ -31,6 +32,7 @@ use crate::state::remembered::KeyOf;
 use crate::state::{State, Trash, queue};
 use crate::waiters::{Line, Parked, Waiters};
 
+pub use glance::{Glance, Tally};
 pub use positions::Position;
 pub use start::Written;
 

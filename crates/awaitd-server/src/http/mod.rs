@@ -41,6 +41,7 @@ mod service;
 mod shown;
 mod things;
 mod token;
+mod watch;
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -106,6 +106,13 @@ impl Problem {
         Self::not_found("this server keeps everything in memory: a backup is of what is on a disk")
     }
 
+    /// As many watch as may.
+    pub(super) fn too_many_watchers() -> Self {
+        let detail =
+            "as many watch this server as may at one time: ask again when one of them has gone";
+        Self::new(503, "overloaded", "Too many watch", detail)
+    }
+
     /// A method that the path does not know.
     pub(super) fn method(given: &Method, allowed: String) -> Self {
         let given = Self::quote(given.as_str());

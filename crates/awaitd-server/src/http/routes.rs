@@ -13,6 +13,7 @@ use super::call::{Asked, Call};
 use super::problem::Problem;
 use super::{
     Front, barriers, conditions, events, leases, locks, many, queues, semaphores, service, things,
+    watch,
 };
 use crate::App;
 
@@ -31,7 +32,7 @@ pub(super) struct Route {
 pub(super) enum Handler {
     /// Makes a command of the request.
     Asks(fn(&mut Call<'_>) -> Result<Asked, Problem>),
-    /// Asks for many things, and takes the body as it comes.
+    /// Asks for many things or tells many, and takes the body by itself.
     Many(fn(Arc<Front>, Parts, Body) -> Answering),
     /// Answers by itself. Takes no parameters.
     Tells(for<'a> fn(&'a App, Bytes) -> Telling<'a>),
@@ -173,6 +174,7 @@ pub(super) const ROUTES: &[Route] = &[
     Route { template: "/metrics", methods: &[("GET", Tells(service::metrics))] },
     Route { template: "/healthz", methods: &[("GET", Tells(service::alive))] },
     Route { template: "/readyz", methods: &[("GET", Tells(service::ready))] },
+    Route { template: "/v1/watch", methods: &[("GET", Many(watch::watch))] },
     Route { template: "/v1/backup", methods: &[("GET", Tells(service::backup))] },
     Route { template: "/v1/openapi.json", methods: &[("GET", Tells(service::openapi))] },
 ];

@@ -175,9 +175,14 @@ impl<S: Sum> Names<S> {
         Self { max, own: FxHashMap::default(), other: S::default() }
     }
 
+    /// Whether one more name may have its own.
+    pub(super) fn has_room(&self) -> bool {
+        self.own.len() < self.max
+    }
+
     /// Where to count for this name.
     pub(super) fn of(&mut self, name: &Name) -> &mut S {
-        if self.own.len() < self.max && !self.own.contains_key(name) {
+        if self.has_room() && !self.own.contains_key(name) {
             self.own.insert(name.clone(), Own::default());
         }
         self.own.get_mut(name).map_or(&mut self.other, |own| &mut own.counts)

@@ -8,6 +8,7 @@ mod counts;
 mod journal;
 mod permits;
 mod process;
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 mod text;

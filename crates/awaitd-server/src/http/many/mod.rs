@@ -3,7 +3,7 @@
 pub(super) mod batch;
 mod got;
 pub(super) mod line;
-mod pieces;
+pub(super) mod pieces;
 pub(super) mod settle;
 mod upload;
 

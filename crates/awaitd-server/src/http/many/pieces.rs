@@ -10,23 +10,23 @@ use http_body::{Body, Frame};
 use super::upload::Cut;
 
 /// A piece, or why there will be none.
-pub(super) type Piece = Result<Bytes, Cut>;
+pub(in crate::http) type Piece = Result<Bytes, Cut>;
 
 /// The next piece, and what comes behind it.
-pub(super) type Next = Pin<Box<dyn Future<Output = (Piece, Option<Made>)> + Send>>;
+pub(in crate::http) type Next = Pin<Box<dyn Future<Output = (Piece, Option<Made>)> + Send>>;
 
 /// What comes behind a piece.
-pub(super) struct Made(pub(super) Next);
+pub(in crate::http) struct Made(pub(in crate::http) Next);
 
 /// What is left of an answer.
-pub(super) struct Pieces {
+pub(in crate::http) struct Pieces {
     first: Option<Bytes>,
     rest: Option<Next>,
 }
 
 impl Pieces {
     /// This piece, and those that come behind it.
-    pub(super) fn new(first: Bytes, rest: Next) -> Self {
+    pub(in crate::http) fn new(first: Bytes, rest: Next) -> Self {
         Self { first: Some(first), rest: Some(rest) }
     }
 }

@@ -24,7 +24,7 @@ pub(super) struct Upload {
 
 /// The body broke off before its end.
 #[derive(Debug)]
-pub(super) struct Cut;
+pub(in crate::http) struct Cut;
 
 impl Upload {
     /// The lines of a body, none of more than `most` bytes.
