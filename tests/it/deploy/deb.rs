@@ -1,5 +1,6 @@
 //! The package for Debian: what is in it works together.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -30,7 +31,7 @@ fn the_package_has_all_that_its_service_needs() {
     let ours = binary().to_str().expect("the tests lie where names are text");
     let made = run(root().join("deploy/deb/build.sh"), &[ours, &packed], folder.path());
     let made = made.trim();
-    assert!(made.ends_with(".deb"), "{made}");
+    assert_eq!(Path::new(&made).extension().and_then(OsStr::to_str), Some("deb"), "{made}");
 
     let unpacked = folder.path().join("unpacked");
     let there = unpacked.to_str().expect("so is the folder");
