@@ -2,6 +2,7 @@
 //! what it calls it; then that is its name everywhere.
 
 use std::borrow::Cow;
+use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -16,7 +17,8 @@ const GIVEN_BYTES_MAX: usize = 128;
 /// Makes ids: the process's own number and a counter, so that nothing has to be random but once.
 #[derive(Debug)]
 pub(super) struct Ids {
-    process: u32,
+    /// With the hyphen behind it.
+    process: String,
     next: AtomicU64,
 }
 
@@ -32,7 +34,8 @@ impl Ids {
     pub(super) fn new() -> Self {
         let mut bytes = [0; 4];
         getrandom::fill(&mut bytes).expect("the system has random bytes");
-        Self { process: u32::from_ne_bytes(bytes), next: AtomicU64::new(1) }
+        let process = format!("{:08x}-", u32::from_ne_bytes(bytes));
+        Self { process, next: AtomicU64::new(1) }
     }
 
     /// Says in an answer what the request was called by its caller, or is called now; and in the log,
@@ -56,8 +59,11 @@ impl Ids {
 
     fn make(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let id = format!("{:08x}-{number:x}", self.process);
-        HeaderValue::try_from(id).expect("digits are fit for a header")
+        // In one piece: growing costs more than writing.
+        let mut id = String::with_capacity(self.process.len() + 16);
+        id.push_str(&self.process);
+        write!(id, "{number:x}").expect("a string takes all");
+        HeaderValue::from_str(&id).expect("digits are fit for a header")
     }
 }
 
