@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use awaitd_tests::{Server, tool};
+use awaitd_tests::{Server, binary, tool};
 use serde_json::{Value, json};
 
 use super::yaml;
@@ -28,6 +28,7 @@ fn kubernetes_takes_what_the_chart_makes() {
         "image": {"repository": "some.where/awaitd", "tag": "1", "pullSecrets": [{"name": "s"}]},
         "tokens": {"existingSecret": "tokens"},
         "tls": {"existingSecret": "tls"},
+        "allowedHosts": ["queues.some.where"],
         "options": {"max-memory": "60%", "max-names": 100_000, "no-auto-create": true},
         "persistence": {"size": "1Gi", "storageClass": "local"},
         "serviceMonitor": {"enabled": true, "tokenSecret": {"name": "look", "key": "token"}},
@@ -53,6 +54,14 @@ fn kubernetes_takes_what_the_chart_makes() {
         assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
         assert_eq!(objects["networkpolicy.yaml"]["spec"]["egress"], json!([]));
     }
+    // A variable that the server does not know is an error to it.
+    let help = Command::new(binary()).args(["serve", "--help"]).output().expect("it runs");
+    let help = String::from_utf8(help.stdout).expect("help is text");
+    let pod = &small["statefulset.yaml"]["spec"]["template"]["spec"];
+    for variable in pod["containers"][0]["env"].as_array().expect("there are variables") {
+        let name = variable["name"].as_str().expect("a variable has a name");
+        assert!(help.contains(&format!("[env: {name}=")), "{name} is no option");
+    }
     assert!(small["servicemonitor.yaml"].is_null() && small["dashboard.yaml"].is_null());
     let container = &large["statefulset.yaml"]["spec"]["template"]["spec"]["containers"][0];
     assert_eq!(container["image"], "some.where/awaitd:1");
@@ -62,6 +71,9 @@ fn kubernetes_takes_what_the_chart_makes() {
     assert!(told("AWAITD_MAX_MEMORY", "60%") && told("AWAITD_NO_AUTO_CREATE", "true"));
     assert!(told("AWAITD_TOKENS", "/etc/awaitd/tokens/tokens"), "{variables:?}");
     assert!(!told("AWAITD_ALLOW_ANONYMOUS", "true"), "{variables:?}");
+    let service = "demo-awaitd.default.svc,demo-awaitd.default.svc.cluster.local,queues.some.where";
+    let hosts = format!("demo-awaitd,demo-awaitd.default,{service}");
+    assert!(told("AWAITD_ALLOWED_HOSTS", &hosts), "{variables:?}");
     assert_eq!(
         large["prometheusrule.yaml"]["spec"],
         yaml("deploy/prometheus/rules.yml"),
@@ -95,7 +107,7 @@ async fn keda_finds_the_number_that_it_asks_for() {
     let scaled: Value = serde_saphyr::from_str(scaled).expect("it is YAML");
     let asked = &scaled["spec"]["triggers"][0]["metadata"];
     let url = asked["url"].as_str().expect("KEDA is told where to ask");
-    let path = url.strip_prefix("http://awaitd:29248").expect("it asks the server");
+    let path = url.strip_prefix("http://awaitd.default.svc:29248").expect("it asks the server");
 
     let server = Server::start();
     server.client().post(&format!("{path}/jobs"), "x").await.expect(201);

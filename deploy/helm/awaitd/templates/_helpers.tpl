@@ -30,3 +30,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 port: http
 scheme: {{ ternary "HTTPS" "HTTP" (ne .Values.tls.existingSecret "") }}
 {{- end }}
+
+{{- /* By which names others ask for the service. */}}
+{{- define "awaitd.hosts" -}}
+{{- $name := include "awaitd.fullname" . }}
+{{- $there := printf "%s.%s" $name .Release.Namespace }}
+{{- $service := list $name $there (printf "%s.svc" $there) (printf "%s.svc.cluster.local" $there) }}
+{{- concat $service .Values.allowedHosts | join "," }}
+{{- end }}
