@@ -1,6 +1,7 @@
 //! What became of one queue: the last hour by the second, and the last day by the minute.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use awaitd_primitives::QueueView;
 
@@ -148,7 +149,7 @@ impl Past {
         };
         let happened = [since(|it| it.put), since(|it| it.got), since(|it| it.done)];
         let waits = self.waits.percentiles([0.5, 0.95, 0.99]);
-        let wait_p99 = waits.map_or(UNKNOWN, |[.., wait]| bounded((wait * 1e6) as u64));
+        let wait_p99 = waits.map_or(UNKNOWN, |[.., wait]| micros(wait));
         let (ready, leased) = (bounded(view.ready), bounded(view.leased));
         let minute = &mut self.minute;
         for (sum, more) in
@@ -166,6 +167,12 @@ impl Past {
         (self.at, self.counted) = (second, counted);
         waits
     }
+}
+
+/// Seconds as microseconds.
+fn micros(seconds: f64) -> u32 {
+    let micros = Duration::from_secs_f64(seconds).as_micros();
+    bounded(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
 /// As a number that is known.

@@ -19,10 +19,10 @@ fn view(ready: u64) -> QueueView {
 }
 
 /// So many put and got since the start.
-fn counted(put: u64, got: u64) -> Option<Counted> {
+fn counted(put: u64, got: u64) -> Counted {
     let mut waits = <[u64; 13]>::default();
     waits[0] = got;
-    Some(Counted { put, got, waits, ..Counted::default() })
+    Counted { put, got, waits, ..Counted::default() }
 }
 
 /// A column of what is told.
@@ -34,11 +34,11 @@ fn column(ring: &Ring, of: fn(&Step) -> u32) -> Vec<Option<u32>> {
 #[test]
 fn what_happened_is_the_difference_of_two_looks() {
     let mut past = Past::new(10);
-    past.take(10, &view(5), counted(7, 2));
-    past.take(11, &view(8), counted(10, 2));
-    let waits = past.take(12, &view(6), counted(10, 4)).expect("two were handed out");
+    past.take(10, &view(5), Some(counted(7, 2)));
+    past.take(11, &view(8), Some(counted(10, 2)));
+    let waits = past.take(12, &view(6), Some(counted(10, 4))).expect("two were handed out");
     // A queue of the same name, counted from zero.
-    past.take(13, &view(1), counted(1, 0));
+    past.take(13, &view(1), Some(counted(1, 0)));
     past.take(14, &view(1), None);
     assert!(waits[2] > 0.0 && waits[2] <= 0.0005, "{waits:?}");
     assert_eq!(column(&past.seconds, |it| it.ready), [5, 8, 6, 1, 1].map(Some));
@@ -55,10 +55,10 @@ fn what_happened_is_the_difference_of_two_looks() {
 #[test]
 fn what_was_not_looked_at_is_unknown() {
     let mut past = Past::new(58);
-    past.take(58, &view(0), counted(0, 0));
-    past.take(61, &view(9), counted(9, 0));
-    past.take(62, &view(10), counted(10, 0));
-    past.take(300, &view(10), counted(10, 0));
+    past.take(58, &view(0), Some(counted(0, 0)));
+    past.take(61, &view(9), Some(counted(9, 0)));
+    past.take(62, &view(10), Some(counted(10, 0)));
+    past.take(300, &view(10), Some(counted(10, 0)));
     let puts = column(&past.seconds, |it| it.put);
     assert_eq!(puts[..5], [None, None, None, None, Some(1)]);
     assert_eq!((puts.len(), puts[5..].iter().flatten().count()), (243, 0));
@@ -72,7 +72,7 @@ fn the_oldest_goes() {
     let mut past = Past::new(0);
     let days = 2 * 24 * 60 * 60;
     for second in 0..days {
-        past.take(second, &view(second / 7_200), counted(0, 0));
+        past.take(second, &view(second / 7_200), Some(counted(0, 0)));
     }
     assert_eq!(past.seconds.steps().count(), SECONDS);
     assert_eq!(past.minutes.steps().count(), MINUTES);
@@ -86,7 +86,7 @@ fn the_oldest_goes() {
 fn what_a_past_takes_is_bounded() {
     let mut past = Past::new(0);
     for second in 0..26 * 60 * 60 {
-        past.take(second, &view(second), counted(second, 0));
+        past.take(second, &view(second), Some(counted(second, 0)));
     }
     let runs = past.seconds.runs.capacity() + past.minutes.runs.capacity();
     let bytes = runs * size_of::<(Step, u32)>();
