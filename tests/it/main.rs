@@ -21,6 +21,7 @@ mod schemathesis;
 mod stories;
 mod tidy;
 mod transcripts;
+mod ui;
 mod wakeups;
 mod watch;
 mod wire;

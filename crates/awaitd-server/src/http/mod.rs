@@ -41,6 +41,7 @@ mod service;
 mod shown;
 mod things;
 mod token;
+mod ui;
 mod watch;
 
 use std::convert::Infallible;
@@ -73,7 +74,7 @@ pub fn router(app: App) -> Router {
     let tokens = token::Tokens::new(app.key);
     let front = Arc::new(Front { app, tokens, ids: receipt::Ids::new() });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
-    let served = routes::ROUTES.iter().chain(echo.then_some(&routes::ECHO));
+    let served = routes::ROUTES.iter().chain(ui::PAGES).chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
         router.route_service(route.template, endpoint(route))
     })
@@ -137,7 +138,7 @@ async fn serve(
         Err(problem) => problem.into_response(),
     };
     let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
     let took = front.app.clock.now().since(began);
     let status = response.status().as_u16();
     front.app.metrics.request(route.template, method, status, took);
