@@ -22,6 +22,8 @@ enum Command {
     Test(test::Args),
     /// Measures speed and memory of the release binary, beside other queues
     Bench(bench::Args),
+    /// Loads a server with a journal steadily for long: does it grow, does it lose jobs
+    Soak(bench::soak::Args),
     /// Takes rules out of the core, one at a time, and sees whether the random histories notice
     Sharpness {
         /// Histories for each rule, until one breaks
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let outcome = match Command::parse() {
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Soak(args) => bench::soak::run(&args),
         Command::Sharpness { histories, only } => sharpness::run(histories, only.as_deref()),
         Command::Counts => counts::run().map(|left_out| {
             if let Some(why) = left_out {

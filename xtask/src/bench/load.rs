@@ -119,7 +119,8 @@ pub(super) async fn permit(server: &Server, permits: usize) -> io::Result<()> {
     put(server, &format!("/v1/semaphores/{SEMAPHORE}"), &body).await
 }
 
-async fn put(server: &Server, path: &str, body: &str) -> io::Result<()> {
+/// Makes a thing that is not there yet.
+pub(super) async fn put(server: &Server, path: &str, body: &str) -> io::Result<()> {
     let request = format!(
         "PUT {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\n\r\n{body}",

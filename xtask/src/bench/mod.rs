@@ -17,8 +17,10 @@ mod picture;
 mod plan;
 mod report;
 mod server;
+pub(crate) mod soak;
 mod speed;
 mod table;
+mod visits;
 
 use std::env;
 use std::fs;

@@ -120,6 +120,11 @@ impl Server {
         Ok(Duration::from_millis(ticks * 10))
     }
 
+    /// How many descriptors it has open.
+    pub(super) fn descriptors(&self) -> io::Result<usize> {
+        Ok(fs::read_dir(format!("/proc/{}/fd", self.child.id()))?.count())
+    }
+
     /// Bytes of its memory that are resident, without what the kernel holds for it.
     pub(super) fn resident(&self) -> io::Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
