@@ -69,12 +69,13 @@ class Barrier(Thing):
             reply = await arrival
             while reply.status == 408:
                 reply = await self._arrive(call)
-            index = int(reply.json()["index"]) if reply.status < 400 else None
+            broken = reply.status == 409 and reply.problem.code == "broken"
+            index = -1 if broken else int(reply.good().json()["index"])
             if index != self._parties - 1:  # Who came last has ended the wait of the others, and goes on before them.
                 await self._let_pass(call)
-            if reply.status == 409 and reply.problem.code == "broken":
+            if broken:
                 raise BrokenBarrierError("Abort or reset of barrier")
-            return reply.good() and index
+            return index
 
         return await self._call(work).awaited()
 
