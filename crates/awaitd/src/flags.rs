@@ -61,7 +61,7 @@ pub(crate) enum Command {
 /// What `serve` may be told.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen. Beyond loopback only with --allow-anonymous.
+    /// Where to listen. Beyond loopback only with tokens, or with --allow-anonymous.
     #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
     pub(crate) listen: String,
 

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use awaitd_server::access::Access;
 use awaitd_server::http::guard::Hosts;
 use clap::Args;
 use clap::builder::BoolishValueParser;
@@ -11,7 +12,7 @@ use tracing::warn;
 /// What `serve` may be told about who may ask.
 #[derive(Debug, Args)]
 pub(crate) struct Guard {
-    /// Listen beyond loopback too: whoever can connect may do everything.
+    /// Listen beyond loopback without tokens too: whoever can connect may do everything.
     #[arg(long, env = "AWAITD_ALLOW_ANONYMOUS", value_parser = BoolishValueParser::new())]
     allow_anonymous: bool,
 
@@ -31,9 +32,10 @@ impl Guard {
         self.allowed_hosts.clone().unwrap_or_default().and_of(listen)
     }
 
-    /// Refuses to listen where others than this machine can connect, unless the operator wants it so.
-    pub(crate) fn check(&self, address: SocketAddr) -> Result<(), Open> {
-        if address.ip().to_canonical().is_loopback() {
+    /// Refuses to listen where others than this machine can connect, unless they need a token or the
+    /// operator wants it so.
+    pub(crate) fn check(&self, address: SocketAddr, access: &Access) -> Result<(), Open> {
+        if address.ip().to_canonical().is_loopback() || access.is_closed() {
             return Ok(());
         }
         if !self.allow_anonymous {
@@ -48,8 +50,8 @@ impl fmt::Display for Open {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             out,
-            "whoever can connect to {} could do everything: listen on 127.0.0.1, or say --allow-anonymous if \
-             only those can connect whom you trust",
+            "whoever can connect to {} could do everything: make a token first (`awaitd token create`), listen \
+             on 127.0.0.1, or say --allow-anonymous if only those can connect whom you trust",
             self.0
         )
     }
@@ -74,8 +76,8 @@ mod tests {
             ("[::ffff:10.0.0.1]:29248", false),
         ] {
             let address = address.parse().unwrap();
-            assert_eq!(guard(false).check(address).is_ok(), inside, "{address}");
-            assert!(guard(true).check(address).is_ok(), "{address}");
+            assert_eq!(guard(false).check(address, &Access::open()).is_ok(), inside, "{address}");
+            assert!(guard(true).check(address, &Access::open()).is_ok(), "{address}");
         }
     }
 }

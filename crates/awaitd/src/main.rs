@@ -106,11 +106,11 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let listener = TcpListener::bind(&flags.listen)
         .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
     let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
-    flags.guard.check(address).map_err(Failure::Open)?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
     config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
+    flags.guard.check(address, &config.access).map_err(Failure::Open)?;
     config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {

@@ -2,7 +2,7 @@
 
 use awaitd_tests::Server;
 
-use super::put;
+use super::{path, put};
 use crate::openapi::Contract;
 
 /// A browser says where a request comes from; who is none says nothing and passes.
@@ -54,8 +54,8 @@ async fn all_that_changes_something_is_refused_to_them() {
     let server = Server::start();
     let contract = Contract::read();
     for (method, template) in contract.operations() {
-        let path = template.replace(['{', '}'], "");
-        let asked = server.client().ask(method, &path).header("sec-fetch-site", "cross-site");
+        let asked =
+            server.client().ask(method, &path(template)).header("sec-fetch-site", "cross-site");
         let heard = asked.await;
         if method == "GET" {
             assert_ne!(heard.status, 403, "GET {template}: {}", heard.shown());

@@ -2,6 +2,8 @@
 
 use awaitd_tests::{Raw, Server};
 
+use super::tokens::Tokens;
+
 /// Beyond loopback only if that is what the operator says.
 #[tokio::test]
 async fn beyond_loopback_nobody_is_let_in_by_accident() {
@@ -34,4 +36,21 @@ async fn beyond_loopback_nobody_is_let_in_by_accident() {
             raw.answer("GET", "/healthz").await.refused(421, "misdirected");
         }
     }
+}
+
+/// Whoever can connect there and shows a token may do what that allows, and nobody else anything.
+#[tokio::test]
+async fn beyond_loopback_tokens_are_asked_for() {
+    let tokens = Tokens::new();
+    let args = ["serve", "--memory", "--listen", "0.0.0.0:0", "--tokens", tokens.path()];
+    let failed = Server::run(&args, &[]).expect_err("no tokens are there");
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.log.contains("awaitd token create"), "{failed:?}");
+    let token = tokens.add("worker", &["queue:q:put"]);
+    let server = Server::run(&args, &[]).expect("a token is there");
+    assert!(!server.log().contains("may do everything"), "{}", server.log());
+    let client = server.client();
+    client.post("/v1/queues/q/jobs", "job").await.refused(401, "unauthorized");
+    let shown = client.post("/v1/queues/q/jobs", "job").header("authorization", &token);
+    shown.await.expect(201);
 }

@@ -64,7 +64,8 @@ impl Verb {
 }
 
 impl Realm {
-    fn word(self) -> &'static str {
+    /// As it is written.
+    pub fn word(self) -> &'static str {
         match self {
             Self::Thing(kind) => kind.singular(),
             Self::Server => "server",
@@ -80,12 +81,17 @@ impl Realm {
 impl Allow {
     /// Whether it covers this; `None` as a name stands for every name.
     pub fn covers(&self, verb: Verb, realm: Realm, name: Option<&str>) -> bool {
-        let named = match name {
-            None => self.open && self.prefix.is_empty(),
-            Some(name) if self.open => name.starts_with(&self.prefix),
-            Some(name) => name == self.prefix,
-        };
-        named && self.verbs[verb as usize] && self.realm.is_none_or(|own| own == realm)
+        self.names(verb, realm).is_some_and(|(prefix, open)| match name {
+            None => open && prefix.is_empty(),
+            Some(name) if open => name.starts_with(prefix),
+            Some(name) => name == prefix,
+        })
+    }
+
+    /// What the names begin with that it covers, and whether that is only the beginning.
+    pub(super) fn names(&self, verb: Verb, realm: Realm) -> Option<(&str, bool)> {
+        let covers = self.verbs[verb as usize] && self.realm.is_none_or(|own| own == realm);
+        covers.then_some((&self.prefix, self.open))
     }
 }
 

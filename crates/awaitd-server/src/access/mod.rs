@@ -188,6 +188,27 @@ impl Who {
         self.any(|allow| allow.covers(verb, Realm::Thing(kind), Some(name)))
     }
 
+    /// With which things of this kind he may do this: what their names begin with, and whether that is only
+    /// the beginning. In the order of the names, and none stands for a name twice.
+    pub fn names(&self, verb: Verb, kind: Kind) -> Vec<(&str, bool)> {
+        let Self::Known(entry) = self else { return vec![("", true)] };
+        let realm = Realm::Thing(kind);
+        let mut all: Vec<_> =
+            entry.allow.iter().filter_map(|allow| allow.names(verb, realm)).collect();
+        // Of two that begin alike the open one covers the other.
+        all.sort_unstable_by_key(|(prefix, open)| (*prefix, !open));
+        let mut names: Vec<(&str, bool)> = Vec::with_capacity(all.len());
+        for (prefix, open) in all {
+            let covered = |(other, open): &(&str, bool)| {
+                if *open { prefix.starts_with(other) } else { prefix == *other }
+            };
+            if !names.iter().any(covered) {
+                names.push((prefix, open));
+            }
+        }
+        names
+    }
+
     /// Whether he may do this with every thing of this kind.
     pub fn may_all(&self, verb: Verb, kind: Kind) -> bool {
         self.any(|allow| allow.covers(verb, Realm::Thing(kind), None))

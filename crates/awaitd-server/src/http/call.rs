@@ -82,31 +82,22 @@ impl<'a> Call<'a> {
 
     /// The name in the path.
     pub(super) fn name(&self) -> Result<Name, Problem> {
-        self.name_at(3)
-    }
-
-    fn name_at(&self, place: usize) -> Result<Name, Problem> {
-        let given = self.segment(place);
-        let text = percent_decode_str(given).decode_utf8();
-        let name = text.ok().and_then(|text| text.parse().ok());
-        name.ok_or_else(|| Problem::name(given))
+        name_at(self.head, 3)
     }
 
     /// The kind of things in the path.
     pub(super) fn kind(&self) -> Kind {
-        let kinds = self.segment(2);
-        let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == kinds);
-        kind.unwrap_or_else(|| unreachable!("no route leads to {kinds}"))
+        kind(self.head)
     }
 
     /// The thing in the path.
     pub(super) fn thing(&self) -> Result<Thing, Problem> {
-        Ok(Thing::new(self.kind(), self.name()?))
+        thing(self.head)
     }
 
     /// The name in the path of what belongs to that thing.
     pub(super) fn second_name(&self) -> Result<Name, Problem> {
-        self.name_at(5)
+        name_at(self.head, 5)
     }
 
     /// The lease in the path.
@@ -145,7 +136,29 @@ impl<'a> Call<'a> {
 
     /// A segment of the path, which the route's template says is there.
     fn segment(&self, place: usize) -> &'a str {
-        let mut segments = self.head.uri.path().split('/');
-        segments.nth(place).expect("the route's template has this segment")
+        segment(self.head, place)
     }
+}
+
+/// The thing in the path of a request with this head.
+pub(super) fn thing(head: &Parts) -> Result<Thing, Problem> {
+    Ok(Thing::new(kind(head), name_at(head, 3)?))
+}
+
+fn kind(head: &Parts) -> Kind {
+    let kinds = segment(head, 2);
+    let kind = Kind::ALL.into_iter().find(|kind| kind.plural() == kinds);
+    kind.unwrap_or_else(|| unreachable!("no route leads to {kinds}"))
+}
+
+fn name_at(head: &Parts, place: usize) -> Result<Name, Problem> {
+    let given = segment(head, place);
+    let text = percent_decode_str(given).decode_utf8();
+    let name = text.ok().and_then(|text| text.parse().ok());
+    name.ok_or_else(|| Problem::name(given))
+}
+
+fn segment(head: &Parts, place: usize) -> &str {
+    let mut segments = head.uri.path().split('/');
+    segments.nth(place).expect("the route's template has this segment")
 }

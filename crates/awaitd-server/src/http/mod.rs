@@ -25,8 +25,10 @@ mod json;
 mod key;
 mod knobs;
 mod leases;
+mod lists;
 mod locks;
 mod many;
+mod needs;
 mod parameters;
 mod problem;
 mod query;
@@ -54,15 +56,17 @@ use std::time::Duration;
 use awaitd_primitives::{Ask, Command};
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
 use tower::Service;
 
-use crate::App;
+use crate::access::{Verb, Who};
+use crate::{App, Config};
 use answer::Form;
 use call::Call;
+use needs::Needs;
 use problem::Problem;
 use routes::{Handler, Route};
 
@@ -88,10 +92,25 @@ struct Front {
 }
 
 impl Front {
-    /// Whether a request with this head is heard, before its body is.
-    fn admits(&self, head: &Parts) -> Result<(), Problem> {
+    /// What is behind a request with this head, and who asks, before its body is heard: if it is.
+    fn admits(&self, route: &Route, head: &Parts) -> Result<(Handler, Who), Problem> {
         head::check(head)?;
-        guard::check(head, &self.app.config.hosts)
+        guard::check(head, &self.app.config.hosts)?;
+        let method = route.method(head);
+        // What is where is nobody's business either.
+        let who = match &method {
+            Ok((Needs::Nothing, _)) => Who::Anyone,
+            Ok(_) | Err(_) => self.who(head)?,
+        };
+        let (needs, handler) = method?;
+        needs.check(&who, head)?;
+        Ok((handler, who))
+    }
+
+    fn who(&self, head: &Parts) -> Result<Who, Problem> {
+        let Config { access, .. } = &*self.app.config;
+        let now = self.app.clock.wall(self.app.clock.now());
+        access.identify(head.headers.get(AUTHORIZATION), now).map_err(Problem::unauthorized)
     }
 }
 
@@ -161,23 +180,36 @@ async fn hear(
     request: Request,
 ) -> Result<Heard, Problem> {
     let (head, body) = request.into_parts();
-    if let Err(problem) = front.admits(&head) {
-        body::refuse(body, body::is_awaited(&head));
-        return Err(problem);
-    }
-    if let Ok(Handler::Many(ask)) = route.handler(&head) {
+    let (handler, who) = match front.admits(route, &head) {
+        Ok(admitted) => admitted,
+        Err(problem) => {
+            body::refuse(body, body::is_awaited(&head));
+            return Err(problem);
+        }
+    };
+    if let Handler::Many(ask) = handler {
         return ask(front, head, body).await.map(Heard::Answered);
     }
     let body = body::read_of(&head, body, &front.app.config).await?;
-    match route.handler(&head)? {
+    match handler {
         Handler::Asks(parse) => {
             let mut call = Call::new(&front.app, &front.tokens, &head, &body);
             let asked = parse(&mut call)?;
             let key = call.finish()?;
+            needs::check(&who, &asked.command)?;
             let form = Form::new(&head, &asked);
             let ask = Ask { command: asked.command, key };
-            if matches!(ask.command, Command::Redrive { .. }) {
-                let told = redrive::all(&front.app.desk, ask).await;
+            let desk = &front.app.desk;
+            let told = if matches!(ask.command, Command::Redrive { .. }) {
+                Some(redrive::all(desk, ask.clone()).await)
+            } else if let Command::List { kind, .. } = ask.command
+                && !who.may_all(Verb::Look, kind)
+            {
+                Some(lists::seen(desk, &ask, &who).await)
+            } else {
+                None
+            };
+            if let Some(told) = told {
                 let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
                 return Ok(Heard::Answered(answer));
             }
@@ -187,6 +219,10 @@ async fn hear(
         Handler::Tells(tell) => {
             Call::new(&front.app, &front.tokens, &head, &body).finish()?;
             Ok(Heard::Answered(tell(&front.app, body).await))
+        }
+        Handler::Sees(tell) => {
+            Call::new(&front.app, &front.tokens, &head, &body).finish()?;
+            Ok(Heard::Answered(tell(&front.app, who).await))
         }
     }
 }

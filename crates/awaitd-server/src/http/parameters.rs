@@ -169,7 +169,12 @@ impl Call<'_> {
 
     /// `settle=`: a token, or the path of a lease.
     pub(super) fn settle(&mut self) -> Result<Option<LeaseRef>, Problem> {
-        self.lease_named("settle")
+        let queue = self.thing()?;
+        let Some(text) = self.query.take("settle")? else { return Ok(None) };
+        let unknown = || Problem::not_found("this server gave out no lease such as `settle` names");
+        // A token alone may be known as one of this very queue.
+        let lease = self.tokens.in_path(&text, queue).or_else(|| self.tokens.anywhere(&text));
+        lease.map(Some).ok_or_else(unknown)
     }
 
     /// `held=`: the lease by which the caller holds the lock, likewise.
@@ -185,15 +190,6 @@ impl Call<'_> {
         // A token alone may be known as one of this very lock.
         let held = self.tokens.in_path(&text, lock).or_else(|| self.tokens.anywhere(&text));
         held.ok_or_else(|| Problem::not_found("this server gave out no lease such as `held` names"))
-    }
-
-    fn lease_named(&mut self, name: &'static str) -> Result<Option<LeaseRef>, Problem> {
-        let Some(text) = self.query.take(name)? else {
-            return Ok(None);
-        };
-        let unknown =
-            || Problem::not_found(format!("this server gave out no lease such as `{name}` names"));
-        self.tokens.anywhere(&text).map(Some).ok_or_else(unknown)
     }
 
     /// `mode=`: how much of a lock is taken.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use awaitd_primitives::{BadName, Refusal, Time};
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -13,6 +13,10 @@ use serde::Serialize;
 use super::answer::{self, EXPIRES_IN, GENERATION, OWNER, UNFINISHED};
 use super::shown::Configuration;
 use super::{receipt, refusal};
+use crate::access::{Denied, Realm, Verb};
+
+/// What RFC 6750 has for a token that is worth nothing, whatever the reason.
+const INVALID_TOKEN: &str = ", error=\"invalid_token\"";
 
 /// An answer that is no.
 #[derive(Debug)]
@@ -88,6 +92,38 @@ impl Problem {
         let detail = "a browser sent this for a page of another site, which may change nothing here: \
                       ask from a page of this server, or without a browser";
         Self::new(403, "cross_site", "This comes from another site", detail)
+    }
+
+    /// Who asks is not known.
+    pub(super) fn unauthorized(denied: Denied) -> Self {
+        let (error, why) = match denied {
+            Denied::Missing => ("", "this server wants a token"),
+            Denied::Malformed => {
+                (INVALID_TOKEN, "what was shown is no token: was it cut or mistyped?")
+            }
+            Denied::Unknown => (INVALID_TOKEN, "this token is not known here, or not any more"),
+            Denied::Expired => (INVALID_TOKEN, "this token has expired"),
+        };
+        let detail = format!("{why}; send Authorization: Bearer awd_…");
+        let challenge = format!("Bearer realm=\"awaitd\"{error}");
+        let challenge = HeaderValue::try_from(challenge).expect("it is fit for a header");
+        let title = "Who are you?";
+        Self::new(401, "unauthorized", title, detail).with(WWW_AUTHENTICATE, challenge)
+    }
+
+    /// Who asks may not do that: one of these verbs with what has this name.
+    pub(super) fn forbidden(realm: Realm, name: &str, verbs: &[Verb]) -> Self {
+        let right = |verb: &Verb| format!("{}:{name}:{}", realm.word(), verb.word());
+        let rights: Vec<_> = verbs.iter().map(right).collect();
+        let detail =
+            format!("this token does not allow it: one with {} would", rights.join(" or "));
+        Self::new(403, "forbidden", "You may not do this", detail)
+    }
+
+    /// And what else would be right.
+    pub(super) fn or_else(mut self, what: &str) -> Self {
+        self.detail = format!("{}; or {what}", self.detail).into();
+        self
     }
 
     /// Something in the path or a parameter that is not there.

@@ -15,19 +15,26 @@ use super::backup::Pieces;
 use super::problem::Problem;
 use super::routes::Telling;
 use crate::App;
+use crate::access::{Verb, Who};
 
 /// `openapi.yaml` as JSON, see `build.rs`.
 static OPENAPI: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// What Prometheus scrapes.
-pub(super) fn metrics(app: &App, _: Bytes) -> Telling<'_> {
-    Box::pin(async {
+pub(super) fn metrics(app: &App, who: Who) -> Telling<'_> {
+    Box::pin(async move {
         // One at a time: with many names each holds a copy of what there is.
         let _turn = app.metrics.scrape_turn().await;
         let census = app.desk.census().await;
         let (metrics, now) = (Arc::clone(&app.metrics), app.clock.now());
         // With many names it takes ten milliseconds, in which nobody else would be served.
-        let rendered = spawn_blocking(move || metrics.render(&census, now)).await;
+        let rendered = spawn_blocking(move || {
+            if who.may_server(Verb::Look) {
+                return metrics.render(&census, now);
+            }
+            metrics.render_for(&census, now, |kind, name| who.may(Verb::Look, kind, name))
+        });
+        let rendered = rendered.await;
         let page = rendered.expect("rendering cannot fail, and is not cancelled");
         typed("text/plain; version=0.0.4; charset=utf-8", page)
     })

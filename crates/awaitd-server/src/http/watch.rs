@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use awaitd_primitives::{Ask, Command, Thing};
+use awaitd_primitives::{Ask, Command, Kind, Name, Thing};
 use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::request::Parts;
@@ -13,10 +13,12 @@ use super::Front;
 use super::body;
 use super::call::Call;
 use super::many::pieces::{Made, Next, Pieces};
+use super::needs;
 use super::parameters::bad;
 use super::problem::Problem;
 use super::routes::Answering;
 use super::service::typed;
+use crate::access::Verb;
 use crate::clock::real_sleep;
 use crate::desk::Desk;
 use crate::history::{Filter, Span, Watcher};
@@ -32,21 +34,28 @@ pub(super) fn watch(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
         let app = &front.app;
         let body = body::read_of(&head, body, &app.config).await?;
-        let (filter, span) = {
+        let who = front.who(&head)?;
+        let (mut filter, span) = {
             let mut call = Call::new(app, &front.tokens, &head, &body);
             let asked = asked(&mut call)?;
             call.finish()?;
             asked
         };
         if let Some(queue) = &filter.queue {
-            let command = Command::Read { thing: Thing::Queue(queue.clone()) };
+            let thing = Thing::Queue(queue.clone());
+            needs::one_of(&who, &[Verb::Look], &thing)?;
+            let command = Command::Read { thing };
             let told = app.desk.ask(Ask { command, key: None }, Duration::ZERO).await;
             told.told.map_err(|refusal| Problem::refused(refusal, told.now))?;
         }
         let past =
             filter.queue.as_ref().zip(span).map(|(queue, span)| app.history.past(queue, span));
+        if !who.may_all(Verb::Look, Kind::Queue) {
+            let may_see = move |queue: &Name| who.may(Verb::Look, Kind::Queue, queue.as_str());
+            filter.may_see = Some(Box::new(may_see));
+        }
         let watcher = app.history.watch(filter).ok_or_else(Problem::too_many_watchers)?;
-        let events = Events { watcher, desk: app.desk.clone() };
+        let events = Events { watcher, desk: app.desk.clone(), front: Arc::clone(&front), head };
         let body = Body::new(Pieces::new(past.unwrap_or(NOTHING), events.run()));
         let mut response = typed("text/event-stream", body);
         // Nginx would wait for more.
@@ -82,6 +91,9 @@ fn asked(call: &mut Call<'_>) -> Result<(Filter, Option<Span>), Problem> {
 struct Events {
     watcher: Watcher,
     desk: Desk,
+    front: Arc<Front>,
+    /// With the token, which may be revoked while he watches.
+    head: Parts,
 }
 
 impl Events {
@@ -91,8 +103,10 @@ impl Events {
                 biased;
                 () = self.desk.closed() => (Ok(Bytes::new()), None),
                 event = self.watcher.next() => match event {
-                    Some(event) => (Ok(event), Some(Made(self.run()))),
-                    None => (Ok(Bytes::new()), None),
+                    Some(event) if self.front.who(&self.head).is_ok() => {
+                        (Ok(event), Some(Made(self.run())))
+                    }
+                    Some(_) | None => (Ok(Bytes::new()), None),
                 },
                 () = real_sleep(SILENCE_MAX) => (Ok(NOTHING), Some(Made(self.run()))),
             }

@@ -4,17 +4,19 @@
 //! waits for the other. At most `metrics_max_names` names of each kind have series of their own; all
 //! others are `_other`.
 
+mod connections;
 mod counts;
 mod journal;
 mod permits;
 mod process;
 pub(crate) mod sample;
+mod seen;
 #[cfg(test)]
 mod tests;
 mod text;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use awaitd_journal::{Appended, Free, Usage};
@@ -26,6 +28,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::Config;
+pub use connections::Connected;
 use counts::{Event, Histogram, Names, OfPermits, OfQueue, Sum};
 use journal::{Beside, OfJournal};
 use text::Page;
@@ -52,16 +55,6 @@ struct ByName {
     locks: Names<OfPermits>,
     semaphores: Names<OfPermits>,
     barriers: Names<Histogram>,
-}
-
-/// One connection's place among those that there may be; it is free again when this is dropped.
-#[derive(Debug)]
-pub struct Connected(Arc<Metrics>);
-
-impl Drop for Connected {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Metrics {
@@ -134,20 +127,12 @@ impl Metrics {
         locked(&self.requests).entry((route, method, status)).or_default().observe(took);
     }
 
-    /// Counts a connection as long as what is returned lives. `None`, counted as well, if there are
-    /// `max` already.
-    pub fn connect(self: &Arc<Self>, max: usize) -> Option<Connected> {
-        // Taken first, so that two that come at one time cannot both have the last place.
-        let connected = Connected(Arc::clone(self));
-        if self.connections.fetch_add(1, Ordering::Relaxed) < max {
-            return Some(connected);
-        }
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        None
-    }
-
     /// The text for Prometheus. With many names it takes some milliseconds.
     pub fn render(&self, census: &Census, now: Time) -> String {
+        self.page(census, now).text()
+    }
+
+    fn page(&self, census: &Census, now: Time) -> Page {
         let by_name = self.by_name(census);
         let mut page = Page::default();
         page.queues(&by_name.queues, census, now);
@@ -165,7 +150,7 @@ impl Metrics {
         let journal = locked(&self.journal).clone();
         page.journal(&journal, &self.beside);
         page.process(self.started);
-        page.text()
+        page
     }
 
     /// A copy of what the records told, after everything in the census was given its own series as

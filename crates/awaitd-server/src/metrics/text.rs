@@ -15,11 +15,11 @@ use super::counts::{BOUNDS, ENDS, EVENTS, Histogram, Names, OfQueue, Sum};
 use super::process::Usage;
 
 /// The label of all who have no series of their own. No name begins so.
-const OTHER: &str = "_other";
+pub(super) const OTHER: &str = "_other";
 
 /// Metrics in the order in which they are shown.
 #[derive(Default)]
-pub(super) struct Page(Vec<MetricFamily>);
+pub(super) struct Page(pub(super) Vec<MetricFamily>);
 
 /// What a queue is at this moment, or some queues together.
 #[derive(Clone, Copy, Default)]
