@@ -41,7 +41,7 @@ async fn tells_each_second_what_there_is() {
     assert_eq!(heard.header("content-type"), "text/event-stream");
     assert_eq!(heard.header("cache-control"), "no-store");
     assert_eq!(heard.header("x-accel-buffering"), "no");
-    let told = events(&heard.text(), "state").pop().expect("something was told");
+    let told = events(heard.text(), "state").pop().expect("something was told");
     let queues = told["queues"].as_array().expect("queues are listed");
     let names: Vec<_> = queues.iter().map(|queue| queue["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["a:1", "a:2"]);

@@ -112,8 +112,8 @@ async fn watches_show_what_may_be_seen_and_end_with_the_token() {
     let heard = other.await.refused(403, "forbidden");
     assert!(heard.text().contains("queue:theirs:look"), "{}", heard.shown());
     let mut watch = Raw::connect(server.at()).await.expect("the server listens");
-    let head = "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization:";
-    watch.send(format!("{head} {mine}\r\n\r\n").as_bytes()).await.expect("the server reads");
+    let asked = "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization:";
+    watch.send(format!("{asked} {mine}\r\n\r\n").as_bytes()).await.expect("the server reads");
     watch.read_until(r#""mine""#).await;
     tokens.revoke("mine");
     let told = watch.answer("GET", "/v1/watch").await.expect(200);

@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::Response;
 
+use super::needs::Needs;
 use super::problem::Problem;
 use super::routes::{Answering, Handler, Route};
 use super::{Front, body};
@@ -41,10 +42,10 @@ const RULES: [(HeaderName, &str); 4] = [
 
 /// Beside the contract: what is there for people. Nobody needs a token for these.
 pub(super) const PAGES: &[Route] = &[
-    Route { template: "/", methods: &[("GET", Handler::Many(root))] },
-    Route { template: "/ui", methods: &[("GET", Handler::Many(folder))] },
-    Route { template: "/ui/", methods: &[("GET", Handler::Many(file))] },
-    Route { template: "/ui/{*file}", methods: &[("GET", Handler::Many(file))] },
+    Route { template: "/", methods: &[("GET", Needs::Nothing, Handler::Many(root))] },
+    Route { template: "/ui", methods: &[("GET", Needs::Nothing, Handler::Many(folder))] },
+    Route { template: "/ui/", methods: &[("GET", Needs::Nothing, Handler::Many(file))] },
+    Route { template: "/ui/{*file}", methods: &[("GET", Needs::Nothing, Handler::Many(file))] },
 ];
 
 /// To the dashboard, for who reads pages; for others nothing is here.
