@@ -12,6 +12,8 @@ pub mod bodies;
 pub mod disk;
 pub mod file;
 pub mod frame;
+#[cfg(test)]
+mod fuzz;
 mod keeping;
 pub mod log;
 pub mod read;

@@ -375,4 +375,21 @@ mod tests {
             assert!(why.contains("`timezone` is ") && why.contains("Europe/Berlin"), "{why}");
         }
     }
+
+    /// Whatever is understood names times, each after the moment that is asked about, and none between.
+    #[test]
+    fn any_cron() {
+        let pieces =
+            ["*", "/", "0", "5", "31", "59", "60", "-", ",", "MON", "L", "#", "@daily", " "];
+        crate::fuzz::texts(&pieces, |text| {
+            // As often as not it has as many fields as it needs.
+            for cron in [text.to_owned(), format!("{text} * *"), format!("0 0 {text}")] {
+                let Ok(times) = Times::parse(&cron, "Europe/Berlin") else { continue };
+                let from = micros("2026-03-28T09:00:00Z");
+                let Some(next) = times.after(from) else { continue };
+                assert!(next > from, "{cron}");
+                assert_eq!(times.after(next - 1), Some(next), "{cron}");
+            }
+        });
+    }
 }

@@ -7,6 +7,8 @@ pub mod config;
 mod cron;
 pub mod desk;
 mod driver;
+#[cfg(test)]
+mod fuzz;
 pub mod history;
 pub mod http;
 mod listen;

@@ -171,4 +171,16 @@ mod tests {
             assert_eq!(seconds(number), None, "{number}");
         }
     }
+
+    /// Whatever is understood, to the millisecond, is understood again as it is shown.
+    #[test]
+    fn any_duration() {
+        let pieces = ["0", "1", "25", "999999", ".", "d", "h", "m", "s", "ms", " ", "-", "x"];
+        crate::fuzz::texts(&pieces, |text| {
+            let Some(length) = parse(text) else { return };
+            if length.subsec_nanos() % 1_000_000 == 0 && length.as_secs() < 1 << 40 {
+                assert_eq!(parse(&show(length)), Some(length), "{text}");
+            }
+        });
+    }
 }

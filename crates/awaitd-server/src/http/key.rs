@@ -160,4 +160,21 @@ mod tests {
         assert_ne!(print("PUT", "/v1/q?a=1&b=2", "x"), first);
         assert_ne!(print("POST", "/v1/q?a=1&b=2", "y"), first);
     }
+
+    /// Any key that may be is known again by its quoted form; what is none is refused in both.
+    #[test]
+    fn any_key() {
+        crate::fuzz::texts(
+            &["a", "Z", "\"", "\\", "~", " ", "é", "\n", "aaaaaaaaaaaaaaaa"],
+            |text| {
+                let quoted = format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+                let unquoted = unquote(quoted.as_bytes()).expect("it is quoted well");
+                assert_eq!(unquoted, text.as_bytes());
+                let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
+                let may = visible && (1..=limits::KEY_BYTES_MAX).contains(&text.len());
+                assert_eq!(parse(&unquoted).as_deref(), may.then_some(text));
+            },
+        );
+        crate::fuzz::bytes(|bytes| _ = unquote(bytes).and_then(|text| parse(&text)));
+    }
 }

@@ -135,4 +135,23 @@ mod tests {
         let expected = r#""maxsize" is no parameter here: this call takes `wait`, `lease`"#;
         assert_eq!(problem.detail(), expected);
     }
+
+    /// Any value is found as it was given, among any others; what cannot be read is refused.
+    #[test]
+    fn any_query() {
+        use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
+
+        crate::fuzz::bytes(|bytes| {
+            let raw = format!("a=1&wait={}&b", percent_encode(bytes, NON_ALPHANUMERIC));
+            let value = std::str::from_utf8(bytes).map(|text| Some(text.to_owned()));
+            assert_eq!(take(&raw, "wait").ok(), value.ok(), "{raw}");
+        });
+        crate::fuzz::texts(&["wait", "=", "&", "%", "%61", "w%61it", "+", "%ff", "1"], |raw| {
+            let mut query = Query::new(Some(raw));
+            let taken = query.take("wait");
+            if taken.is_ok() && query.finish().is_ok() {
+                assert!(query.sorted_but("wait").is_empty(), "{raw}");
+            }
+        });
+    }
 }

@@ -197,4 +197,26 @@ mod tests {
         }
         assert_eq!(tokens.anywhere(&format!("/v1/queues/emails/leases/{own}/nack")), None);
     }
+
+    /// Any bytes are no token of any lease, in whatever path; a lease's own names it and no other.
+    #[test]
+    fn any_token() {
+        let tokens = Tokens::new([7; 32]);
+        crate::fuzz::bytes(|bytes| {
+            let mut guess = [0; BYTES];
+            guess.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            let text = URL_SAFE_NO_PAD.encode(guess);
+            assert_eq!(tokens.anywhere(&text), None);
+            assert_eq!(tokens.in_path(&text, queue("emails")), None);
+            let Some(id) = number(&guess) else { return };
+            let known = LeaseRef { id, thing: Some(queue("emails")) };
+            assert_eq!(tokens.anywhere(&tokens.path(id, &queue("emails"))), Some(known));
+        });
+        let own = tokens.make(lease(7), &queue("q"));
+        let pieces = ["/", "v1", "queues", "locks", "q", "leases", "", "é", &own];
+        crate::fuzz::texts(&pieces, |text| {
+            let right = format!("/v1/queues/q/leases/{own}");
+            assert_eq!(tokens.anywhere(text).is_some(), text == own || text == right, "{text}");
+        });
+    }
 }

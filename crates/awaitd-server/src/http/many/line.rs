@@ -121,3 +121,56 @@ fn whole(body: Raw<'_>) -> Payload {
         },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Any text is put as it is, and any JSON as it was written; a line that is taken is an object.
+    #[test]
+    fn any_line() {
+        let (queue, clock) = ("q".parse().expect("a name"), Clock::manual());
+        let body = |line: &[u8]| match put(line, &queue, &clock) {
+            Ok(Command::Put { payload, .. }) => Some(payload.body),
+            Ok(_) | Err(_) => None,
+        };
+        crate::fuzz::bytes(|bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let line = serde_json::json!({ "body": text }).to_string();
+            assert_eq!(body(line.as_bytes()), Some(text.as_bytes().into()), "{line}");
+            let encoded = serde_json::json!({ "body_base64": STANDARD.encode(bytes) }).to_string();
+            assert_eq!(body(encoded.as_bytes()), Some(bytes.into()), "{encoded}");
+            let json = format!("{{\"body\": [{line}]}}");
+            assert_eq!(body(json.as_bytes()), Some(format!("[{line}]").as_bytes().into()));
+        });
+        let pieces = [
+            "{",
+            "}",
+            "\"body\":",
+            "\"x\"",
+            ",",
+            "\"delay\":",
+            "1",
+            "\"30s\"",
+            "\"headers\":{",
+            "null",
+            "[",
+            "]",
+            "\"key\":",
+            "\"body_base64\":",
+            "\"eA==\"",
+            "\\",
+            "\"",
+            "é",
+            "1e9",
+        ];
+        crate::fuzz::texts(&pieces, |text| {
+            for line in [text.to_owned(), format!("{{\"body\":1,{text}}}")] {
+                if body(line.as_bytes()).is_some() {
+                    let value: serde_json::Value = serde_json::from_str(&line).expect(&line);
+                    assert!(value.is_object(), "{line}");
+                }
+            }
+        });
+    }
+}

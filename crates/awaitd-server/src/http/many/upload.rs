@@ -136,3 +136,58 @@ impl std::fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::convert::Infallible;
+    use std::task::Context;
+
+    use http_body::Frame;
+
+    use super::*;
+
+    const MOST: usize = 8;
+
+    /// A body that arrives in these pieces.
+    struct Arrives(VecDeque<Bytes>);
+
+    impl HttpBody for Arrives {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        }
+    }
+
+    /// What was told, and whether a line was too long.
+    async fn told(text: &str, piece: usize) -> (Vec<String>, bool) {
+        let pieces = text.as_bytes().chunks(piece).map(Bytes::copy_from_slice).collect();
+        let mut upload = Upload::new(Body::new(Arrives(pieces)), MOST);
+        let mut lines = Vec::new();
+        while let Some(line) = upload.line(true).await.expect("it does not break off") {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+        }
+        assert!(upload.has_ended());
+        (lines, upload.is_too_long())
+    }
+
+    /// However a body is cut into pieces, its lines are the same: all that are not blank, up to one too long.
+    #[test]
+    fn any_body() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        crate::fuzz::texts(&["a", "{}", "\n", "\n", "\r\n", " ", "long"], |text| {
+            let too_long = text.split('\n').position(|line| line.len() > MOST);
+            let lines = text.split('\n').take(too_long.unwrap_or(usize::MAX));
+            let lines = lines.filter(|line| !line.trim_ascii().is_empty()).map(str::to_owned);
+            let expected = (lines.collect::<Vec<_>>(), too_long.is_some());
+            for piece in [1, 3, usize::MAX] {
+                assert_eq!(runtime.block_on(told(text, piece)), expected, "{text:?} by {piece}");
+            }
+        });
+    }
+}
