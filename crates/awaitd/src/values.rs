@@ -138,4 +138,20 @@ mod tests {
         }
         assert!("soon".parse::<Length>().is_err());
     }
+
+    /// Whatever is understood is shown so that it can be given back.
+    #[test]
+    fn any_value() {
+        let pieces = ["0", "1", "1024", "999", "k", "K", "M", "Gi", "B", "%", ".", "-", " ", "s"];
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let piece = |byte: &u8| pieces[usize::from(*byte) % pieces.len()];
+            let text: String = bytes.iter().take(5).map(piece).collect();
+            if let Ok(size) = text.parse::<Size>() {
+                assert_eq!(size.to_string().parse(), Ok(size), "{text}");
+            }
+            if let Ok(Part::Percent(percent)) = text.parse() {
+                assert!((1..=100).contains(&percent), "{text}");
+            }
+        });
+    }
 }
