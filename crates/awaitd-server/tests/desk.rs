@@ -142,7 +142,8 @@ async fn who_is_going_is_not_ready() {
     let (server, _clock, desk) = server(Kept::default());
     let router = awaitd_server::http::router(server.app().clone());
     let ready = async || {
-        let request = Request::get("/readyz").header("host", "test").body(Body::empty()).unwrap();
+        let request =
+            Request::get("/readyz").header("host", "localhost").body(Body::empty()).unwrap();
         router.clone().oneshot(request).await.unwrap().status()
     };
     assert_eq!(ready().await, StatusCode::OK);
