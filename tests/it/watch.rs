@@ -68,6 +68,22 @@ async fn tells_each_second_what_there_is() {
     wait.await.expect("the wait was answered").refused(503, "shutting_down");
 }
 
+/// Of many queues some are told, and that there are others, of which each can be watched alone.
+#[tokio::test]
+async fn tells_of_so_many_queues() {
+    let server = Server::with_args(&["--metrics-max-names", "3"]);
+    let client = server.client();
+    for number in 0..=200 {
+        client.put(&format!("/v1/queues/q{number:03}"), "").await.expect(201);
+    }
+    let mut raw = watch(&server, "").await;
+    let told = raw.read_until(r#""more":true"#).await;
+    let last = told.rsplit("event: state").next().expect("a text has an end");
+    assert_eq!(last.matches(r#""name":"#).count(), 200, "{last}");
+    let mut alone = watch(&server, "?queue=q200").await;
+    alone.read_until(r#""name":"q200""#).await;
+}
+
 /// One queue alone, after what became of it.
 #[tokio::test]
 async fn tells_what_became_of_a_queue() {
