@@ -17,12 +17,14 @@ mod outbox;
 mod schedules;
 mod serve;
 mod space;
+pub mod tls;
 
 use std::sync::Arc;
 
 pub use awaitd_primitives::Time;
 pub use clock::Clock;
 pub use config::Config;
+pub use listen::Listener;
 pub use serve::{ServeError, Server};
 
 /// What every handler may use.

@@ -2,19 +2,24 @@
 
 use std::future::{Ready, ready};
 use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum_server::accept::Accept;
+use rustix::net::{RecvFlags, recv};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
+use tokio_rustls::server::TlsStream;
 
 use crate::clock;
 use crate::metrics::{Connected, Metrics};
+use crate::tls::{Named, Tls};
 
 /// A connection on which nothing was said for so long is asked whether it is still there.
 const PROBE_AFTER: Duration = Duration::from_secs(15);
@@ -32,8 +37,28 @@ const UNTAKEN_MAX: Duration = Duration::from_secs(30);
 /// Whoever is still sending when all was said is heard out for so long.
 const LINGER: Duration = Duration::from_millis(500);
 
+/// HTTP/2 among the protocols that TLS can carry.
+pub(crate) const HTTP2: &[u8] = b"h2";
+
 /// How a client says that it will speak HTTP/2.
 const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Where connections come from. All are heard alike, but for what only TCP has.
+#[derive(Debug)]
+pub enum Listener {
+    /// From wherever this address is reached.
+    Tcp(TcpListener),
+    /// The same, encrypted.
+    Tls(TcpListener, Tls),
+    /// From this machine, by whoever may write to the socket's file.
+    Unix(UnixListener),
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self::Tcp(listener)
+    }
+}
 
 /// Counts connections, turns away those that are too many, and sets up the others.
 #[derive(Clone, Debug)]
@@ -42,23 +67,48 @@ pub(crate) struct Door {
     pub(crate) max: usize,
     /// Where they are counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// How those over TCP are encrypted, if they are.
+    pub(crate) tls: Option<Tls>,
 }
 
-impl<S> Accept<TcpStream, S> for Door {
+impl<S: Send + 'static> Accept<TcpStream, S> for Door {
     type Stream = Connection;
-    type Service = S;
-    type Future = Ready<io::Result<(Connection, S)>>;
+    type Service = Named<S>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Connection, Named<S>)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        ready(self.admit(stream).map(|connection| (connection, service)))
+        let admitted = self.admit(stream);
+        let tls = self.tls.clone();
+        Box::pin(async move {
+            let (stream, connected) = admitted?;
+            let Some(tls) = tls else {
+                return Ok((
+                    Connection::new(Stream::Tcp(stream), connected),
+                    Named::nobody(service),
+                ));
+            };
+            let (stream, who) = tls.handshake(stream).await?;
+            let connection = Connection::new(Stream::Tls(Box::new(stream)), connected);
+            Ok((connection, Named::new(service, who)))
+        })
+    }
+}
+
+impl<S> Accept<UnixStream, S> for Door {
+    type Stream = Connection;
+    type Service = Named<S>;
+    type Future = Ready<io::Result<(Connection, Named<S>)>>;
+
+    fn accept(&self, stream: UnixStream, service: S) -> Self::Future {
+        ready(self.place().map(|connected| {
+            (Connection::new(Stream::Unix(stream), connected), Named::nobody(service))
+        }))
     }
 }
 
 impl Door {
-    fn admit(&self, stream: TcpStream) -> io::Result<Connection> {
-        let Some(connected) = self.metrics.connect(self.max) else {
-            return Err(io::Error::other("as many connections as there may be"));
-        };
+    fn admit(&self, stream: TcpStream) -> io::Result<(TcpStream, Connected)> {
+        let connected = self.place()?;
         let keepalive = TcpKeepalive::new()
             .with_time(PROBE_AFTER)
             .with_interval(PROBE_EVERY)
@@ -69,7 +119,12 @@ impl Door {
         socket.set_tcp_keepalive(&keepalive)?;
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(Some(UNTAKEN_MAX))?;
-        Ok(Connection { stream, unread: true, lingering: None, _connected: connected })
+        Ok((stream, connected))
+    }
+
+    fn place(&self) -> io::Result<Connected> {
+        let full = || io::Error::other("as many connections as there may be");
+        self.metrics.connect(self.max).ok_or_else(full)
     }
 }
 
@@ -77,7 +132,7 @@ impl Door {
 /// [`Connection::begins_as_http1`].
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     /// Nothing was read yet.
     unread: bool,
     /// All was written, and whoever is still sending is heard out until then.
@@ -85,7 +140,34 @@ pub(crate) struct Connection {
     _connected: Connected,
 }
 
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    /// Boxed: it is ten times as large as the others.
+    Tls(Box<TlsStream<TcpStream>>),
+    Unix(UnixStream),
+}
+
+/// What streams have in common.
+trait Io: AsyncRead + AsyncWrite + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Io for T {}
+
+impl Stream {
+    fn io(&mut self) -> Pin<&mut dyn Io> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Tls(stream) => Pin::new(stream),
+            Self::Unix(stream) => Pin::new(stream),
+        }
+    }
+}
+
 impl Connection {
+    fn new(stream: Stream, connected: Connected) -> Self {
+        Self { stream, unread: true, lingering: None, _connected: connected }
+    }
+
     /// Looks at the first bytes and leaves them where they are: whether they are not those of HTTP/2.
     ///
     /// To tell the two apart hyper-util reads up to 24 bytes, and hands them to hyper as a first read
@@ -93,10 +175,20 @@ impl Connection {
     /// 16 KiB that a parked connection keeps, of which 8 have been written to. A first read that gives
     /// nothing says HTTP/1 to hyper-util as well, and leaves all of the head to hyper's first one.
     fn begins_as_http1(&self, context: &mut Context<'_>) -> Poll<io::Result<bool>> {
-        let mut first = [0; HTTP2_PREFACE.len()];
-        let mut first = ReadBuf::new(&mut first);
-        ready!(self.stream.poll_peek(context, &mut first))?;
-        Poll::Ready(Ok(!HTTP2_PREFACE.starts_with(first.filled())))
+        let mut bytes = [0; HTTP2_PREFACE.len()];
+        let read = match &self.stream {
+            Stream::Tcp(stream) => {
+                let mut first = ReadBuf::new(&mut bytes);
+                ready!(stream.poll_peek(context, &mut first))?
+            }
+            // The handshake has settled it.
+            Stream::Tls(stream) => {
+                let protocol = stream.get_ref().1.alpn_protocol();
+                return Poll::Ready(Ok(protocol != Some(HTTP2)));
+            }
+            Stream::Unix(stream) => ready!(peek(stream, context, &mut bytes))?,
+        };
+        Poll::Ready(Ok(!HTTP2_PREFACE.starts_with(&bytes[..read])))
     }
 
     /// Reads and forgets, until the peer has closed as well or has had its time. To close on a peer
@@ -106,7 +198,7 @@ impl Connection {
         let mut bytes = [0; 4_096];
         loop {
             let mut bytes = ReadBuf::new(&mut bytes);
-            match Pin::new(&mut self.stream).poll_read(context, &mut bytes) {
+            match self.stream.io().poll_read(context, &mut bytes) {
                 Poll::Ready(Ok(())) if !bytes.filled().is_empty() => {}
                 Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(()),
                 Poll::Pending => break,
@@ -130,7 +222,7 @@ impl AsyncRead for Connection {
                 return Poll::Ready(Ok(()));
             }
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        self.stream.io().poll_read(context, buffer)
     }
 }
 
@@ -140,15 +232,15 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.stream.io().poll_write(context, bytes)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        self.stream.io().poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        ready!(self.stream.io().poll_shutdown(context))?;
         self.linger(context).map(Ok)
     }
 
@@ -157,11 +249,31 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, bytes)
+        self.stream.io().poll_write_vectored(context, bytes)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        // All three are.
+        true
+    }
+}
+
+/// What a socket has for us, which stays there.
+fn peek(
+    stream: &UnixStream,
+    context: &mut Context<'_>,
+    bytes: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(context))?;
+        let peeked = stream.try_io(Interest::READABLE, || {
+            let (read, _) = recv(stream, &mut *bytes, RecvFlags::PEEK)?;
+            Ok(read)
+        });
+        match peeked {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            peeked => return Poll::Ready(peeked),
+        }
     }
 }
 
@@ -179,7 +291,7 @@ mod tests {
     #[tokio::test]
     async fn connections_beyond_the_last_place_are_turned_away() {
         let metrics = Arc::new(Metrics::new(&Config::default(), SystemTime::UNIX_EPOCH));
-        let door = Door { max: 2, metrics: Arc::clone(&metrics) };
+        let door = Door { max: 2, metrics: Arc::clone(&metrics), tls: None };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut clients = Vec::new();
@@ -199,7 +311,7 @@ mod tests {
         let page = metrics.render(&Census::default(), Time::ZERO);
         assert!(page.contains("\nawaitd_connections 2\n"), "{page}");
         assert!(page.contains("\nawaitd_connections_refused_total 1\n"), "{page}");
-        let socket = SockRef::from(&third.stream);
+        let socket = SockRef::from(&third.0);
         assert!(socket.keepalive().unwrap() && socket.tcp_nodelay().unwrap());
         drop(second);
     }

@@ -3,23 +3,25 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_journal::{Forgetful, Journal, JournalError};
 use awaitd_primitives::State;
-use axum_server::Handle;
+use axum::Router;
+use axum_server::accept::Accept;
+use axum_server::{Address, Handle};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{debug, warn};
 
 use crate::desk::Desk;
 use crate::driver::Driver;
 use crate::history::History;
-use crate::listen::Door;
+use crate::listen::{Connection, Door, Listener};
 use crate::metrics::Metrics;
 use crate::schedules::Schedules;
+use crate::tls::Named;
 use crate::{App, Clock, Config, http};
 
 /// A head must be complete after so long. Hyper has one knob for this and for how long a connection
@@ -107,15 +109,48 @@ impl Server {
     /// flight and returns.
     pub async fn serve(
         self,
-        listener: TcpListener,
+        listener: impl Into<Listener>,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
+        let metrics = Arc::clone(&self.app.metrics);
+        let mut door = Door { max: self.app.config.max_connections, metrics, tls: None };
+        match listener.into() {
+            Listener::Tcp(listener) => {
+                self.serve_on(axum_server::from_tcp(listener), door, shutdown).await
+            }
+            Listener::Tls(listener, tls) => {
+                let fresh = tokio::spawn(tls.clone().keep_fresh());
+                door.tls = Some(tls);
+                let ended = self.serve_on(axum_server::from_tcp(listener), door, shutdown).await;
+                fresh.abort();
+                ended
+            }
+            Listener::Unix(listener) => {
+                self.serve_on(axum_server::from_unix(listener), door, shutdown).await
+            }
+        }
+    }
+
+    async fn serve_on<A>(
+        self,
+        web: io::Result<axum_server::Server<A>>,
+        door: Door,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), ServeError>
+    where
+        A: Address + fmt::Debug + Send + Sync + 'static,
+        A::Stream: Send,
+        A::Listener: Send,
+        Door: Accept<A::Stream, Router, Stream = Connection, Service = Named<Router>>,
+        <Door as Accept<A::Stream, Router>>::Future: Send,
+    {
         let Self { app, mut driver } = self;
+        let web = web.map_err(ServeError::Listener)?;
         let desk = app.desk.clone();
         let handle = Handle::new();
         let end = tokio::spawn(end(shutdown, handle.clone(), desk.clone()));
         let served = tokio::select! {
-            served = listen(listener, handle, app) => served.map_err(ServeError::Listener),
+            served = listen(web.acceptor(door).handle(handle), app) => served.map_err(ServeError::Listener),
             ended = &mut driver => return ended_early(ended),
         };
         end.abort();
@@ -125,9 +160,9 @@ impl Server {
 }
 
 /// Waits for the end, and brings it about: nobody new is let in, and all who wait are told.
-async fn end(
+async fn end<A: Address>(
     shutdown: impl Future<Output = ()> + Send + 'static,
-    handle: Handle<SocketAddr>,
+    handle: Handle<A>,
     desk: Desk,
 ) {
     // In a task of its own: should it panic, that is an end as well.
@@ -136,14 +171,17 @@ async fn end(
     desk.close();
 }
 
-/// Serves connections until the handle says that this is over.
-async fn listen(listener: TcpListener, handle: Handle<SocketAddr>, app: App) -> io::Result<()> {
-    let door = Door { max: app.config.max_connections, metrics: Arc::clone(&app.metrics) };
-    let mut server = axum_server::from_tcp(listener)?
-        .acceptor(door)
-        .handle(handle)
-        .first_request_timeout(FIRST_REQUEST_TIMEOUT)
-        .accept_error_handler(report);
+/// Serves connections until the server's handle says that this is over.
+async fn listen<A>(server: axum_server::Server<A, Door>, app: App) -> io::Result<()>
+where
+    A: Address + fmt::Debug + Send + Sync + 'static,
+    A::Stream: Send,
+    A::Listener: Send,
+    Door: Accept<A::Stream, Router, Stream = Connection, Service = Named<Router>>,
+    <Door as Accept<A::Stream, Router>>::Future: Send,
+{
+    let mut server =
+        server.first_request_timeout(FIRST_REQUEST_TIMEOUT).accept_error_handler(report::<A>);
     // Not `pipeline_flush`: while anything stands behind a request it holds the answer back, for as
     // long as the next request waits, and it loses answers that end the connection (400, 431).
     server
@@ -164,9 +202,9 @@ async fn listen(listener: TcpListener, handle: Handle<SocketAddr>, app: App) -> 
 }
 
 /// One that is turned away is counted; that none can be accepted is the operator's affair.
-fn report(peer: Option<&SocketAddr>, error: &io::Error) {
+fn report<A: fmt::Debug>(peer: Option<&A>, error: &io::Error) {
     if let Some(peer) = peer {
-        debug!(%peer, %error, "turned a connection away");
+        debug!(?peer, %error, "turned a connection away");
     } else {
         warn!(%error, "failed to accept a connection");
     }

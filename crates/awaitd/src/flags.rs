@@ -18,6 +18,7 @@ use crate::pages::{Completions, Man};
 use crate::restore::Restore;
 use crate::run::Running;
 use crate::settings;
+use crate::socket::Encryption;
 use crate::token::Token;
 use crate::values::{Length, Part, Size};
 
@@ -61,12 +62,16 @@ pub(crate) enum Command {
 /// What `serve` may be told.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Where to listen. Beyond loopback only with tokens, or with --allow-anonymous.
+    /// Where to listen, unless systemd gives a socket: ADDRESS:PORT (beyond loopback only with tokens, or with
+    /// --allow-anonymous) or unix:PATH.
     #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
     pub(crate) listen: String,
 
     #[command(flatten)]
     pub(crate) guard: Guard,
+
+    #[command(flatten)]
+    pub(crate) tls: Encryption,
 
     /// Where to keep what must survive. Made if it is not there; one server has it at a time.
     #[arg(long, env = "AWAITD_DATA_DIR", default_value = "./awaitd-data", value_name = "FOLDER")]

@@ -12,11 +12,12 @@ mod progress;
 mod restore;
 mod run;
 mod settings;
+mod socket;
+mod systemd;
 mod token;
 mod values;
 
 use std::future::Future;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{self, ExitCode};
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use std::{fmt, io, mem};
 use awaitd_journal::file::Opened;
 use awaitd_journal::read::OpenError;
 use awaitd_server::access::BookError;
+use awaitd_server::tls::TlsError;
 use awaitd_server::{Clock, Config, ServeError, Server};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::runtime::{Builder, Runtime};
@@ -35,6 +37,7 @@ use tracing::{debug, info, warn};
 use exit::Exit;
 use flags::{Command, Serve};
 use guard::Open;
+use socket::{At, Socket};
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
 // with huge pages, in which all that a parked connection has allocated and never touches is resident.
@@ -54,6 +57,8 @@ enum Failure {
     Listen(String, io::Error),
     /// Others could do everything.
     Open(Open),
+    /// The files for TLS are no good.
+    Tls(TlsError),
     /// The system did not give this.
     Start(&'static str, io::Error),
     /// The journal cannot be opened.
@@ -103,14 +108,14 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Serve) -> Result<(), Failure> {
-    let listener = TcpListener::bind(&flags.listen)
-        .map_err(|error| Failure::Listen(flags.listen.clone(), error))?;
-    let address = listener.local_addr().map_err(|error| Failure::Start("an address", error))?;
+    let socket = Socket::open(flags)?;
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
     config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
-    flags.guard.check(address, &config.access).map_err(Failure::Open)?;
+    if let At::Tcp { address, .. } = socket.at {
+        flags.guard.check(address, &config.access).map_err(Failure::Open)?;
+    }
     config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {
@@ -124,7 +129,9 @@ fn run(flags: &Serve) -> Result<(), Failure> {
                 server
             }
         };
-        greet(address, flags);
+        let Socket { listener, at, file: _removed_at_the_end } = socket;
+        greet(&at, flags);
+        systemd::begun(server.app().desk.clone());
         server.serve(listener, shutdown).await.map_err(Failure::Serve)?;
         info!("ended in order");
         Ok(())
@@ -153,27 +160,28 @@ fn end_with<T>(runtime: Runtime, future: impl Future<Output = T>) -> T {
 }
 
 /// Says where it listens, what becomes of what it is told, and what to try.
-fn greet(address: SocketAddr, flags: &Serve) {
+fn greet(at: &At, flags: &Serve) {
     let version = env!("CARGO_PKG_VERSION");
-    info!(version, %address, "listening on http://{address}");
+    info!(version, address = %at, "listening on {at}");
     if flags.memory {
         info!("everything is kept in memory, and gone when this process ends");
     }
-    let ip =
-        if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
-    let here = SocketAddr::new(ip, address.port());
+    let here = at.for_curl();
     if flags.no_auto_create {
-        info!("try: curl -i -X PUT http://{here}/v1/queues/demo");
+        info!("try: curl -i -X PUT {here}/v1/queues/demo");
     } else {
-        info!("try: curl -i -d hello http://{here}/v1/queues/demo/jobs");
+        info!("try: curl -i -d hello {here}/v1/queues/demo/jobs");
     }
 }
 
 /// Comes to its end at the first SIGTERM or SIGINT. A second one ends the process at once.
 fn shutdown() -> io::Result<impl Future<Output = ()> + Send + 'static> {
+    // Not an end: it means that files are to be read again, by whoever reads any.
+    _ = signal(SignalKind::hangup())?;
     let mut signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         let name = next(&mut signals).await;
+        systemd::ending();
         info!("ending on {name}: requests in flight are finished, a second signal ends at once");
         tokio::spawn(async move {
             let name = next(&mut signals).await;
@@ -218,6 +226,7 @@ impl Failure {
         match self {
             Self::Listen(..)
             | Self::Open(_)
+            | Self::Tls(_)
             | Self::Start(..)
             | Self::Jump(_)
             | Self::Tokens(_)
@@ -236,6 +245,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Listen(address, error) => write!(out, "failed to listen on {address}: {error}"),
             Self::Open(open) => open.fmt(out),
+            Self::Tls(error) => write!(out, "failed to begin TLS: {error}"),
             Self::Start(what, error) => write!(out, "failed to get {what}: {error}"),
             Self::Journal(folder, error) => {
                 write!(out, "{error}; {}", data::advice(error, folder))

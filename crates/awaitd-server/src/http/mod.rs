@@ -63,6 +63,7 @@ use axum::response::Response;
 use tower::Service;
 
 use crate::access::{Verb, Who};
+use crate::tls::Certified;
 use crate::{App, Config};
 use answer::Form;
 use call::Call;
@@ -110,7 +111,14 @@ impl Front {
     fn who(&self, head: &Parts) -> Result<Who, Problem> {
         let Config { access, .. } = &*self.app.config;
         let now = self.app.clock.wall(self.app.clock.now());
-        access.identify(head.headers.get(AUTHORIZATION), now).map_err(Problem::unauthorized)
+        let token = head.headers.get(AUTHORIZATION);
+        // Whoever shows a token asks as its holder, whatever his certificate says.
+        let certified = head.extensions.get::<Certified>().filter(|_| token.is_none());
+        let who = certified.map_or_else(
+            || access.identify(token, now),
+            |Certified(name)| access.certified(name, now),
+        );
+        who.map_err(Problem::unauthorized)
     }
 }
 
