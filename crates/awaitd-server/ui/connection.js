@@ -50,7 +50,7 @@ export function lost(problem, after) {
 export async function askToken() {
   asking = true;
   const tried = token();
-  await form({
+  const done = await form({
     title: 'A token, please',
     tell: [
       tried ? 'The server does not take the token of this tab.' : 'This server answers only those who have a token.',
@@ -60,7 +60,9 @@ export async function askToken() {
     confirm: 'Use it',
     run: async ({ token: value }) => keepToken(value.trim()),
   });
-  trouble.dataset.dismissed = token();
+  // Who does not want to say is not asked again until there is another token to be refused.
+  if (done) delete trouble.dataset.dismissed;
+  else trouble.dataset.dismissed = token();
   asking = false;
 }
 
