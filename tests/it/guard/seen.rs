@@ -109,8 +109,8 @@ async fn watches_show_what_may_be_seen_and_end_with_the_token() {
         client.post(&path, "job").header("authorization", &wide).await.expect(201);
     }
     let other = client.get("/v1/watch?queue=theirs").header("authorization", &mine);
-    let heard = other.await.refused(403, "forbidden");
-    assert!(heard.text().contains("queue:theirs:look"), "{}", heard.shown());
+    let no = other.await.refused(403, "forbidden");
+    assert!(no.text().contains("queue:theirs:look"), "{}", no.shown());
     let mut watch = Raw::connect(server.at()).await.expect("the server listens");
     let asked = "GET /v1/watch HTTP/1.1\r\nHost: localhost\r\nAuthorization:";
     watch.send(format!("{asked} {mine}\r\n\r\n").as_bytes()).await.expect("the server reads");
