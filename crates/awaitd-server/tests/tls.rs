@@ -4,8 +4,10 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use std::time::SystemTime;
+
+use awaitd_server::access::{Access, Book, Entry};
 use awaitd_server::tls::{Files, Tls};
 use awaitd_server::{Clock, Config, Listener, Server};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -36,9 +38,8 @@ fn signed(by: &Authority, name: &str) -> (String, String) {
 
 /// A folder of this test's own.
 fn folder(test: &str) -> PathBuf {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let folder = std::env::temp_dir().join(format!("awaitd-tls-{test}-{}", since.as_nanos()));
-    fs::create_dir(&folder).unwrap();
+    let folder = std::env::temp_dir().join(format!("awaitd-tls-{test}-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
     folder
 }
 
@@ -53,9 +54,13 @@ fn files(folder: &Path) -> Files {
 }
 
 fn start(tls: Tls) -> SocketAddr {
+    start_as(Config::default(), tls)
+}
+
+fn start_as(config: Config, tls: Tls) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let server = Server::new(Config::default(), Clock::manual());
+    let server = Server::new(config, Clock::manual());
     let listener = Listener::Tls(listener, tls);
     tokio::spawn(async { server.serve(listener, std::future::pending()).await.unwrap() });
     address
@@ -109,10 +114,10 @@ async fn jobs_go_over_tls() {
     let to = start(Tls::load(files(&folder)).unwrap());
     let client = client(&authority, None);
 
-    let put = b"POST /v1/queues/q/jobs HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
+    let put = b"POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello";
     let answer = ask(to, &client, put).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    let get = b"POST /v1/queues/q/get HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    let get = b"POST /v1/queues/q/get HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     let answer = ask(to, &client, get).await.unwrap();
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello"), "{answer}");
 
@@ -140,6 +145,41 @@ async fn a_client_needs_a_certificate() {
     let strange = client(&authority, Some(&signed(&authority, "worker.example")));
     for config in [strange, client(&authority, None)] {
         assert!(ask(to, &config, GET).await.is_err());
+    }
+    fs::remove_dir_all(folder).unwrap();
+}
+
+/// A certificate that the file of tokens names allows what stands there, and one that it does not name nothing.
+#[tokio::test]
+async fn a_certificate_is_as_good_as_a_token() {
+    let (authority, folder) = (authority(), folder("identity"));
+    write(&folder, &signed(&authority, "localhost"));
+    fs::write(folder.join("ca.pem"), authority.pem()).unwrap();
+    let tokens = folder.join("tokens");
+    let allow = vec!["queue:mail:put".parse().unwrap()];
+    Book::edit(&tokens, |book| {
+        let now = SystemTime::UNIX_EPOCH;
+        book.entries.push(Entry::of_certificate("mail", "worker.example", allow, now, None));
+        Ok(())
+    })
+    .unwrap();
+    let access = Arc::new(Access::at(&tokens).unwrap());
+    let client_ca = Some(folder.join("ca.pem"));
+    let tls = Tls::load(Files { client_ca, ..files(&folder) }).unwrap();
+    let to = start_as(Config { access, ..Config::default() }, tls);
+
+    for (name, queue, status) in [
+        ("worker.example", "mail", 201),
+        ("worker.example", "other", 403),
+        ("else.example", "mail", 401),
+    ] {
+        let client = client(&authority, Some(&signed(&authority, name)));
+        let put = format!(
+            "POST /v1/queues/{queue}/jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: 0\r\n\r\n"
+        );
+        let answer = ask(to, &client, put.as_bytes()).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{name} {queue}: {answer}");
     }
     fs::remove_dir_all(folder).unwrap();
 }

@@ -5,7 +5,6 @@ use std::{env, process};
 
 use awaitd_journal::segment::SEGMENT_BYTES_MIN;
 use awaitd_server::Config;
-use awaitd_server::access::{Access, BookError};
 use clap::builder::{BoolishValueParser, RangedU64ValueParser};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
@@ -21,9 +20,6 @@ use crate::settings;
 use crate::socket::Encryption;
 use crate::token::Token;
 use crate::values::{Length, Part, Size};
-
-/// The file of tokens in a data directory.
-pub(crate) const TOKENS: &str = "tokens";
 
 /// Queues, events and locks to await over HTTP.
 #[derive(Debug, Parser)]
@@ -244,17 +240,6 @@ pub(crate) enum LogFormat {
     Human,
     /// One object a line.
     Json,
-}
-
-impl Serve {
-    /// Who may do what. In memory alone there are tokens only if a file is named.
-    pub(crate) fn access(&self) -> Result<Access, BookError> {
-        match &self.tokens {
-            Some(path) => Access::at(path),
-            None if self.memory => Ok(Access::open()),
-            None => Access::at(&self.data_dir.join(TOKENS)),
-        }
-    }
 }
 
 /// All that can be said, with the exit codes at the end of each page of help.

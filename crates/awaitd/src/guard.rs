@@ -3,11 +3,16 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use awaitd_server::access::Access;
+use awaitd_server::access::{Access, BookError};
 use awaitd_server::http::guard::Hosts;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 use tracing::warn;
+
+use crate::flags::Serve;
+
+/// The file of tokens in a data directory.
+pub(crate) const TOKENS: &str = "tokens";
 
 /// What `serve` may be told about who may ask.
 #[derive(Debug, Args)]
@@ -43,6 +48,17 @@ impl Guard {
         }
         warn!("whoever can connect to {address} may do everything, as --allow-anonymous says");
         Ok(())
+    }
+}
+
+impl Serve {
+    /// Who may do what. In memory alone there are tokens only if a file is named.
+    pub(crate) fn access(&self) -> Result<Access, BookError> {
+        match &self.tokens {
+            Some(path) => Access::at(path),
+            None if self.memory => Ok(Access::open()),
+            None => Access::at(&self.data_dir.join(TOKENS)),
+        }
     }
 }
 

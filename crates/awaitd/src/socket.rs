@@ -23,6 +23,7 @@ const NOT_FOR_OTHERS: Mode = Mode::from_raw_mode(0o117);
 
 /// What `serve` may be told about TLS.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_field_names, reason = "they are names of flags")]
 pub(crate) struct Encryption {
     /// The server's certificate as PEM, with those between it and one that clients trust. Then only TLS is spoken.
     #[arg(long, env = "AWAITD_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -126,7 +127,7 @@ fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
         }
         Ok(_) => match UnixStream::connect(path) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                fs::remove_file(path)?
+                fs::remove_file(path)?;
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

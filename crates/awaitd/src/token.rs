@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::client::table;
 use crate::exit::Exit;
-use crate::flags::TOKENS;
+use crate::guard::TOKENS;
 use crate::values::Length;
 
 /// What can be done with tokens.

@@ -108,7 +108,8 @@ impl Access {
     /// Who connects with a certificate of this name. If the file does not name it, a token is needed.
     pub fn certified(&self, name: &str, now: SystemTime) -> Result<Who, Denied> {
         let Some(table) = self.table() else { return Ok(Who::Anyone) };
-        known(table.certificates.get(name), now)
+        let entry = table.certificates.get(name);
+        known(entry, now).map_err(|denied| if entry.is_none() { Denied::Missing } else { denied })
     }
 
     /// Reads the file, if it has changed. If it cannot be read, what was known before holds.
