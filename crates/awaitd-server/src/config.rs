@@ -17,6 +17,8 @@ pub struct Config {
     pub max_body: usize,
     /// Connections at one time.
     pub max_connections: usize,
+    /// And from one address, or one network of IPv6.
+    pub max_connections_per_address: usize,
     /// Names with metric series of their own.
     pub metrics_max_names: usize,
     /// Adds `POST /echo`, which answers its body: what a benchmark measures against.
@@ -38,6 +40,7 @@ impl Default for Config {
             max_wait: Duration::from_secs(50),
             max_body: 1024 * 1024,
             max_connections: 100_000,
+            max_connections_per_address: 50_000,
             metrics_max_names: 200,
             echo: false,
             hosts: Hosts::default(),

@@ -1,6 +1,7 @@
 //! What is heard and said: awaitd's HTTP front and the loop behind it.
 
 pub mod access;
+mod addresses;
 mod batch;
 pub mod clock;
 pub mod config;

@@ -2,6 +2,7 @@
 
 use std::future::{Ready, ready};
 use std::io;
+use std::net::IpAddr;
 use std::net::TcpListener;
 use std::os::unix::net::UnixListener;
 use std::pin::Pin;
@@ -17,6 +18,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
+use crate::addresses::{Addresses, Here};
 use crate::clock;
 use crate::metrics::{Connected, Metrics};
 use crate::tls::{Named, Tls};
@@ -65,6 +67,8 @@ impl From<TcpListener> for Listener {
 pub(crate) struct Door {
     /// Connections at one time.
     pub(crate) max: usize,
+    /// And how many of them from where.
+    pub(crate) addresses: Addresses,
     /// Where they are counted.
     pub(crate) metrics: Arc<Metrics>,
     /// How those over TCP are encrypted, if they are.
@@ -80,15 +84,12 @@ impl<S: Send + 'static> Accept<TcpStream, S> for Door {
         let admitted = self.admit(stream);
         let tls = self.tls.clone();
         Box::pin(async move {
-            let (stream, connected) = admitted?;
+            let (stream, place) = admitted?;
             let Some(tls) = tls else {
-                return Ok((
-                    Connection::new(Stream::Tcp(stream), connected),
-                    Named::nobody(service),
-                ));
+                return Ok((Connection::new(Stream::Tcp(stream), place), Named::nobody(service)));
             };
             let (stream, who) = tls.handshake(stream).await?;
-            let connection = Connection::new(Stream::Tls(Box::new(stream)), connected);
+            let connection = Connection::new(Stream::Tls(Box::new(stream)), place);
             Ok((connection, Named::new(service, who)))
         })
     }
@@ -100,15 +101,17 @@ impl<S> Accept<UnixStream, S> for Door {
     type Future = Ready<io::Result<(Connection, Named<S>)>>;
 
     fn accept(&self, stream: UnixStream, service: S) -> Self::Future {
-        ready(self.place().map(|connected| {
-            (Connection::new(Stream::Unix(stream), connected), Named::nobody(service))
-        }))
+        ready(
+            self.place(None).map(|place| {
+                (Connection::new(Stream::Unix(stream), place), Named::nobody(service))
+            }),
+        )
     }
 }
 
 impl Door {
-    fn admit(&self, stream: TcpStream) -> io::Result<(TcpStream, Connected)> {
-        let connected = self.place()?;
+    fn admit(&self, stream: TcpStream) -> io::Result<(TcpStream, Place)> {
+        let place = self.place(Some(stream.peer_addr()?.ip()))?;
         let keepalive = TcpKeepalive::new()
             .with_time(PROBE_AFTER)
             .with_interval(PROBE_EVERY)
@@ -119,13 +122,29 @@ impl Door {
         socket.set_tcp_keepalive(&keepalive)?;
         #[cfg(target_os = "linux")]
         socket.set_tcp_user_timeout(Some(UNTAKEN_MAX))?;
-        Ok((stream, connected))
+        Ok((stream, place))
     }
 
-    fn place(&self) -> io::Result<Connected> {
+    fn place(&self, from: Option<IpAddr>) -> io::Result<Place> {
         let full = || io::Error::other("as many connections as there may be");
-        self.metrics.connect(self.max).ok_or_else(full)
+        let here = match from.map(|from| self.addresses.come(from)) {
+            None => None,
+            Some(Some(here)) => Some(here),
+            Some(None) => {
+                self.metrics.refuse_connection();
+                return Err(io::Error::other("as many connections from there as there may be"));
+            }
+        };
+        let connected = self.metrics.connect(self.max).ok_or_else(full)?;
+        Ok(Place { _connected: connected, _here: here })
     }
+}
+
+/// One of the connections that there may be, in all and from its address.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _connected: Connected,
+    _here: Option<Here>,
 }
 
 /// A connection that was admitted, and its place. Only hyper-util may read from it, see
@@ -137,7 +156,7 @@ pub(crate) struct Connection {
     unread: bool,
     /// All was written, and whoever is still sending is heard out until then.
     lingering: Option<Pin<Box<Sleep>>>,
-    _connected: Connected,
+    _place: Place,
 }
 
 #[derive(Debug)]
@@ -164,8 +183,8 @@ impl Stream {
 }
 
 impl Connection {
-    fn new(stream: Stream, connected: Connected) -> Self {
-        Self { stream, unread: true, lingering: None, _connected: connected }
+    fn new(stream: Stream, place: Place) -> Self {
+        Self { stream, unread: true, lingering: None, _place: place }
     }
 
     /// Looks at the first bytes and leaves them where they are: whether they are not those of HTTP/2.
@@ -291,7 +310,8 @@ mod tests {
     #[tokio::test]
     async fn connections_beyond_the_last_place_are_turned_away() {
         let metrics = Arc::new(Metrics::new(&Config::default(), SystemTime::UNIX_EPOCH));
-        let door = Door { max: 2, metrics: Arc::clone(&metrics), tls: None };
+        let addresses = Addresses::new(9);
+        let door = Door { max: 2, addresses, metrics: Arc::clone(&metrics), tls: None };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut clients = Vec::new();

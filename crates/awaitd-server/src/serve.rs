@@ -15,6 +15,7 @@ use axum_server::{Address, Handle};
 use tokio::task::{JoinError, JoinHandle};
 use tracing::{debug, warn};
 
+use crate::addresses::Addresses;
 use crate::desk::Desk;
 use crate::driver::Driver;
 use crate::history::History;
@@ -113,7 +114,9 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> Result<(), ServeError> {
         let metrics = Arc::clone(&self.app.metrics);
-        let mut door = Door { max: self.app.config.max_connections, metrics, tls: None };
+        let addresses = Addresses::new(self.app.config.max_connections_per_address);
+        let max = self.app.config.max_connections;
+        let mut door = Door { max, addresses, metrics, tls: None };
         match listener.into() {
             Listener::Tcp(listener) => {
                 self.serve_on(axum_server::from_tcp(listener), door, shutdown).await

@@ -169,6 +169,16 @@ pub(crate) struct Serve {
     )]
     pub(crate) max_connections: Option<usize>,
 
+    /// Connections at one time from one address, or from one /64 of IPv6.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_CONNECTIONS_PER_ADDRESS",
+        default_value_t = config().max_connections_per_address,
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
+    )]
+    max_connections_per_address: usize,
+
     /// Idempotency keys that are remembered at one time.
     #[arg(
         long,
@@ -301,6 +311,7 @@ impl From<&Serve> for Config {
         config.max_wait = flags.max_wait.0;
         config.max_body = flags.max_body.0;
         config.max_connections = flags.max_connections.unwrap_or(config.max_connections);
+        config.max_connections_per_address = flags.max_connections_per_address;
         config.metrics_max_names = flags.metrics_max_names;
         config.echo = flags.echo;
         config.hosts = flags.guard.hosts(&flags.listen);

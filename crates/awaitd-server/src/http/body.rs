@@ -1,6 +1,7 @@
 //! A request's body, read to its end: only then does hyper notice that its client hangs up.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use axum::http::header::EXPECT;
@@ -10,14 +11,21 @@ use http_body_util::BodyExt;
 
 use super::problem::Problem;
 use crate::Config;
+use crate::clock::real_sleep;
 
 /// What a client may still send of a body that was refused, before it is cut off. A client that is
 /// cut off while it sends never reads why.
 const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
+/// A body has so long to come…
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// … and a second more for so many of its bytes that have come.
+const BYTES_PER_SECOND: usize = 16 * 1024;
+
 /// The whole body of a request with this head, if it is not too long.
 pub(super) async fn read_of(head: &Parts, body: Body, config: &Config) -> Result<Bytes, Problem> {
-    read(body, config.max_body, is_awaited(head)).await
+    read(body, config.max_body, is_awaited(head), PATIENCE).await
 }
 
 /// Whether a client waits to be told before it sends the body.
@@ -27,7 +35,12 @@ pub(super) fn is_awaited(head: &Parts) -> bool {
 
 /// The whole body, unless it has more than `limit` bytes. `expects`: its client waits to be told
 /// before it sends.
-async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem> {
+async fn read(
+    body: Body,
+    limit: usize,
+    expects: bool,
+    patience: Duration,
+) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -38,12 +51,24 @@ async fn read(body: Body, limit: usize, expects: bool) -> Result<Bytes, Problem>
     let mut body = body;
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
+    let mut late = pin!(real_sleep(patience));
+    loop {
+        let frame = tokio::select! {
+            biased;
+            frame = body.frame() => frame,
+            () = &mut late => return Err(Problem::slow_body(patience, BYTES_PER_SECOND)),
+        };
+        let Some(frame) = frame else { break };
         let frame = frame.map_err(|_| Problem::cut_body())?;
         // Trailers say nothing here.
         let Ok(data) = frame.into_data() else {
             continue;
         };
+        if !body.is_end_stream() {
+            let more = Duration::from_secs_f64(data.len() as f64 / BYTES_PER_SECOND as f64);
+            let until = late.deadline() + more;
+            late.as_mut().reset(until);
+        }
         if first.len() + all.len() + data.len() > limit {
             refuse(body, false);
             return Err(Problem::too_large(limit));
@@ -92,7 +117,7 @@ mod tests {
             sender.send_data(Bytes::from(*piece)).await.expect("room");
         }
         drop(sender);
-        read(Body::new(channel), limit, false).await
+        read(Body::new(channel), limit, false, PATIENCE).await
     }
 
     /// A body is the same in however many pieces it comes.
@@ -115,9 +140,20 @@ mod tests {
     async fn has_a_limit() {
         assert!(sent(&["abc", "def"], 6).await.is_ok());
         assert!(sent(&["abc", "defg"], 6).await.is_err());
-        assert!(read(Body::from("abcdef"), 6, false).await.is_ok());
-        assert!(read(Body::from("abcdefg"), 6, false).await.is_err());
-        assert!(read(Body::from("abcdefg"), 6, true).await.is_err());
+        assert!(read(Body::from("abcdef"), 6, false, PATIENCE).await.is_ok());
+        assert!(read(Body::from("abcdefg"), 6, false, PATIENCE).await.is_err());
+        assert!(read(Body::from("abcdefg"), 6, true, PATIENCE).await.is_err());
+    }
+
+    /// A body that never comes to its end is refused, however long its client stays.
+    #[tokio::test]
+    async fn must_come() {
+        let (mut sender, channel) = Channel::<Bytes>::new(8);
+        sender.send_data(Bytes::from("abc")).await.expect("room");
+        let patience = Duration::from_millis(10);
+        let problem = read(Body::new(channel), 6, false, patience).await.expect_err("it is late");
+        assert!(problem.detail().contains("too slowly"), "{}", problem.detail());
+        drop(sender);
     }
 
     /// A body that breaks off is refused.
@@ -126,6 +162,6 @@ mod tests {
         let (mut sender, channel) = Channel::<Bytes, std::io::Error>::new(8);
         sender.send_data(Bytes::from("abc")).await.expect("room");
         sender.abort(std::io::Error::other("cut"));
-        assert!(read(Body::new(channel), 6, false).await.is_err());
+        assert!(read(Body::new(channel), 6, false, PATIENCE).await.is_err());
     }
 }

@@ -2,6 +2,7 @@
 //! `detail`, which says what was wrong and what would be right.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use awaitd_primitives::{BadName, Refusal, Time};
 use axum::body::Body;
@@ -66,6 +67,15 @@ impl Problem {
     /// A body that broke off.
     pub(super) fn cut_body() -> Self {
         Self::parameter("the body broke off before its end: send it whole")
+    }
+
+    /// A body that did not come in its time.
+    pub(super) fn slow_body(patience: Duration, per_second: usize) -> Self {
+        Self::parameter(format!(
+            "the body came too slowly: it has {} s, and a second more for each {per_second} bytes that have \
+             come: send it at once",
+            patience.as_secs()
+        ))
     }
 
     /// A head of more than so many headers or bytes.

@@ -24,7 +24,12 @@ impl Metrics {
         if self.connections.fetch_add(1, Ordering::Relaxed) < max {
             return Some(connected);
         }
-        self.refused.fetch_add(1, Ordering::Relaxed);
+        self.refuse_connection();
         None
+    }
+
+    /// Counts a connection that is turned away.
+    pub(crate) fn refuse_connection(&self) {
+        self.refused.fetch_add(1, Ordering::Relaxed);
     }
 }
