@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use awaitd_tests::{Client, Folder, Process, Server, tool, until};
+use awaitd_tests::{Client, Folder, Process, Server, http, tool, until};
 use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio::time::interval;
@@ -91,7 +91,8 @@ fn hurried(rules: &str) -> String {
 }
 
 async fn heard(url: &str) -> Option<String> {
-    let answer = reqwest::get(url).await.ok()?.error_for_status().ok()?;
+    let client = http().build().ok()?;
+    let answer = client.get(url).send().await.ok()?.error_for_status().ok()?;
     answer.text().await.ok()
 }
 

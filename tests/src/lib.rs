@@ -26,7 +26,7 @@ pub mod transcript;
 mod until;
 
 pub use binary::{attentive, binary};
-pub use client::{Asked, Client};
+pub use client::{Asked, Client, http};
 pub use curl::{Curled, Ran, bash, curl};
 pub use data::{Data, End};
 pub use folder::Folder;

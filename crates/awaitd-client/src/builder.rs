@@ -9,8 +9,10 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::sync::watch;
 
-use crate::client::{Client, DEFAULT_URL, Shared};
+use crate::client::{Client, DEFAULT_URL, Shared, TLS_CA_VARIABLE};
 use crate::error::{Error, Result};
+#[cfg(feature = "tls")]
+use crate::tls;
 use crate::token::Origin;
 
 /// A server that does not answer is tried for so long.
@@ -32,11 +34,12 @@ pub struct Builder {
     url: String,
     retry_for: Duration,
     token: Option<Origin>,
+    tls_ca: Option<PathBuf>,
 }
 
 impl Builder {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, retry_for: RETRY_FOR, token: None }
+        Self { url, retry_for: RETRY_FOR, token: None, tls_ca: None }
     }
 
     /// How long a server is tried that does not answer, or that answers 503; 30 s if nothing is said. It
@@ -66,22 +69,57 @@ impl Builder {
         Ok(self)
     }
 
+    /// Of a server that is asked by `https://`: nobody vouches for it but the certificates in this file, as PEM. If
+    /// nothing is said, whom the system trusts.
+    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls_ca = Some(file.into());
+        self
+    }
+
+    /// The same, if `AWAITD_TLS_CA` names a file.
+    pub fn tls_ca_of_env(mut self) -> Self {
+        self.tls_ca = std::env::var_os(TLS_CA_VARIABLE).map(Into::into);
+        self
+    }
+
     /// The client.
     pub fn build(self) -> Result<Client> {
-        let Self { url, retry_for, token } = self;
+        let Self { url, retry_for, token, tls_ca } = self;
         let token = token.map(Origin::token).transpose()?;
         let wrong = |why: &dyn fmt::Display| {
             Error::Input(format!(
                 "{url:?} is no address of a server, {why}: it looks like {DEFAULT_URL}"
             ))
         };
-        let parsed = Url::parse(&url).map_err(|error| wrong(&error))?;
+        let (base, socket) = match url.strip_prefix("unix:") {
+            Some(path) if path.starts_with('/') => ("http://localhost", Some(path)),
+            Some(_) => return Err(wrong(&"the path of its socket begins with a /")),
+            None => (&*url, None),
+        };
+        let parsed = Url::parse(base).map_err(|error| wrong(&error))?;
+        let mut http = reqwest::Client::builder();
+        let encrypted = parsed.scheme() == "https";
         match parsed.scheme() {
             "http" if parsed.has_host() => {}
-            "https" => return Err(wrong(&"and this client does not speak TLS")),
-            _ => return Err(wrong(&"which begins with http://")),
+            "https" if parsed.has_host() && cfg!(feature = "tls") => {}
+            "https" if parsed.has_host() => {
+                return Err(wrong(&"and this client was built without its feature `tls`"));
+            }
+            _ => return Err(wrong(&"which begins with http://, https:// or unix:/")),
         }
-        let http = reqwest::Client::builder()
+        #[cfg(feature = "tls")]
+        {
+            // Or reqwest would look for what it trusts, though nobody needs it.
+            let tls =
+                if encrypted { tls::trusting(tls_ca.as_deref()) } else { tls::trusting_nobody() };
+            http = http.tls_backend_preconfigured(tls.map_err(Error::Input)?);
+        }
+        #[cfg(not(feature = "tls"))]
+        let _ = (encrypted, tls_ca);
+        if let Some(path) = socket {
+            http = http.unix_socket(path);
+        }
+        let http = http
             // Whoever is in between must cut when this client does, and wait when it waits; proxies of
             // the environment are not made for that.
             .no_proxy()
@@ -96,7 +134,7 @@ impl Builder {
         getrandom::fill(&mut family).map_err(|error| wrong(&error))?;
         let shared = Shared {
             http,
-            base: url.trim_end_matches('/').to_owned(),
+            base: base.trim_end_matches('/').to_owned(),
             family: u128::from_be_bytes(family),
             keys: AtomicU64::new(0),
             retry_for,

@@ -76,6 +76,8 @@ mod schedule;
 mod semaphore;
 mod settle;
 mod state;
+#[cfg(feature = "tls")]
+mod tls;
 mod token;
 mod trying;
 
@@ -83,7 +85,7 @@ pub use barrier::{Barrier, BarrierWait, Tripped};
 pub use batch::{BatchAnswers, BatchJobs};
 pub use boxed::Boxed;
 pub use builder::Builder;
-pub use client::{Client, DEFAULT_URL, URL_VARIABLE};
+pub use client::{Client, DEFAULT_URL, TLS_CA_VARIABLE, URL_VARIABLE};
 pub use condition::{Condition, ConditionState, ConditionWait, Woken};
 pub use config::{Backoff, Order, QueueConfig, Rate, WhenFull};
 pub use error::{Code, Error, Problem, Result};

@@ -6,6 +6,7 @@ mod events;
 mod jobs;
 mod pages;
 mod queues;
+mod reach;
 mod show;
 mod token;
 mod waits;

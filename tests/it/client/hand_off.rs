@@ -146,7 +146,7 @@ async fn states_are_told() {
 /// An address that cannot be asked is refused before anything is sent.
 #[test]
 fn an_address_that_is_none_is_refused() {
-    for url in ["", "nowhere", "127.0.0.1:29248", "https://localhost", "ftp://localhost"] {
+    for url in ["", "nowhere", "127.0.0.1:29248", "https://", "unix:relative", "ftp://localhost"] {
         let error = Client::new(url).expect_err("none");
         assert!(error.to_string().contains("http://127.0.0.1:29248"), "{url}: {error}");
     }

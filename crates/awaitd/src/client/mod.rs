@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use awaitd_client::{Client, Code, DEFAULT_URL, Error, URL_VARIABLE};
+use awaitd_client::{Client, Code, DEFAULT_URL, Error, TLS_CA_VARIABLE, URL_VARIABLE};
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
@@ -50,9 +50,13 @@ pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 /// Who is asked, and how it is told.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Server {
-    /// Where the server is.
+    /// Where the server is: `http://…`, `https://…`, or `unix:/path` of its socket.
     #[arg(long, env = URL_VARIABLE, default_value = DEFAULT_URL, value_name = "URL")]
     pub(crate) url: String,
+
+    /// Who alone vouches for a server that is asked by https://: certificates as PEM [default: whom the system trusts]
+    #[arg(long, env = TLS_CA_VARIABLE, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
 
     /// How long to try a server that does not answer; a call that is repeated is done once all the same [default: 10s; of `health`: do not]
     #[arg(long, env = "AWAITD_RETRY", value_name = "DURATION")]
@@ -114,7 +118,11 @@ impl Server {
     /// A client of it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let retry = self.retry.map_or(RETRY, |retry| retry.0);
-        Client::builder(&self.url).retry_for(retry).token_of_env()?.build()
+        let mut client = Client::builder(&self.url).retry_for(retry);
+        if let Some(file) = &self.tls_ca {
+            client = client.tls_ca(file);
+        }
+        client.token_of_env()?.build()
     }
 
     /// Says in JSON what went wrong, if JSON was asked for.
