@@ -88,7 +88,7 @@ class Tokens(Case):
 
     def test_a_page_of_what_a_token_does_not_allow_says_so(self):
         self.forget()
-        self.show("#/semaphores")
+        self.show("#/queues/emails")
         self.see("A token, please")
         self.enter(self.locker)
         self.see("does not have the right for this", "Use another token")
