@@ -150,6 +150,33 @@ async fn a_call_that_touches_two_things_is_allowed_at_both() {
     }
 }
 
+/// A key of `/v1/get` is its token's own: nobody else takes back, or learns, what was asked under it.
+#[tokio::test]
+async fn keys_of_the_server_are_of_one_token() {
+    let tokens = Tokens::new();
+    let worker = tokens.add("worker", &["queue:one:*"]);
+    let other = tokens.add("other", &["event:e:look"]);
+    let server = tokens.server(&[]);
+    let holder = |token: &str| Holder { client: server.client(), token: token.to_owned() };
+    let (worker, other) = (holder(&worker), holder(&other));
+    other.ask("DELETE", "/v1/waiters/w-1", "").await.refused(404, "not_found");
+    worker.ask("POST", "/v1/queues/one/jobs", "<b>").await.expect(201);
+    let get = server.client().post("/v1/get?queues=one&lease=1h", "").key("w-1");
+    let lease = get.header("authorization", &worker.token).await.expect(200).location();
+    let told = other.ask("DELETE", "/v1/waiters/w-1", "").await.expect(200);
+    assert_eq!(told.text(), "{\"outcome\":\"withdrawn\"}", "of what it never asked");
+    let told = worker.ask("DELETE", "/v1/waiters/w-1", "").await.expect(200);
+    assert_eq!(told.location(), lease);
+
+    // What a worker says is no page of the server's.
+    let done = server.client().post(&format!("{lease}/done"), "<script>1</script>");
+    let done = done.header("content-type", "text/html").header("authorization", &worker.token);
+    done.await.expect(204);
+    let result = worker.ask("GET", "/v1/queues/one/jobs/1/result", "").await.expect(200);
+    assert_eq!(result.header("x-content-type-options"), "nosniff");
+    assert_eq!(result.header("content-security-policy"), "sandbox; default-src 'none'");
+}
+
 /// The token of a lease alone says of what it is only to who may settle it wherever it is.
 #[tokio::test]
 async fn a_lease_of_elsewhere_is_settled_by_its_path() {

@@ -46,7 +46,7 @@ struct Table {
 }
 
 /// A state of the file, as far as it can be told apart without reading it.
-type Mark = (u64, u64, i64, i64, i64);
+type Mark = (u64, u64, i64, [i64; 4]);
 
 /// Somebody who asks.
 #[derive(Clone, Debug)]
@@ -120,13 +120,14 @@ impl Access {
         if *seen == mark {
             return Ok(());
         }
-        // Not again before it changes once more: what is wrong with it is said once.
-        *seen = mark;
         if mark.is_none() {
+            *seen = mark;
             warn!(path = %path.display(), "the tokens are gone: those known before hold on");
             return Ok(());
         }
+        // What could not be read is tried again, though it looks the same.
         let table = Table::of(Book::read(path)?);
+        *seen = mark;
         info!(path = %path.display(), tokens = table.len(), "read the tokens");
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(table));
         Ok(())
@@ -135,11 +136,15 @@ impl Access {
     /// Reads the file whenever it changes.
     pub(crate) async fn follow(self: Arc<Self>) {
         let mut looks = interval(LOOK_EVERY);
+        let mut told = String::new();
         while self.path.is_some() {
             looks.tick().await;
-            if let Err(error) = self.reload() {
-                error!(%error, "the tokens cannot be read: those known before hold on");
+            let wrong = self.reload().err().map(|error| error.to_string()).unwrap_or_default();
+            // Once, not each second.
+            if !wrong.is_empty() && wrong != told {
+                error!(error = %wrong, "the tokens cannot be read: those known before hold on");
             }
+            told = wrong;
         }
     }
 
@@ -156,8 +161,18 @@ fn known(entry: Option<&Arc<Entry>>, now: SystemTime) -> Result<Who, Denied> {
 /// `None` if there is no such file.
 fn mark(path: &Path) -> io::Result<Option<Mark>> {
     match stat(path) {
-        Ok(Stat { st_dev, st_ino, st_size, st_mtime, st_mtime_nsec, .. }) => {
-            Ok(Some((st_dev, st_ino, st_size, st_mtime, st_mtime_nsec.cast_signed())))
+        Ok(Stat {
+            st_dev,
+            st_ino,
+            st_size,
+            st_mtime,
+            st_mtime_nsec,
+            st_ctime,
+            st_ctime_nsec,
+            ..
+        }) => {
+            let nanos = [st_mtime_nsec, st_ctime_nsec].map(u64::cast_signed);
+            Ok(Some((st_dev, st_ino, st_size, [st_mtime, nanos[0], st_ctime, nanos[1]])))
         }
         Err(error) if error == rustix::io::Errno::NOENT => Ok(None),
         Err(error) => Err(error.into()),
@@ -218,6 +233,15 @@ impl Who {
     /// Whether he may do this with the server.
     pub fn may_server(&self, verb: Verb) -> bool {
         self.any(|allow| allow.covers(verb, Realm::Server, None))
+    }
+
+    /// Whether another one may do the same.
+    pub(crate) fn is_as(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Anyone, Self::Anyone) => true,
+            (Self::Known(one), Self::Known(other)) => one.allow == other.allow,
+            (Self::Anyone, Self::Known(_)) | (Self::Known(_), Self::Anyone) => false,
+        }
     }
 
     /// The name of the token, for logs.
@@ -305,6 +329,7 @@ mod tests {
         // Neither damage nor a loss of the file opens the door, or closes it to those who were in.
         fs::write(&path, "{").unwrap();
         assert!(access.reload().is_err());
+        assert!(access.reload().is_err(), "it is read again until it can be");
         assert!(access.identify(Some(&bearer(&two)), NOW).is_ok());
         fs::remove_file(&path).unwrap();
         access.reload().unwrap();

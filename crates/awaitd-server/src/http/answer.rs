@@ -8,7 +8,9 @@ use awaitd_primitives::{
     Time, Trait, Withdrawal,
 };
 use axum::body::Body;
-use axum::http::header::{ACCEPT, CONTENT_TYPE, LOCATION};
+use axum::http::header::{
+    ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version};
 use axum::response::Response;
@@ -118,7 +120,7 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             json(StatusCode::OK, &page)
         }
         Answer::Result(Payload { body, content_type: kind }) => {
-            with(Response::new(Body::from(bytes(body))), [(CONTENT_TYPE, content_type(kind))])
+            foreign(Body::from(bytes(body)), content_type(kind))
         }
         Answer::Purged { dropped } => json(StatusCode::OK, &json!({ "dropped": dropped })),
         Answer::Redriven { moved, left } => json(StatusCode::OK, &shown::Redriven { moved, left }),
@@ -126,12 +128,8 @@ pub(super) fn answer(told: Told, form: Form, tokens: &Tokens, clock: &Clock) -> 
             with(bare(StatusCode::OK), [(GENERATION, HeaderValue::from(generation))])
         }
         Answer::Happened { generation, value } => {
-            let body = Body::from(bytes(value.body));
-            let facts = [
-                (CONTENT_TYPE, content_type(value.content_type)),
-                (GENERATION, HeaderValue::from(generation)),
-            ];
-            with(Response::new(body), facts)
+            let response = foreign(Body::from(bytes(value.body)), content_type(value.content_type));
+            with(response, [(GENERATION, HeaderValue::from(generation))])
         }
         Answer::Acquired(grant) => {
             let path = tokens.path(grant.lease, &grant.thing);
@@ -330,6 +328,17 @@ fn json(status: StatusCode, document: &impl Serialize) -> Response {
     let mut response = Response::new(Body::from(document));
     *response.status_mut() = status;
     with(response, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))])
+}
+
+/// What a client said, to be read by a plain GET. Should that be a browser's, it runs nothing of it.
+fn foreign(body: Body, kind: HeaderValue) -> Response {
+    let harmless = HeaderValue::from_static("sandbox; default-src 'none'");
+    let facts = [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, harmless),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ];
+    with(Response::new(body), facts)
 }
 
 fn with<const N: usize>(

@@ -206,7 +206,7 @@ async fn hear(
             let key = call.finish()?;
             needs::check(&who, &asked.command)?;
             let form = Form::new(&head, &asked);
-            let ask = Ask { command: asked.command, key };
+            let ask = needs::of_his_own(&who, Ask { command: asked.command, key });
             let desk = &front.app.desk;
             let told = if matches!(ask.command, Command::Redrive { .. }) {
                 Some(redrive::all(desk, ask.clone()).await)

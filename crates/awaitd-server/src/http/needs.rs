@@ -1,6 +1,8 @@
 //! What whoever asks has to be allowed: by the table of routes, and by what else a command touches.
 
-use awaitd_primitives::{Command, Configuration, Kind, LeaseRef, Name, Thing};
+use std::sync::Arc;
+
+use awaitd_primitives::{Ask, Command, Configuration, Kind, LeaseRef, Name, Thing};
 use axum::http::request::Parts;
 
 use super::call;
@@ -112,6 +114,21 @@ pub(super) fn check(who: &Who, command: &Command) -> Result<(), Problem> {
         | Command::Fire { .. }
         | Command::Withdraw { .. } => Ok(()),
     }
+}
+
+/// Keys of the server itself belong to no thing that one may be allowed: each token has its own.
+pub(super) fn of_his_own(who: &Who, mut ask: Ask) -> Ask {
+    let Some(name) = who.name() else { return ask };
+    let own = |key: &str| Arc::from(format!("{name} {key}"));
+    if let (Command::GetAny { .. }, Some(key)) = (&ask.command, &mut ask.key) {
+        key.text = own(&key.text);
+    }
+    if let Command::Withdraw { thing, key } = &mut ask.command
+        && *thing == Thing::server()
+    {
+        *key = own(key);
+    }
+    ask
 }
 
 /// Refuses who may do none of these with a thing.

@@ -18,7 +18,7 @@ use super::parameters::bad;
 use super::problem::Problem;
 use super::routes::Answering;
 use super::service::typed;
-use crate::access::Verb;
+use crate::access::{Verb, Who};
 use crate::clock::real_sleep;
 use crate::desk::Desk;
 use crate::history::{Filter, Span, Watcher};
@@ -51,11 +51,13 @@ pub(super) fn watch(front: Arc<Front>, head: Parts, body: Body) -> Answering {
         let past =
             filter.queue.as_ref().zip(span).map(|(queue, span)| app.history.past(queue, span));
         if !who.may_all(Verb::Look, Kind::Queue) {
+            let who = who.clone();
             let may_see = move |queue: &Name| who.may(Verb::Look, Kind::Queue, queue.as_str());
             filter.may_see = Some(Box::new(may_see));
         }
         let watcher = app.history.watch(filter).ok_or_else(Problem::too_many_watchers)?;
-        let events = Events { watcher, desk: app.desk.clone(), front: Arc::clone(&front), head };
+        let (desk, front) = (app.desk.clone(), Arc::clone(&front));
+        let events = Events { watcher, desk, front, head, who };
         let body = Body::new(Pieces::new(past.unwrap_or(NOTHING), events.run()));
         let mut response = typed("text/event-stream", body);
         // Nginx would wait for more.
@@ -92,8 +94,9 @@ struct Events {
     watcher: Watcher,
     desk: Desk,
     front: Arc<Front>,
-    /// With the token, which may be revoked while he watches.
+    /// With the token, which may be revoked while he watches, or allow something else.
     head: Parts,
+    who: Who,
 }
 
 impl Events {
@@ -103,7 +106,7 @@ impl Events {
                 biased;
                 () = self.desk.closed() => (Ok(Bytes::new()), None),
                 event = self.watcher.next() => match event {
-                    Some(event) if self.front.who(&self.head).is_ok() => {
+                    Some(event) if self.front.who(&self.head).is_ok_and(|who| who.is_as(&self.who)) => {
                         (Ok(event), Some(Made(self.run())))
                     }
                     Some(_) | None => (Ok(Bytes::new()), None),
