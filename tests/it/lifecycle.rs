@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use awaitd_tests::{Folder, Raw, Server, binary, until};
+use awaitd_tests::{Client, Folder, Raw, Server, binary, until};
 
 /// A thousand requests that wait, of every kind; each on a connection of its own.
 async fn thousand_waits(server: &Server) -> Vec<(&'static str, &'static str, Raw)> {
@@ -193,6 +193,8 @@ async fn a_log_that_nobody_reads_keeps_nobody_from_ending_it() {
     let mut child = command.spawn().expect("the binary runs");
     drop(child.stderr.take());
     until("the server listens", async || Raw::connect(at).await.is_ok()).await;
+    // It can be connected to before it hears signals, but is not answered.
+    Client::new(&format!("http://{at}")).get("/healthz").await.expect(200);
     let kill = Command::new("kill").args(["-TERM", &child.id().to_string()]).status();
     assert!(kill.expect("kill runs").success());
     let mut ended = None;
