@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
+
+use crate::locked;
 
 /// How many connections come from where. One address of IPv6 has 2⁶⁴ neighbours that are as good as
 /// itself: they count as one.
@@ -31,7 +33,7 @@ impl Addresses {
             }
             from @ IpAddr::V4(_) => from,
         };
-        let mut there = self.there.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut there = locked(&self.there);
         let count = there.entry(from).or_default();
         if *count >= self.most {
             return None;
@@ -43,7 +45,7 @@ impl Addresses {
 
 impl Drop for Here {
     fn drop(&mut self) {
-        let mut there = self.0.there.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut there = locked(&self.0.there);
         if let Entry::Occupied(mut entry) = there.entry(self.1) {
             *entry.get_mut() -= 1;
             if *entry.get() == 0 {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use awaitd_primitives::{Tie, Time};
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Sleep;
 
@@ -129,6 +130,12 @@ impl Clock {
         let micros = i64::try_from(time.micros()).unwrap_or(i64::MAX);
         let wall = micros.saturating_add(self.epoch.load(Ordering::Relaxed));
         SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall).unwrap_or(0))
+    }
+
+    /// The time of day at a moment of the axis, in RFC 3339 to the millisecond.
+    pub(crate) fn rfc3339(&self, time: Time) -> String {
+        let at = Timestamp::try_from(self.wall(time)).expect("the clock is in our era");
+        format!("{at:.3}")
     }
 
     /// The moment of the axis at a time of day; its beginning, if that lies before.

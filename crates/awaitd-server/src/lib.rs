@@ -18,9 +18,10 @@ mod outbox;
 mod schedules;
 mod serve;
 mod space;
+mod stamp;
 pub mod tls;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use awaitd_primitives::Time;
 pub use clock::Clock;
@@ -43,4 +44,9 @@ pub struct App {
     pub config: Arc<Config>,
     /// The secret of the tokens.
     pub key: [u8; 32],
+}
+
+/// What is behind a mutex, whoever panicked with it: what is kept so is whole at each step.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -152,8 +152,11 @@ impl Server {
         let desk = app.desk.clone();
         let handle = Handle::new();
         let end = tokio::spawn(end(shutdown, handle.clone(), desk.clone()));
+        let web = bounded(web.acceptor(door).handle(handle));
         let served = tokio::select! {
-            served = listen(web.acceptor(door).handle(handle), app) => served.map_err(ServeError::Listener),
+            served = web.serve(http::router(app).into_make_service()) => {
+                served.map_err(ServeError::Listener)
+            }
             ended = &mut driver => return ended_early(ended),
         };
         end.abort();
@@ -174,14 +177,10 @@ async fn end<A: Address>(
     desk.close();
 }
 
-/// Serves connections until the server's handle says that this is over.
-async fn listen<A>(server: axum_server::Server<A, Door>, app: App) -> io::Result<()>
+/// With bounds on what a connection may ask for, and for how long.
+fn bounded<A>(server: axum_server::Server<A, Door>) -> axum_server::Server<A, Door>
 where
     A: Address + fmt::Debug + Send + Sync + 'static,
-    A::Stream: Send,
-    A::Listener: Send,
-    Door: Accept<A::Stream, Router, Stream = Connection, Service = Named<Router>>,
-    <Door as Accept<A::Stream, Router>>::Future: Send,
 {
     let mut server =
         server.first_request_timeout(FIRST_REQUEST_TIMEOUT).accept_error_handler(report::<A>);
@@ -201,7 +200,7 @@ where
         .max_header_list_size(HEAD_BYTES_MAX)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);
-    server.serve(http::router(app).into_make_service()).await
+    server
 }
 
 /// One that is turned away is counted; that none can be accepted is the operator's affair.

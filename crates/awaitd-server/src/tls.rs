@@ -1,10 +1,8 @@
 //! TLS: certificates from files, which are read again when they change, and who a client is by its own.
 
 use std::fmt;
-use std::fs;
 use std::future::pending;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::task::{Context, Poll};
@@ -28,6 +26,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use crate::clock;
 use crate::listen::HTTP2;
+use crate::stamp::{Stamp, stamp};
 
 /// Whoever connects has so long to agree on keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -127,16 +126,9 @@ impl Tls {
     }
 
     /// What changes when a file does; nothing for a file that is not there.
-    async fn stamps(&self) -> Vec<Option<[u64; 4]>> {
+    async fn stamps(&self) -> Vec<Option<Stamp>> {
         let files = self.0.files.clone();
-        let look = move || {
-            let stamp = |path: &Path| {
-                let about = fs::metadata(path).ok()?;
-                let (seconds, nanos) = (about.mtime(), about.mtime_nsec());
-                Some([about.ino(), about.len(), seconds.cast_unsigned(), nanos.cast_unsigned()])
-            };
-            files.all().map(stamp).collect()
-        };
+        let look = move || files.all().map(|path| stamp(path).ok().flatten()).collect();
         spawn_blocking(look).await.unwrap_or_default()
     }
 }

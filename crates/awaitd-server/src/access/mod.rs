@@ -11,16 +11,17 @@ mod secret;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::Kind;
 use axum::http::HeaderValue;
-use rustix::fs::{Stat, stat};
 use tokio::time::interval;
 use tracing::{error, info, warn};
+
+use crate::locked;
+use crate::stamp::{Stamp as FileStamp, stamp};
 
 pub use allow::{Allow, BadAllow, Realm, Verb};
 pub use book::{Book, BookError, Entry, Stamp};
@@ -34,7 +35,7 @@ pub struct Access {
     path: Option<PathBuf>,
     /// `None`: nobody needs a token.
     table: RwLock<Option<Arc<Table>>>,
-    seen: Mutex<Option<Mark>>,
+    seen: Mutex<Option<FileStamp>>,
 }
 
 /// The tokens of one reading of the file.
@@ -44,9 +45,6 @@ struct Table {
     tokens: HashMap<blake3::Hash, Arc<Entry>>,
     certificates: HashMap<String, Arc<Entry>>,
 }
-
-/// A state of the file, as far as it can be told apart without reading it.
-type Mark = (u64, u64, i64, [i64; 4]);
 
 /// Somebody who asks.
 #[derive(Clone, Debug)]
@@ -92,7 +90,7 @@ impl Access {
     pub fn identify(
         &self,
         authorization: Option<&HeaderValue>,
-        now: SystemTime,
+        now: impl FnOnce() -> SystemTime,
     ) -> Result<Who, Denied> {
         let Some(table) = self.table() else { return Ok(Who::Anyone) };
         let given =
@@ -102,32 +100,32 @@ impl Access {
             return Err(Denied::Malformed);
         }
         let secret: Secret = text.trim_matches(' ').parse().map_err(|_| Denied::Malformed)?;
-        known(table.tokens.get(&secret.hash()), now)
+        known(table.tokens.get(&secret.hash()), now())
     }
 
     /// Who connects with a certificate of this name. If the file does not name it, a token is needed.
-    pub fn certified(&self, name: &str, now: SystemTime) -> Result<Who, Denied> {
+    pub fn certified(&self, name: &str, now: impl FnOnce() -> SystemTime) -> Result<Who, Denied> {
         let Some(table) = self.table() else { return Ok(Who::Anyone) };
         let entry = table.certificates.get(name);
-        known(entry, now).map_err(|denied| if entry.is_none() { Denied::Missing } else { denied })
+        known(entry, now()).map_err(|denied| if entry.is_none() { Denied::Missing } else { denied })
     }
 
     /// Reads the file, if it has changed. If it cannot be read, what was known before holds.
     pub fn reload(&self) -> Result<(), BookError> {
         let Some(path) = &self.path else { return Ok(()) };
-        let mark = mark(path).map_err(|error| BookError::Io(path.clone(), error))?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if *seen == mark {
+        let now = stamp(path).map_err(|error| BookError::Io(path.clone(), error))?;
+        let mut seen = locked(&self.seen);
+        if *seen == now {
             return Ok(());
         }
-        if mark.is_none() {
-            *seen = mark;
+        if now.is_none() {
+            *seen = now;
             warn!(path = %path.display(), "the tokens are gone: those known before hold on");
             return Ok(());
         }
         // What could not be read is tried again, though it looks the same.
         let table = Table::of(Book::read(path)?);
-        *seen = mark;
+        *seen = now;
         info!(path = %path.display(), tokens = table.len(), "read the tokens");
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(table));
         Ok(())
@@ -156,27 +154,6 @@ impl Access {
 fn known(entry: Option<&Arc<Entry>>, now: SystemTime) -> Result<Who, Denied> {
     let entry = entry.ok_or(Denied::Unknown)?;
     if entry.expired(now) { Err(Denied::Expired) } else { Ok(Who::Known(Arc::clone(entry))) }
-}
-
-/// `None` if there is no such file.
-fn mark(path: &Path) -> io::Result<Option<Mark>> {
-    match stat(path) {
-        Ok(Stat {
-            st_dev,
-            st_ino,
-            st_size,
-            st_mtime,
-            st_mtime_nsec,
-            st_ctime,
-            st_ctime_nsec,
-            ..
-        }) => {
-            let nanos = [st_mtime_nsec, st_ctime_nsec].map(u64::cast_signed);
-            Ok(Some((st_dev, st_ino, st_size, [st_mtime, nanos[0], st_ctime, nanos[1]])))
-        }
-        Err(error) if error == rustix::io::Errno::NOENT => Ok(None),
-        Err(error) => Err(error.into()),
-    }
 }
 
 impl Table {
@@ -289,7 +266,7 @@ mod tests {
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("tokens");
         let access = Access::at(&path).unwrap();
-        assert!(access.identify(None, NOW).unwrap().may(Verb::Manage, Kind::Lock, "l"));
+        assert!(access.identify(None, || NOW).unwrap().may(Verb::Manage, Kind::Lock, "l"));
 
         let (one, two) = (Secret::new(), Secret::new());
         let mut late = entry("late", &two);
@@ -300,14 +277,15 @@ mod tests {
         })
         .unwrap();
         access.reload().unwrap();
-        let who = access.identify(Some(&bearer(&one)), NOW).unwrap();
+        let who = access.identify(Some(&bearer(&one)), || NOW).unwrap();
         assert_eq!(who.name(), Some("mail"));
         assert!(who.may(Verb::Put, Kind::Queue, "mail-de"));
         assert!(!who.may(Verb::Get, Kind::Queue, "mail-de"));
         assert!(!who.may(Verb::Put, Kind::Queue, "other") && !who.may_all(Verb::Put, Kind::Queue));
         let ends = NOW + Duration::from_secs(10);
-        assert!(access.identify(Some(&bearer(&two)), ends - Duration::from_nanos(1)).is_ok());
-        let refused = |given: Option<&HeaderValue>, now| access.identify(given, now).unwrap_err();
+        assert!(access.identify(Some(&bearer(&two)), || ends - Duration::from_nanos(1)).is_ok());
+        let refused =
+            |given: Option<&HeaderValue>, now| access.identify(given, || now).unwrap_err();
         assert_eq!(refused(Some(&bearer(&two)), ends), Denied::Expired);
         assert_eq!(refused(None, NOW), Denied::Missing);
         assert_eq!(refused(Some(&bearer(&Secret::new())), NOW), Denied::Unknown);
@@ -325,15 +303,15 @@ mod tests {
         })
         .unwrap();
         access.reload().unwrap();
-        assert_eq!(access.identify(Some(&bearer(&one)), NOW).unwrap_err(), Denied::Unknown);
+        assert_eq!(access.identify(Some(&bearer(&one)), || NOW).unwrap_err(), Denied::Unknown);
         // Neither damage nor a loss of the file opens the door, or closes it to those who were in.
         fs::write(&path, "{").unwrap();
         assert!(access.reload().is_err());
         assert!(access.reload().is_err(), "it is read again until it can be");
-        assert!(access.identify(Some(&bearer(&two)), NOW).is_ok());
+        assert!(access.identify(Some(&bearer(&two)), || NOW).is_ok());
         fs::remove_file(&path).unwrap();
         access.reload().unwrap();
-        assert_eq!(access.identify(None, NOW).unwrap_err(), Denied::Missing);
+        assert_eq!(access.identify(None, || NOW).unwrap_err(), Denied::Missing);
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -6,16 +6,15 @@ mod sample;
 mod waits;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::sync::{Arc, Mutex};
 
 use awaitd_primitives::{Glance, Name, Time};
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::desk::BackOffice;
+use crate::locked;
 use crate::metrics::Metrics;
 use past::{MINUTE, Past};
 use sample::Row;
@@ -108,8 +107,8 @@ impl History {
             Span::Hour => (past.map(|past| &past.seconds), 1, pasts.at),
             Span::Day => (past.map(|past| &past.minutes), MINUTE, pasts.at / MINUTE * MINUTE),
         };
-        let end = self.0.clock.wall(Time::from_micros(end * 1_000_000));
-        sample::past(ring, step, &rfc3339(end))
+        let end = self.0.clock.rfc3339(Time::from_micros(end * 1_000_000));
+        sample::past(ring, step, &end)
     }
 
     /// Takes in what was seen at a second.
@@ -128,7 +127,7 @@ impl History {
         pasts.by_name.retain(|name, _| seen.contains(name));
         pasts.at = second;
         drop(pasts);
-        Sample::new(rfc3339(self.0.clock.wall(now)), rows, QUEUES_MAX, glance.there)
+        Sample::new(self.0.clock.rfc3339(now), rows, QUEUES_MAX, glance.there)
     }
 }
 
@@ -190,13 +189,4 @@ impl Shared {
 
 fn second_of(time: Time) -> u64 {
     time.micros() / 1_000_000
-}
-
-fn rfc3339(wall: SystemTime) -> String {
-    let at = Timestamp::try_from(wall).expect("the clock is in our era");
-    format!("{at:.3}")
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -231,7 +231,7 @@ fn got(
         (JOB, HeaderValue::from(got.job.0)),
         (ATTEMPT, HeaderValue::from(got.attempt)),
         (WAITED, seconds(got.waited)),
-        (ENQUEUED_AT, value(job::instant(got.enqueued, clock))),
+        (ENQUEUED_AT, value(clock.rfc3339(got.enqueued))),
     ];
     with(response, facts)
 }
@@ -249,7 +249,7 @@ fn tell(traits: &[Trait], headers: &mut HeaderMap, clock: &Clock) {
     if let Some(past) = said.past {
         headers.insert(DIED_IN, value(past.from.to_string()));
         headers.insert(DIED_OF, HeaderValue::from_static(past.cause.code()));
-        headers.insert(DIED_AT, value(job::instant(past.died, clock)));
+        headers.insert(DIED_AT, value(clock.rfc3339(past.died)));
         headers.insert(DIED_ATTEMPTS, HeaderValue::from(past.attempts));
         if let Some(error) = &past.error {
             headers.insert(DIED_ERROR, value(encoded(error, &UNPRINTABLE)));

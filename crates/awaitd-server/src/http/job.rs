@@ -6,7 +6,6 @@ use std::time::Duration;
 use awaitd_primitives::{JobId, JobState, JobView, Past, Payload, Time, Trait};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::shown::maybe_seconds;
@@ -101,8 +100,8 @@ impl<'a> Death<'a> {
             reason: past.cause.code(),
             attempts: past.attempts,
             error: past.error.as_deref(),
-            enqueued_at: instant(past.enqueued, clock),
-            died_at: instant(past.died, clock),
+            enqueued_at: clock.rfc3339(past.enqueued),
+            died_at: clock.rfc3339(past.died),
         }
     }
 }
@@ -170,14 +169,14 @@ impl<'a> Shown<'a> {
             job: view.job.0,
             queue: view.queue.as_str(),
             state: view.state.name(),
-            enqueued_at: instant(view.enqueued, clock),
-            ready_at: waits.then(|| instant(view.since, clock)),
+            enqueued_at: clock.rfc3339(view.enqueued),
+            ready_at: waits.then(|| clock.rfc3339(view.since)),
             attempts: (!done).then_some(view.attempts),
             error: view.error.as_deref(),
             key: said.key,
             unique: said.unique,
             priority_key: view.rank.as_ref().map(ToString::to_string),
-            expires_at: said.ends.map(|ends| instant(ends, clock)),
+            expires_at: said.ends.map(|ends| clock.rfc3339(ends)),
             max_attempts: said.max_attempts,
             lease_length: said.lease,
             headers: said.headers(),
@@ -213,10 +212,4 @@ impl<'a> Page<'a> {
         let items = items.iter().map(|view| Shown::of(view, bodies, now, clock)).collect();
         Self { items, cursor: cursor.map(|last| last.0.to_string()) }
     }
-}
-
-/// A moment in RFC 3339, to the millisecond.
-pub(super) fn instant(time: Time, clock: &Clock) -> String {
-    let at = Timestamp::try_from(clock.wall(time)).expect("the clock is in our era");
-    format!("{at:.3}")
 }

@@ -15,8 +15,8 @@ mod seen;
 mod tests;
 mod text;
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use awaitd_journal::{Appended, Free, Usage};
@@ -28,6 +28,7 @@ use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::config::Config;
+use crate::locked;
 pub use connections::Connected;
 use counts::{Event, Histogram, Names, OfPermits, OfQueue, Sum};
 use journal::{Beside, OfJournal};
@@ -376,9 +377,4 @@ fn admit<S: Sum>(names: &mut Names<S>, wanting: Vec<(&Name, bool)>) {
             names.of(name);
         }
     }
-}
-
-/// A count that somebody panicked over is still a count.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

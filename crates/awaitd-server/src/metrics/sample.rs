@@ -3,7 +3,8 @@
 use awaitd_primitives::{Name, QueueView};
 
 use super::counts::{BOUNDS, Event, OfQueue};
-use super::{Metrics, admit, locked};
+use super::{Metrics, admit};
+use crate::locked;
 
 /// The upper bounds of [`Counted::waits`], in seconds.
 pub(crate) const WAIT_BOUNDS: [f64; BOUNDS.len()] = BOUNDS;

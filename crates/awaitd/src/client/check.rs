@@ -1,17 +1,16 @@
 //! `check`: one look, told as monitoring systems want it.
 
 use std::fmt::{Display, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::time::Duration;
 
-use awaitd_client::{Client, Code, DEFAULT_URL, Error, QueueState, TLS_CA_VARIABLE, URL_VARIABLE};
+use awaitd_client::{Client, Code, Error, QueueState};
 use clap::Args;
 use tokio::time::timeout;
 
 use super::show::age;
-use super::{Ended, Failure, Server, conclude, told};
+use super::{Ended, Failure, Place, Server, conclude, told};
 use crate::run::Moment;
 use crate::values::Length;
 
@@ -49,13 +48,8 @@ pub(crate) struct Check {
     #[arg(long, default_value = "10s", value_name = "DURATION")]
     timeout: Length,
 
-    /// Where the server is: `http://…`, `https://…`, or `unix:/path` of its socket.
-    #[arg(long, env = URL_VARIABLE, default_value = DEFAULT_URL, value_name = "URL")]
-    url: String,
-
-    /// Who alone vouches for a server that is asked by https://: certificates as PEM [default: whom the system trusts].
-    #[arg(long, env = TLS_CA_VARIABLE, value_name = "FILE")]
-    tls_ca: Option<PathBuf>,
+    #[command(flatten)]
+    place: Place,
 }
 
 /// How it is, the worse the greater; but nobody knows whether the unknown is bad.
@@ -90,8 +84,7 @@ impl Check {
     pub(crate) fn run(&self) -> ExitCode {
         // Whoever looks each minute has no use for patience.
         let retry = Some(Length(Duration::ZERO));
-        let server =
-            Server { url: self.url.clone(), tls_ca: self.tls_ca.clone(), retry, json: false };
+        let server = Server { place: self.place.clone(), retry, json: false };
         conclude(&server, async {
             let found = match server.client() {
                 Ok(client) => self.look(client).await,

@@ -47,9 +47,9 @@ const RETRY: Duration = Duration::from_secs(10);
 /// At the end, what goes back in the background has so much time; then it goes back when its lease ends.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(2);
 
-/// Who is asked, and how it is told.
+/// Where a server is, and who says that it is the right one.
 #[derive(Clone, Debug, Args)]
-pub(crate) struct Server {
+pub(crate) struct Place {
     /// Where the server is: `http://…`, `https://…`, or `unix:/path` of its socket.
     #[arg(long, env = URL_VARIABLE, default_value = DEFAULT_URL, value_name = "URL")]
     pub(crate) url: String,
@@ -57,6 +57,13 @@ pub(crate) struct Server {
     /// Who alone vouches for a server that is asked by https://: certificates as PEM [default: whom the system trusts]
     #[arg(long, env = TLS_CA_VARIABLE, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
+}
+
+/// Who is asked, and how it is told.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Server {
+    #[command(flatten)]
+    pub(crate) place: Place,
 
     /// How long to try a server that does not answer; a call that is repeated is done once all the same [default: 10s; of `health`: do not]
     #[arg(long, env = "AWAITD_RETRY", value_name = "DURATION")]
@@ -118,8 +125,8 @@ impl Server {
     /// A client of it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         let retry = self.retry.map_or(RETRY, |retry| retry.0);
-        let mut client = Client::builder(&self.url).retry_for(retry);
-        if let Some(file) = &self.tls_ca {
+        let mut client = Client::builder(&self.place.url).retry_for(retry);
+        if let Some(file) = &self.place.tls_ca {
             client = client.tls_ca(file);
         }
         client.token_of_env()?.build()

@@ -185,7 +185,7 @@ impl Hold {
         let (variable, name) = wanted.variable();
         let variables = vec![
             (variable.to_owned(), name.to_owned()),
-            (URL_VARIABLE.to_owned(), self.server.url.clone()),
+            (URL_VARIABLE.to_owned(), self.server.place.url.clone()),
             ("AWAITD_FENCE".to_owned(), lease.fence().to_string()),
             ("AWAITD_LEASE".to_owned(), lease.location().to_owned()),
         ];

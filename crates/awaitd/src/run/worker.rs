@@ -245,7 +245,7 @@ impl Place {
         let length = lease.left();
         let on_lost = OnLost::Term;
         let terms = Terms::new(length, Moment::end(|| lease.left()), on_lost);
-        let variables = variables(job, &self.worker.server.url);
+        let variables = variables(job, &self.worker.server.place.url);
         let (stdin, input) = io::pipe()?;
         let (output, stderr) = io::pipe()?;
         let mut tail = Tail::new(output)?;

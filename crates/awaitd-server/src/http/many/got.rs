@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use crate::Clock;
-use crate::http::job::{Contents, Death, Said, instant};
+use crate::http::job::{Contents, Death, Said};
 use crate::http::shown::maybe_seconds;
 use crate::http::token::Tokens;
 
@@ -124,7 +124,7 @@ struct Instants(Option<(u64, String)>);
 impl Instants {
     fn of(&mut self, time: Time, clock: &Clock) -> &str {
         if self.0.as_ref().is_none_or(|(micros, _)| *micros != time.micros()) {
-            self.0 = Some((time.micros(), instant(time, clock)));
+            self.0 = Some((time.micros(), clock.rfc3339(time)));
         }
         self.0.as_ref().map_or("", |(_, text)| text)
     }
