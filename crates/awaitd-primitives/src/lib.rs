@@ -9,6 +9,7 @@ pub mod engine;
 pub mod judge;
 pub mod limits;
 pub mod messages;
+pub mod quotas;
 mod recall;
 pub mod state;
 mod waiters;
@@ -34,4 +35,5 @@ pub use messages::{
         ScheduleView, SemaphoreView, View,
     },
 };
+pub use quotas::{Bound, Quota, Quotas, Taken};
 pub use state::{State, Trash};

@@ -1,8 +1,10 @@
 //! Every bound, each with its reason. Reaching one is a refusal, never a surprise.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::messages::command::Command;
+use crate::quotas::Quotas;
 
 /// Names are shown in metrics, paths and logs; 128 characters hold any sensible one.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -166,6 +168,8 @@ pub struct Limits {
     /// Bytes of memory for jobs: their bodies, unless these are in the journal alone, and what each takes
     /// beside.
     pub memory_max: u64,
+    /// What namespaces may take.
+    pub quotas: Arc<Quotas>,
     /// What the journal's disk has left; not set by the operator, but by the journal.
     pub room: Room,
 }
@@ -242,6 +246,7 @@ impl Default for Limits {
             names_max: 1_000_000,
             auto_create: true,
             memory_max: u64::MAX,
+            quotas: Arc::default(),
             room: Room::Enough,
         }
     }

@@ -2,6 +2,7 @@
 //! does not survive it, let alone the server.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
@@ -9,6 +10,7 @@ use crate::limits::KEEP_FOR;
 use crate::messages::command::{Ask, Command, JobId, LeaseId, Ticket};
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
+use crate::quotas::{Quotas, Waits};
 use crate::state::remembered::KeyOf;
 
 /// What somebody may wait for. The first three are lines, in which the first is judged until one
@@ -102,6 +104,21 @@ impl Line {
         }
     }
 
+    /// At which name; that of a lease's watch is not known here.
+    pub(crate) fn name(&self) -> Option<&Name> {
+        match self {
+            Self::Put(name)
+            | Self::Get(name)
+            | Self::Join(name)
+            | Self::Event(name)
+            | Self::Barrier(name)
+            | Self::Condition(name, _)
+            | Self::Result(name, _) => Some(name),
+            Self::Acquire(thing) => Some(thing.name()),
+            Self::Watch(_) => None,
+        }
+    }
+
     /// In a crowd nobody takes anything from another.
     pub(crate) fn is_crowd(&self) -> bool {
         match self {
@@ -175,6 +192,8 @@ pub(crate) struct Waiters {
     kept_ends: BTreeSet<(Time, KeyOf)>,
     last_number: u64,
     bytes: usize,
+    /// How many wait in each namespace; who waits in several lines counts in each.
+    in_spaces: Waits,
 }
 
 impl Waiters {
@@ -190,6 +209,19 @@ impl Waiters {
     /// Keys of those who wait, or whose place is kept.
     pub(crate) fn keys(&self) -> usize {
         self.open.len() + self.kept.len()
+    }
+
+    /// These quotas hold from now on. Those who wait above them go on waiting.
+    pub(crate) fn set_quotas(&mut self, quotas: Arc<Quotas>) {
+        self.in_spaces = Waits::new(quotas);
+        for (line, there) in &self.lines {
+            self.in_spaces.come(line.name(), there.len() as u64);
+        }
+    }
+
+    /// How many wait in each namespace.
+    pub(crate) fn in_spaces(&self) -> &Waits {
+        &self.in_spaces
     }
 
     pub(crate) fn count(&self, line: &Line) -> u64 {
@@ -274,6 +306,7 @@ impl Waiters {
         }
         for line in parked.lines() {
             self.lines.entry(line.clone()).or_default().insert(parked.number, ticket);
+            self.in_spaces.come(line.name(), 1);
         }
         self.ends.insert((parked.until, ticket));
         if let Some(key) = &parked.key {
@@ -292,6 +325,7 @@ impl Waiters {
             if there.is_empty() {
                 self.lines.remove(line);
             }
+            self.in_spaces.go(line.name());
         }
         if !self.lines.contains_key(&parked.line) {
             match &parked.line {

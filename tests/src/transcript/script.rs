@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use awaitd_primitives::Limits;
+use awaitd_primitives::{Limits, Quota, Quotas};
 
 use super::asking::Asking;
 use super::words::{Words, duration};
@@ -130,6 +130,21 @@ impl Script {
                 "core and HTTP" => Places::CoreAndHttp,
                 _ => return Err("only core, or only core and HTTP".into()),
             };
+            return Ok(true);
+        }
+        if let Some(quota) = line.strip_prefix("quota ") {
+            let mut words = Words::of(quota)?;
+            let prefix = words.next("a prefix")?;
+            let mut all = self.limits.quotas.all().to_vec();
+            all.push(Quota {
+                prefix: prefix.strip_suffix('*').ok_or("the prefix ends with *")?.into(),
+                jobs: words.option("jobs")?,
+                bytes: words.option("bytes")?,
+                waits: words.option("waits")?,
+                rate: words.option("rate")?,
+            });
+            words.finish()?;
+            self.limits.quotas = Quotas::new(all).into();
             return Ok(true);
         }
         let Some(limits) = line.strip_prefix("limits ") else {

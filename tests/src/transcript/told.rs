@@ -173,6 +173,7 @@ fn refused(refusal: &Refusal, now: Time) -> Said {
         | Refusal::WaitingBytes
         | Refusal::TooLarge { .. }
         | Refusal::MemoryFull
+        | Refusal::OverQuota { .. }
         | Refusal::NotDone
         | Refusal::Failed
         | Refusal::OwnDeadLetter

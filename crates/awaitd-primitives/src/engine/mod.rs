@@ -14,6 +14,7 @@ mod start;
 mod time;
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::delivery::Deliveries;
@@ -28,6 +29,7 @@ use crate::messages::name::{Kind, Name, Thing};
 use crate::messages::record::{Entry, Record};
 use crate::messages::time::Time;
 use crate::messages::view::{QueueView, QueueWaiters, View};
+use crate::quotas::{Quota, Taken};
 use crate::state::remembered::KeyOf;
 use crate::state::{State, Trash, queue};
 use crate::waiters::{Line, Parked, Waiters};
@@ -94,6 +96,8 @@ pub struct Census {
     pub waiters: Vec<(Thing, &'static str, u64)>,
     /// All who wait, watchers of leases too.
     pub waits: usize,
+    /// Namespaces with quotas, and what each takes.
+    pub spaces: Vec<(Quota, Taken)>,
     /// Answers that grant something and have not been handed over yet, see [`Engine::handed`].
     pub undelivered: usize,
 }
@@ -122,7 +126,8 @@ impl Engine {
         for thing in state.unconfigured() {
             rests.watch(thing, Time::ZERO);
         }
-        Self {
+        let quotas = Arc::clone(&limits.quotas);
+        let mut engine = Self {
             positions: Positions::new(state.leases.reserved()),
             state,
             limits,
@@ -133,7 +138,9 @@ impl Engine {
             stirred: VecDeque::new(),
             again: BTreeSet::new(),
             closing: false,
-        }
+        };
+        engine.set_quotas(quotas);
+        engine
     }
 
     /// Judges a request; it is answered in `step`, now or in a later one. Time must have been
@@ -190,6 +197,7 @@ impl Engine {
             others: others.collect(),
             waiters: waiters.into_iter().map(|((thing, op), count)| (thing, op, count)).collect(),
             waits: self.waiters.len(),
+            spaces: self.spaces(),
             undelivered: self.deliveries.outstanding(),
         }
     }
@@ -287,10 +295,15 @@ impl Engine {
 
     pub(super) fn may_park(&self, command: &Command) -> Result<(), Refusal> {
         let bytes = command.body_bytes();
+        let lines: Vec<Line> =
+            Line::of(command).into_iter().chain(Line::also_of(command)).collect();
+        let spaces = self.waiters.in_spaces().admits(lines.iter().filter_map(Line::name));
         if self.closing {
             Err(Refusal::ShuttingDown)
-        } else if self.waiters.len() >= self.limits.waits_max || self.is_line_full(command) {
+        } else if self.waiters.len() >= self.limits.waits_max || self.is_one_full(&lines) {
             Err(Refusal::TooManyWaits)
+        } else if let Err(refusal) = spaces {
+            Err(refusal)
         } else if bytes > 0 && self.waiters.bytes() + bytes > self.limits.waiting_bytes_max {
             Err(Refusal::WaitingBytes)
         } else if command.makes().any(|thing| !self.state.has(&thing)) {
@@ -300,11 +313,10 @@ impl Engine {
         }
     }
 
-    /// Whether one of the lines in which this would wait is as long as it may be.
-    fn is_line_full(&self, command: &Command) -> bool {
-        let lines = Line::of(command).into_iter().chain(Line::also_of(command));
+    /// Whether one of these lines is as long as it may be.
+    fn is_one_full(&self, lines: &[Line]) -> bool {
         let most = self.limits.line_max as u64;
-        lines.into_iter().any(|line| self.waiters.count(&line) >= most)
+        lines.iter().any(|line| self.waiters.count(line) >= most)
     }
 
     /// Makes what is waited for, and notes the generation at which a wait begins: any later one
@@ -342,6 +354,13 @@ impl Engine {
             }
             View::Event(_) | View::Condition(_) | View::Schedule(_) => {}
         }
+    }
+
+    /// Namespaces with quotas, in the order of their prefixes, and what each takes.
+    pub fn spaces(&self) -> Vec<(Quota, Taken)> {
+        let taken = self.state.taken().zip(self.waiters.in_spaces().there());
+        let taken = taken.map(|(jobs, waits)| Taken { waits: *waits, ..jobs });
+        self.limits.quotas.all().iter().cloned().zip(taken).collect()
     }
 
     fn queue_waiters(&self, queue: &Name) -> QueueWaiters {

@@ -1,5 +1,7 @@
 //! What a start owes to those who were there before, and the checkpoints that let old entries go.
 
+use std::sync::Arc;
+
 use crate::engine::{Engine, Position, Step};
 use crate::judge::At;
 use crate::limits::{LEASE_GRACE, LEASES_RESERVED, Room};
@@ -8,6 +10,7 @@ use crate::messages::checkpoint::Part;
 use crate::messages::command::{JobId, LeaseId};
 use crate::messages::name::Name;
 use crate::messages::record::{Entry, Record};
+use crate::quotas::Quotas;
 use crate::state::ending::{Ending, end};
 
 /// A body that was written, and where a job of that number can be found.
@@ -75,6 +78,13 @@ impl Engine {
     /// What the journal's disk has left.
     pub fn set_room(&mut self, room: Room) {
         self.limits.room = room;
+    }
+
+    /// These quotas hold from now on. What is there above them stays, and who waits above them goes on.
+    pub fn set_quotas(&mut self, quotas: Arc<Quotas>) {
+        self.state.set_quotas(Arc::clone(&quotas));
+        self.waiters.set_quotas(Arc::clone(&quotas));
+        self.limits.quotas = quotas;
     }
 
     /// Writes anew what still lives of an old part of the journal. `body` is that of a job, as it

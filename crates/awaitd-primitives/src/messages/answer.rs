@@ -11,6 +11,7 @@ use crate::messages::job::Trait;
 use crate::messages::name::{Name, Thing};
 use crate::messages::time::Time;
 use crate::messages::view::{Holder, JobView, View};
+use crate::quotas::Bound;
 
 /// The caller has what it asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,6 +232,15 @@ pub enum Refusal {
     },
     /// The server holds as much as it may.
     MemoryFull,
+    /// The namespace has as much of this as it may.
+    OverQuota {
+        /// With what its names begin.
+        prefix: Arc<str>,
+        /// Of what.
+        bound: Bound,
+        /// How much there may be.
+        most: u64,
+    },
     /// The queue takes no more jobs, or has none any more.
     QueueShutDown,
     /// The queue has no job.
@@ -323,6 +333,7 @@ impl Refusal {
             Self::WaitingBytes => "waiting_bytes",
             Self::TooLarge { .. } => "too_large",
             Self::MemoryFull => "memory_full",
+            Self::OverQuota { .. } => "over_quota",
             Self::NotDone => "not_done",
             Self::Failed => "failed",
             Self::QueueShutDown => "queue_shut_down",

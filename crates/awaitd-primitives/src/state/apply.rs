@@ -16,7 +16,7 @@ use crate::messages::time::Time;
 use crate::state::State;
 use crate::state::barrier::Barrier;
 use crate::state::event::Event;
-use crate::state::job::Place;
+use crate::state::job::{Load, Place};
 use crate::state::lease::Lease;
 use crate::state::permits::Permits;
 use crate::state::queue::Queue;
@@ -201,9 +201,12 @@ impl State {
         change: impl FnOnce(&mut Queue) -> R,
     ) -> Option<R> {
         let queue = self.queues.get_mut(name)?;
-        self.sums.jobs.sub(queue.load(name));
+        let before = queue.load(name);
         let result = change(queue);
-        self.sums.jobs.add(queue.load(name));
+        let after = queue.load(name);
+        self.sums.jobs.sub(before);
+        self.sums.jobs.add(after);
+        self.usage.changed(name, before, after);
         Some(result)
     }
 
@@ -249,7 +252,9 @@ impl State {
         match thing {
             Thing::Queue(name) => {
                 let Some(queue) = self.queues.remove(name) else { return };
-                self.sums.jobs.sub(queue.load(name));
+                let load = queue.load(name);
+                self.sums.jobs.sub(load);
+                self.usage.changed(name, load, Load::default());
                 if let Some(due) = queue.due {
                     self.due.remove(&(due, name.clone()));
                 }

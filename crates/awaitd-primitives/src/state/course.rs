@@ -26,6 +26,7 @@ impl State {
             self.queue_or_new(queue, at);
         }
         self.with_queue(queue, |queue| queue.jobs.insert(at, Place { ready_at, job }, what));
+        self.usage.was_put(queue, at);
         if timed || ready_at > at {
             self.index(queue);
         }

@@ -23,6 +23,7 @@ pub(crate) mod results;
 pub(crate) mod schedule;
 pub(crate) mod settled;
 pub(crate) mod tend;
+pub(crate) mod usage;
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -47,6 +48,7 @@ use crate::state::permits::Permits;
 use crate::state::queue::Queue;
 use crate::state::remembered::Remembered;
 use crate::state::schedule::Schedule;
+use crate::state::usage::Usage;
 
 /// What survives. Nothing changes it but [`State::apply`], by facts, and [`State::advance`], by
 /// what follows from time alone; so the same entries give the same state, live and in a replay.
@@ -75,6 +77,7 @@ pub struct State {
     /// The newest moment of which the time of day is known.
     tied: Option<Tie>,
     sums: Sums,
+    usage: Usage,
     trash: Trash,
 }
 

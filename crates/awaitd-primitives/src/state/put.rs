@@ -48,6 +48,9 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
     if state.memory().saturating_add(bytes) > limits.memory_max {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
+    if let Err(refusal) = state.usage.admits(put.queue, bytes, at.now) {
+        return Verdict::Refuse(refusal);
+    }
     match known.map(|known| make_room(put.queue, known, bytes)) {
         Some(Ok(dropped)) => records.extend(dropped),
         Some(Err(verdict)) => return verdict,

@@ -46,7 +46,14 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
             (Box::new(pages), states.into_iter().map(|state| known.jobs.count(state)).sum())
         }
     };
-    let mut plan = Plan { state, limits, redrive, comes: HashMap::new(), unique: HashSet::new() };
+    let mut plan = Plan {
+        state,
+        limits,
+        redrive,
+        comes: HashMap::new(),
+        spaces: HashMap::new(),
+        unique: HashSet::new(),
+    };
     let (mut records, mut moved, mut gone) = (Vec::new(), 0, 0);
     // Queues that take nothing more: those behind a job that goes there may go elsewhere.
     let (mut closed, mut refused) = (HashSet::new(), None);
@@ -103,6 +110,8 @@ struct Plan<'a> {
     redrive: &'a Redrive<'a>,
     /// How many jobs of how many bytes come into each queue.
     comes: HashMap<&'a Name, (u64, u64)>,
+    /// And into each namespace from outside.
+    spaces: HashMap<usize, (u64, u64)>,
     unique: HashSet<(&'a Name, &'a str)>,
 }
 
@@ -133,6 +142,7 @@ impl<'a> Plan<'a> {
         if !stays && known.is_some_and(|known| known.is_full(bytes, *comes, (0, 0))) {
             return Err(Refusal::Full);
         }
+        self.state.usage.admits_move((self.redrive.queue, to), bytes, &mut self.spaces)?;
         *comes = if stays { *comes } else { (comes.0 + 1, comes.1 + bytes) };
         Ok(true)
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
+use crate::limits::bounds;
 use crate::model::{Told, all_granted};
 
 /// One call of the engine.
@@ -51,7 +52,7 @@ pub(crate) fn perform(
     let (mut step, mut left) = (Step::default(), None);
     match call.clone() {
         Call::Begin(state, at) => {
-            *engine = Engine::new(*state, Limits::default());
+            *engine = Engine::new(*state, bounds());
             if let Some(at) = at {
                 engine.start(at, wall(at.clock), &mut step);
             }

@@ -47,6 +47,13 @@ impl Bounded {
     }
 }
 
+/// Those of random histories: nothing is refused, but namespaces are counted.
+pub(crate) fn bounds() -> Limits {
+    let quota = |prefix: &str| Quota { prefix: prefix.into(), ..Quota::default() };
+    let quotas = Quotas::new(["", "q", "r", "s"].iter().map(|prefix| quota(prefix)).collect());
+    Limits { quotas: quotas.into(), ..Limits::default() }
+}
+
 pub(crate) fn name(text: &str) -> Name {
     text.parse().expect("a good name")
 }

@@ -10,6 +10,7 @@ use crate::checks::Ledger;
 use crate::chores::Cleaning;
 use crate::early::Early;
 use crate::journal::Journal;
+use crate::limits::bounds;
 use crate::model::{Model, Told, all_granted};
 use crate::oracle::Oracle;
 use crate::script::{Act, Append, Fate, Pass, Script, Turn};
@@ -48,7 +49,7 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn new(script: &Script) -> Self {
         Self {
-            engine: Engine::new(State::new(), Limits::default()),
+            engine: Engine::new(State::new(), bounds()),
             model: Some(Model::default()),
             ledger: Ledger::default(),
             early: Early::default(),
@@ -304,7 +305,11 @@ impl Run {
                 }
             }
         }
-        self.ledger.conserves(&self.engine.census())
+        let census = self.engine.census();
+        // What namespaces take, summed up step by step, is what it comes to counted anew.
+        self.engine.set_quotas(bounds().quotas);
+        same("namespaces", &census.spaces, &self.engine.spaces())?;
+        self.ledger.conserves(&census)
     }
 
     /// Calls the model; what may leave, if something was delivered.

@@ -272,6 +272,7 @@ impl Problem {
             | Refusal::WaitingBytes
             | Refusal::TooLarge { .. }
             | Refusal::MemoryFull
+            | Refusal::OverQuota { .. }
             | Refusal::NotDone
             | Refusal::Failed
             | Refusal::OwnDeadLetter

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use awaitd_primitives::{Refusal, limits};
+use awaitd_primitives::{Bound, Refusal, limits};
 
 /// The status with which it is told.
 pub(super) fn status(refusal: &Refusal) -> u16 {
@@ -32,7 +32,9 @@ pub(super) fn status(refusal: &Refusal) -> u16 {
         Refusal::AlreadySet { .. } | Refusal::Exists { .. } => 412,
         Refusal::KeyMismatch => 422,
         Refusal::Locked { waited: false, .. } => 423,
-        Refusal::Full | Refusal::WaitingBytes | Refusal::MemoryFull => 429,
+        Refusal::Full | Refusal::WaitingBytes | Refusal::MemoryFull | Refusal::OverQuota { .. } => {
+            429
+        }
         Refusal::TooManyWaits
         | Refusal::TooManyKeys
         | Refusal::TooManyNames
@@ -48,6 +50,7 @@ pub(super) fn title(refusal: &Refusal) -> &'static str {
         Refusal::WaitingBytes => "The bodies of waiting puts are too many",
         Refusal::TooLarge { .. } => "The job is too large for the queue",
         Refusal::MemoryFull => "The server's memory is full",
+        Refusal::OverQuota { .. } => "The namespace is at its quota",
         Refusal::NotDone => "The job is not done",
         Refusal::Failed => "The job has failed",
         Refusal::OwnDeadLetter => "A queue is no dead letter queue of itself",
@@ -94,6 +97,9 @@ pub(super) fn detail(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::MemoryFull => {
             "jobs take --max-memory already: ask again when some are done, or allow more"
+        }
+        Refusal::OverQuota { prefix, bound, most } => {
+            return Cow::Owned(over_quota(prefix, *bound, *most));
         }
         Refusal::NotDone => "it is still to be done: ask again, or wait longer with wait=30s",
         Refusal::Failed => {
@@ -173,4 +179,14 @@ pub(super) fn detail(refusal: &Refusal) -> Cow<'static, str> {
         }
         Refusal::ShuttingDown => "this was not done: ask again, once the server is back",
     })
+}
+
+fn over_quota(prefix: &str, bound: Bound, most: u64) -> String {
+    let (what, when) = match bound {
+        Bound::Jobs => (format!("{most} jobs"), "when some are done"),
+        Bound::Bytes => (format!("{most} bytes of jobs"), "when some are done"),
+        Bound::Waits => (format!("{most} waiting requests"), "when fewer wait"),
+        Bound::Rate => (format!("{most} puts a second"), "in a moment"),
+    };
+    format!("the names that begin with {prefix:?} may have {what} together: ask again {when}")
 }
