@@ -14,6 +14,7 @@ mod lifecycle;
 mod metrics;
 mod openapi;
 mod operations;
+mod quotas;
 mod readme;
 mod receipts;
 mod run;

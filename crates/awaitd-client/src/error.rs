@@ -123,6 +123,8 @@ pub enum Code {
     QueueFull,
     /// The server has as many jobs in its memory as it may.
     MemoryFull,
+    /// What names that begin alike may take together is taken.
+    OverQuota,
     /// The bodies of all puts that wait are as much as the server keeps.
     WaitingBytes,
     /// The head of the request is too large.
@@ -171,6 +173,7 @@ const CODES: &[(&str, Code)] = &[
     ("idempotency_mismatch", Code::IdempotencyMismatch),
     ("queue_full", Code::QueueFull),
     ("memory_full", Code::MemoryFull),
+    ("over_quota", Code::OverQuota),
     ("waiting_bytes", Code::WaitingBytes),
     ("headers_too_large", Code::HeadersTooLarge),
     ("overloaded", Code::Overloaded),
@@ -227,6 +230,7 @@ impl Code {
                 | Self::Locked
                 | Self::QueueFull
                 | Self::MemoryFull
+                | Self::OverQuota
                 | Self::WaitingBytes
         )
     }

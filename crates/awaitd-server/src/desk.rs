@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use awaitd_journal::{Backup, Fetch, JournalError};
 use awaitd_primitives::{
-    Answer, Ask, Body, Census, Glance, Got, LeaseId, Name, Refusal, Request, Room, Ticket, Time,
+    Answer, Ask, Body, Census, Glance, Got, LeaseId, Name, Quotas, Refusal, Request, Room, Ticket,
+    Time,
 };
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -79,6 +80,8 @@ pub(crate) enum Message {
     Census(oneshot::Sender<Census>),
     /// Somebody looks at these queues, and at so many in all.
     Glance(Vec<Name>, usize, oneshot::Sender<Glance>),
+    /// These quotas hold from now on.
+    Quotas(Arc<Quotas>),
     /// Somebody wants a copy of the journal.
     Backup(oneshot::Sender<Option<Backup>>),
     /// Somebody found that the disk has lost something.
@@ -99,6 +102,7 @@ impl Message {
             | Self::Withdraw(_)
             | Self::Census(_)
             | Self::Glance(..)
+            | Self::Quotas(_)
             | Self::Backup(_)
             | Self::Damaged(_)
             | Self::Close
@@ -295,6 +299,11 @@ impl Desk {
     /// Whether the disk has no room for anything new.
     pub fn is_full(&self) -> bool {
         self.0.full.load(Ordering::Relaxed)
+    }
+
+    /// What namespaces may take from now on. What is there above that stays.
+    pub fn set_quotas(&self, quotas: Arc<Quotas>) {
+        self.send(Message::Quotas(quotas));
     }
 
     /// The server is going: all who wait are told so, and nobody waits from now on.

@@ -312,6 +312,7 @@ impl<J: Journal> Driver<J> {
             Message::Glance(names, most, asker) => {
                 _ = asker.send(self.engine.glance(&names, most));
             }
+            Message::Quotas(quotas) => self.engine.set_quotas(quotas),
             Message::Backup(asker) => _ = asker.send(self.journal.backup()),
             Message::Damaged(error) => self.damaged = Some(error),
             Message::Close => self.engine.close(&mut self.step),

@@ -18,7 +18,7 @@ mod outbox;
 mod schedules;
 mod serve;
 mod space;
-mod stamp;
+pub mod stamp;
 pub mod tls;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -8,10 +8,10 @@ use std::path::Path;
 /// A state of a file, as far as it can be told apart from outside: which file it is, how long, and when it or
 /// what may be done with it was changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp([u64; 3], [i64; 4]);
+pub struct Stamp([u64; 3], [i64; 4]);
 
 /// How a file is now; `None` if it is not there.
-pub(crate) fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
+pub fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
     match fs::metadata(path) {
         Ok(it) => {
             let times = [it.mtime(), it.mtime_nsec(), it.ctime(), it.ctime_nsec()];

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use awaitd_server::access::{Access, BookError};
 use awaitd_server::http::guard::Hosts;
@@ -25,6 +26,11 @@ pub(crate) struct Guard {
     /// names with commas between them, or `*` for all. By any other a browser may have been led here.
     #[arg(long, env = "AWAITD_ALLOWED_HOSTS", value_name = "NAMES")]
     allowed_hosts: Option<Hosts>,
+
+    /// The file of quotas: what names that begin alike may take together, a line each as in
+    /// `team-a-* jobs=100000 bytes=1GiB waits=500 rate=200`. Read again when it changes.
+    #[arg(long, env = "AWAITD_QUOTAS", value_name = "FILE")]
+    pub(crate) quotas: Option<PathBuf>,
 }
 
 /// Others could connect there, and do everything.
@@ -80,7 +86,7 @@ mod tests {
     /// Others can connect wherever it is not loopback, however that is written.
     #[test]
     fn loopback_is_where_only_this_machine_connects() {
-        let guard = |allow_anonymous| Guard { allow_anonymous, allowed_hosts: None };
+        let guard = |allow_anonymous| Guard { allow_anonymous, allowed_hosts: None, quotas: None };
         for (address, inside) in [
             ("127.0.0.1:29248", true),
             ("127.9.8.7:29248", true),

@@ -9,6 +9,7 @@ mod journal;
 mod logs;
 mod pages;
 mod progress;
+mod quotas;
 mod restore;
 mod run;
 mod settings;
@@ -37,6 +38,7 @@ use tracing::{debug, info, warn};
 use exit::Exit;
 use flags::{Command, Serve};
 use guard::Open;
+use quotas::QuotasError;
 use socket::{At, Socket};
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
@@ -69,6 +71,8 @@ enum Failure {
     Jump(Duration),
     /// The tokens cannot be read.
     Tokens(BookError),
+    /// The quotas cannot be read.
+    Quotas(QuotasError),
     /// The server ended.
     Serve(ServeError),
 }
@@ -112,6 +116,9 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
+    if let Some(path) = &flags.guard.quotas {
+        config.limits.quotas = Arc::new(quotas::read(path).map_err(Failure::Quotas)?);
+    }
     config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
     if let At::Tcp { address, .. } = socket.at {
         flags.guard.check(address, &config.access).map_err(Failure::Open)?;
@@ -131,6 +138,9 @@ fn run(flags: &Serve) -> Result<(), Failure> {
         };
         let Socket { listener, at, file: _removed_at_the_end } = socket;
         greet(&at, flags);
+        if let Some(path) = &flags.guard.quotas {
+            tokio::spawn(quotas::follow(path.clone(), server.app().desk.clone()));
+        }
         systemd::begun(server.app().desk.clone());
         server.serve(listener, shutdown).await.map_err(Failure::Serve)?;
         info!("ended in order");
@@ -230,6 +240,7 @@ impl Failure {
             | Self::Start(..)
             | Self::Jump(_)
             | Self::Tokens(_)
+            | Self::Quotas(_)
             | Self::Journal(_, OpenError::Locked(..))
             | Self::Serve(ServeError::Listener(_)) => ExitCode::FAILURE,
             Self::Journal(_, OpenError::Io(..)) | Self::Serve(ServeError::Journal(_)) => {
@@ -266,6 +277,7 @@ impl fmt::Display for Failure {
                 gap.as_secs() / (24 * 60 * 60),
             ),
             Self::Tokens(error) => write!(out, "failed to read the tokens: {error}"),
+            Self::Quotas(error) => write!(out, "failed to read the quotas: {error}"),
             Self::Serve(error) => error.fmt(out),
         }
     }

@@ -6,6 +6,20 @@ use crate::mutants::Mutant;
 /// Those of queues for work.
 pub(crate) const WORK: &[Mutant] = &[
     Mutant {
+        name: "a queue that is deleted still takes of its namespace",
+        rule: "a quota bounds what is there",
+        file: "state/apply.rs",
+        text: "self.usage.changed(name, load, Load::default());",
+        instead: "",
+    },
+    Mutant {
+        name: "who has left still waits in his namespace",
+        rule: "a quota bounds those who are there",
+        file: "waiters.rs",
+        text: "self.in_spaces.go(line.name());",
+        instead: "",
+    },
+    Mutant {
         name: "failed jobs come back at once",
         rule: "a job that failed waits for its queue's backoff",
         file: "state/ending.rs",

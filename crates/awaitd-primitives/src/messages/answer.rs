@@ -333,7 +333,6 @@ impl Refusal {
             Self::WaitingBytes => "waiting_bytes",
             Self::TooLarge { .. } => "too_large",
             Self::MemoryFull => "memory_full",
-            Self::OverQuota { .. } => "over_quota",
             Self::NotDone => "not_done",
             Self::Failed => "failed",
             Self::QueueShutDown => "queue_shut_down",
@@ -356,7 +355,10 @@ impl Refusal {
             Self::KeyMismatch => "idempotency_mismatch",
             Self::Superseded => "superseded",
             Self::Withdrawn => "withdrawn",
-            Self::TooManyWaits | Self::TooManyKeys => "overloaded",
+            Self::TooManyWaits
+            | Self::TooManyKeys
+            | Self::OverQuota { bound: Bound::Waits, .. } => "overloaded",
+            Self::OverQuota { bound: Bound::Jobs | Bound::Bytes | Bound::Rate, .. } => "over_quota",
             Self::TooManyNames => "too_many_names",
             Self::DiskFull => "disk_full",
             Self::ShuttingDown => "shutting_down",

@@ -32,10 +32,12 @@ pub(super) fn status(refusal: &Refusal) -> u16 {
         Refusal::AlreadySet { .. } | Refusal::Exists { .. } => 412,
         Refusal::KeyMismatch => 422,
         Refusal::Locked { waited: false, .. } => 423,
-        Refusal::Full | Refusal::WaitingBytes | Refusal::MemoryFull | Refusal::OverQuota { .. } => {
-            429
-        }
+        Refusal::Full
+        | Refusal::WaitingBytes
+        | Refusal::MemoryFull
+        | Refusal::OverQuota { bound: Bound::Jobs | Bound::Bytes | Bound::Rate, .. } => 429,
         Refusal::TooManyWaits
+        | Refusal::OverQuota { bound: Bound::Waits, .. }
         | Refusal::TooManyKeys
         | Refusal::TooManyNames
         | Refusal::DiskFull

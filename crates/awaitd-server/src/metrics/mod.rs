@@ -11,6 +11,7 @@ mod permits;
 mod process;
 pub(crate) mod sample;
 mod seen;
+mod spaces;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -32,6 +33,7 @@ use crate::locked;
 pub use connections::Connected;
 use counts::{Event, Histogram, Names, OfPermits, OfQueue, Sum};
 use journal::{Beside, OfJournal};
+use spaces::OverQuota;
 use text::Page;
 
 /// Everything that `/metrics` shows.
@@ -42,6 +44,8 @@ pub struct Metrics {
     requests: Mutex<FxHashMap<(&'static str, &'static str, u16), Histogram>>,
     connections: AtomicUsize,
     refused: AtomicU64,
+    /// Refusals because of a quota, by prefix.
+    over_quota: Mutex<OverQuota>,
     scrapes: Semaphore,
     journal: Mutex<OfJournal>,
     beside: Beside,
@@ -71,6 +75,7 @@ impl Metrics {
                 barriers: Names::new(max),
             }),
             requests: Mutex::default(),
+            over_quota: Mutex::default(),
             scrapes: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
@@ -92,6 +97,7 @@ impl Metrics {
         if refused > 0 {
             self.beside.refused.fetch_add(refused, Ordering::Relaxed);
         }
+        spaces::refused(&self.over_quota, replies);
         for reply in replies.iter().filter(|reply| !reply.repeat) {
             by_name.told(reply);
         }
@@ -148,6 +154,7 @@ impl Metrics {
             self.connections.load(Ordering::Relaxed),
             self.refused.load(Ordering::Relaxed),
         );
+        page.spaces(&census.spaces, &locked(&self.over_quota));
         let journal = locked(&self.journal).clone();
         page.journal(&journal, &self.beside);
         page.process(self.started);

@@ -5,7 +5,8 @@ use std::time::{Duration, SystemTime};
 use awaitd_primitives::{
     Answer, Cause, Census, Command, DropCause, Entry, GetMode, Got, Grant, Held, JobId, JobState,
     LeaseId, LockView, Name, Outcome, Payload, Position, QueueConfig, QueueView, QueueWaiters,
-    Record, Reply, SemaphoreConfig, SemaphoreView, Share, Then, Thing, Ticket, Time, View,
+    Quota, Record, Reply, SemaphoreConfig, SemaphoreView, Share, Taken, Then, Thing, Ticket, Time,
+    View,
 };
 
 use crate::config::Config;
@@ -258,6 +259,10 @@ fn gauges_are_those_of_the_census() {
         ],
         waiters: vec![(Thing::Lock(name("l")), "acquire", 3)],
         waits: 3,
+        spaces: vec![(
+            Quota { prefix: "team-a-".into(), jobs: Some(9), ..Quota::default() },
+            Taken { jobs: 4, bytes: 1_000, waits: 3 },
+        )],
         undelivered: 0,
     };
     let page = metrics.render(&census, Time::ZERO + 9 * SECOND);
@@ -273,6 +278,9 @@ fn gauges_are_those_of_the_census() {
         (r#"awaitd_lock_held_seconds_count{lock="l"}"#, "0"),
         (r#"awaitd_semaphore_permits{semaphore="s"}"#, "5"),
         (r#"awaitd_semaphore_available{semaphore="s"}"#, "2"),
+        (r#"awaitd_namespace_taken{namespace="team-a-*",of="bytes"}"#, "1000"),
+        (r#"awaitd_namespace_quota{namespace="team-a-*",of="jobs"}"#, "9"),
+        (r#"awaitd_namespace_refused_total{namespace="team-a-*",of="jobs"}"#, "0"),
         (r#"awaitd_semaphore_held_seconds_count{semaphore="s"}"#, "0"),
     ] {
         assert_eq!(value(&page, series), expected, "{series}");
