@@ -153,12 +153,29 @@ mod tests {
             ("team-a-* jobs", "none of jobs=N"),
             ("team-a-* jobs=many", "no number"),
             ("team-a-* jobs=1 jobs=2", "twice"),
-            ("team-a-* bytes=1Gb", "no size"),
-            ("team-a-* bytes=99999999999TiB", "no size"),
+            ("team-a-* bytes=1Gb", "size"),
+            ("team-a-* bytes=99999999999TiB", "size"),
             ("team-a-* rate=0", "from 1 on"),
         ] {
             let wrong = quota(line).unwrap_err();
             assert!(wrong.contains(says), "{line}: {wrong}");
         }
+    }
+
+    /// Of pieces that a line may have, whatever comes of them: what is read has a bound, and a prefix of names.
+    #[test]
+    fn any_line_is_read_or_refused() {
+        let pieces = [
+            "a-", "*", " ", "jobs=", "bytes=", "waits=", "rate=", "0", "7", "MiB", "=", "-",
+            "\u{e9}",
+        ];
+        bolero::check!().with_type::<Vec<u8>>().for_each(|bytes| {
+            let piece = |byte: &u8| pieces[usize::from(*byte) % pieces.len()];
+            let line: String = bytes.iter().take(9).map(piece).collect();
+            if let Ok(quota) = quota(&line) {
+                assert!(Bound::ALL.into_iter().any(|bound| quota.most(bound).is_some()), "{line}");
+                assert!(quota.prefix.is_empty() || quota.prefix.parse::<Name>().is_ok(), "{line}");
+            }
+        });
     }
 }
