@@ -69,9 +69,12 @@ def test_a_call_that_is_granted_needs_no_other_thread(server: Server, monkeypatc
             patch.setattr("awaitd._call.Call._begin", called)
             await items.put(1)
             assert await items.get() == 1
+            items.task_done()
             await lock.acquire()
-        items.task_done()
-        lock.release()
+            lock.release()
+            items.put_nowait(2)
+            assert not items.empty()
+            assert items.get_nowait() == 2
         assert io().calls <= before
 
     asyncio.run(main())

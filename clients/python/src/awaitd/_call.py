@@ -1,8 +1,8 @@
 """Something that is asked of the server, from any thread, and what becomes of it if it is cancelled.
 
-It is done on the I/O thread. A call that stands in line, and finds nobody before it, makes its first
-request on its caller's own loop, and is done there if that is granted. If not, or if that loop ends, is
-blocked or throws the call away, the I/O thread goes on with it: by its key the server knows it is the same.
+It is done on the I/O thread. A call that finds nobody before it makes its first request on its caller's own
+loop, or on its thread if the method is plain, and is done there if that is granted. If not, or if that loop ends,
+is blocked or throws the call away, the I/O thread goes on with it: by its key the server knows it is the same.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from awaitd._lane import Lane
-from awaitd._wire import UNHEARD, Reply, Wire
+from awaitd._wire import UNHEARD, Asked, Reply, Wire
 from awaitd.errors import Unreachable
 
 T = TypeVar("T")
@@ -25,7 +25,7 @@ VERDICT_WITHIN = 5.0
 """Seconds without an answer for which a cancelled call is held up to learn whether it was granted something."""
 
 NEAR_WITHIN = 2.0
-"""Seconds for an answer on the caller's own loop, after which the I/O thread goes on with a call."""
+"""Seconds for an answer to the caller himself, after which the I/O thread goes on with a call."""
 
 NEAR_LEASE = 3 * NEAR_WITHIN
 """Seconds of the shortest lease for which is asked there: if the loop is blocked then, it is renewed that late."""
@@ -34,21 +34,6 @@ MOMENT = 0.001
 """Seconds of a first wait: none to speak of, but it gives a place in line that is kept for a repeat."""
 
 log = logging.getLogger("awaitd")
-
-
-class Asked(NamedTuple):
-    """A request that stands in line for what it wants, and is made again and again until it has that."""
-
-    path: str
-    """With its parameters but one, and what goes before that."""
-    body: bytes = b""
-    kind: str | None = None
-
-    def waiting(self, seconds: float) -> str:
-        return f"{self.path}wait={seconds}"
-
-    def headers(self, key: str) -> dict[str, str]:
-        return {"Idempotency-Key": key} | ({"Content-Type": self.kind} if self.kind else {})
 
 
 class Call(Generic[T]):
@@ -69,11 +54,11 @@ class Call(Generic[T]):
         self.near: asyncio.AbstractEventLoop | None = None
         """The loop on which it is asked, if that is not the I/O thread's."""
         self.has_turn = False
-        """Whether it begins with the turn, which was lent to it."""
+        """Whether the turn was lent to it, and it has not begun with what it has that for."""
         self.since: float | None = None
-        """When it was asked there."""
+        """When it was asked by its caller himself."""
         self.answer: Reply | None = None
-        """What was said to it there."""
+        """What was said to that."""
         self._work, self._undo, self._first = work, undo, first
         self._task: asyncio.Task[None] | None = None
         self._coming = False
@@ -117,15 +102,16 @@ class Call(Generic[T]):
 
     def blocking(self) -> T:
         """The result, for which the thread waits."""
+        self.lane.io.check()
         done = threading.Lock()
         done.acquire()
         loop = asyncio._get_running_loop()
         if loop is not None and (before := self.lane.turn.lent_to(loop)):
             # It has the turn, on the loop of which this thread has no time now.
             self.lane.io.loop.call_soon_threadsafe(self.lane.turn.recall, before)
-        self._start(done.release)
         try:
-            done.acquire()
+            if not self._asked_here(done.release):
+                done.acquire()
         except BaseException:  # Ctrl-C.
             self._leave()
             raise
@@ -148,7 +134,7 @@ class Call(Generic[T]):
 
     def go_on(self) -> None:
         """On the I/O thread: what was begun elsewhere is done here, with the turn that it has."""
-        self.near, self.has_turn = None, True
+        self.near = None
         self._begin()
 
     def _start(self, then: Callable[[], object]) -> None:
@@ -171,7 +157,7 @@ class Call(Generic[T]):
         if first is None or wire is None or not turn.lend(self):
             self._start(then)
             return False
-        self.near, self.keyed, self.since = loop, True, time.monotonic()
+        self.near, self.has_turn, self.keyed, self.since = loop, True, True, time.monotonic()
         io.lent(self)
         reply = None
         try:
@@ -181,20 +167,48 @@ class Call(Generic[T]):
             if loop.is_closed():
                 raise GeneratorExit from None  # What is thrown away with its loop cannot close its connection.
         finally:
-            mine = turn.claim(self)
-            granted = reply is not None and reply.status < 400
-            if mine and not granted:
-                # The server is asked again if it said nothing, or that it cannot answer.
-                self.answer = reply if reply is not None and reply.status < 500 else None
-                io.loop.call_soon_threadsafe(self.go_on)
-        if not (mine and granted):
+            granted = self._granted(reply)
+        if granted:
+            try:
+                self._result.append(await self._work(self))
+            finally:
+                io.calls.discard(self)
+        return granted
+
+    def _asked_here(self, then: Callable[[], object]) -> bool:
+        """Whether it was granted on the caller's thread. If not, the I/O thread does it, or goes on with it."""
+        lane, first = self.lane, self._first
+        self._then = then
+        if first is None or lane.io.closed or not lane.direct.open or not lane.turn.lend(self):
+            self._start(then)
             return False
-        self.near, self.has_turn, self.answer = None, True, reply
+        self.has_turn, self.since = True, time.monotonic()
+        lane.io.calls.add(self)
+        reply = None
         try:
-            self._result.append(await self._work(self))
+            headers = first.headers(self.key) | lane.wire.shown
+            reply = lane.direct.ask(first.method, first.path, first.body, headers, NEAR_WITHIN)
         finally:
-            io.calls.discard(self)
-        return True
+            granted = self._granted(reply)
+        if granted:
+            try:
+                self._result.append(at_once(self._work(self)))
+            finally:
+                lane.io.calls.discard(self)
+        return granted
+
+    def _granted(self, reply: Reply | None) -> bool:
+        """Whether it is done where it was asked. If not, the I/O thread goes on with it."""
+        granted = reply is not None and reply.status < 400
+        if not self.lane.turn.claim(self):
+            return False
+        # The server is asked again if it said nothing, or that it cannot answer, or does not know who asks.
+        self.answer = reply if reply is not None and reply.status < 500 and reply.status != 401 else None
+        if granted:
+            self.near = None
+        else:
+            self.lane.io.loop.call_soon_threadsafe(self.go_on)
+        return granted
 
     async def _run(self) -> None:
         try:
@@ -229,13 +243,12 @@ class Call(Generic[T]):
         """Makes it as if it had never been asked, as far as that can be."""
         self.lane.turn.recall(self)
         try:
-            if self._task is None:
+            if self._task is None and not self._left:
                 return  # It was granted where it was asked.
-            if self.keyed and not self._task.done():
-                await self._heard(self._withdraw())
-            elif not self._task.done():
-                self._task.cancel()
-            await asyncio.wait([self._task])
+            if self._task is None and self.has_turn:
+                self.go_on()  # That was interrupted.
+            if self._task is not None:
+                await self._ended(self._task)
             if self._undo and self._result:
                 await self._heard(self._undo(self._result[0]))
         except Exception as error:
@@ -246,6 +259,14 @@ class Call(Generic[T]):
                 then()
             except RuntimeError:
                 pass  # Nobody is there any more.
+
+    async def _ended(self, task: asyncio.Task[None]) -> None:
+        if self.keyed and not task.done():
+            await self._heard(self._withdraw())
+        elif not task.done():
+            await asyncio.sleep(0)  # It may have the turn, and has begun then.
+            task.cancel()
+        await asyncio.wait([task])
 
     async def _withdraw(self) -> None:
         """Then the open request is answered: 410 `withdrawn`, or with what it was granted before."""
@@ -278,6 +299,17 @@ else:
 
     def start(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         return loop.create_task(work)
+
+
+def at_once(work: Coroutine[Any, Any, T]) -> T:
+    """The result of what has nothing left to wait for."""
+    try:
+        work.send(None)
+    except StopIteration as end:
+        result: T = end.value
+        return result
+    work.close()
+    raise AssertionError("it has its answer, and waits")
 
 
 async def _outlasting(

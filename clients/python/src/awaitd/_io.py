@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 from awaitd._call import NEAR_WITHIN, Call, start
+from awaitd._direct import Direct
 from awaitd._lane import Lane
 from awaitd._lease import Keeper
 from awaitd._near import Near
@@ -46,6 +47,7 @@ class Io:
         self.private: dict[str, Wire] = {}
         """What nobody but this process knows of: paths to delete."""
         self._wires: dict[tuple[str, str | None], Wire] = {}
+        self._directs: dict[str, Direct] = {}
         self._lanes: weakref.WeakValueDictionary[tuple[str, str], Lane] = weakref.WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._lock = threading.Lock()
@@ -64,13 +66,20 @@ class Io:
         with self._lock:
             lane = self._lanes.get((url, path))
             if lane is None:
-                lane = self._lanes[url, path] = Lane(self, self._wire(url), path)
+                if url not in self._directs:
+                    self._directs[url] = Direct(url)
+                lane = self._lanes[url, path] = Lane(self, self._wire(url), self._directs[url], path)
             return lane
 
     def wire(self, url: str, token: str | None = None) -> Wire:
         """The connections that this process has to a server; the token is the environment's if none is given."""
         with self._lock:
             return self._wire(url, token)
+
+    def cut(self) -> None:
+        """Closes the connections of plain methods, which are made no more."""
+        for direct in self._directs.values():
+            direct.close()
 
     def lent(self, call: Call[Any]) -> None:
         """A call is made on its own loop: that is seen to, whatever becomes of the loop."""
@@ -162,6 +171,7 @@ class Io:
         ends = [lease.end(within) for lease in ended]
         ends += [lease.give_back(within) for lease in leases - ended]
         await _all([*ends, *(wire.ask("DELETE", path, within=within) for path, wire in self.private.items())])
+        self.cut()
         for wire in self._wires.values():
             await wire.close()
 
@@ -207,6 +217,7 @@ def _after_fork() -> None:
         # The list of sockets is the kernel's, and the parent's as well: the child lets go of it before
         # anything that is cleaned up here could take a socket off it.
         _io.selector.close()
+        _io.cut()
         _forked.append(_io)
         _io = None
 

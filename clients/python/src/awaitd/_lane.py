@@ -2,8 +2,9 @@
 
 The calls of a process to a thing begin in the order in which they were made: the next one when the one
 before has its answer, or its place in line. They are made on the I/O thread, but that is a way there and
-back. So one that finds nobody before it asks on its caller's own loop: the turn is lent to it, and the I/O
-thread takes it back, and asks the same under the same key, if that loop does something else for long.
+back. So one that finds nobody before it asks on its caller's own loop, or on its thread if the method is plain:
+the turn is lent to it, and the I/O thread takes it back, and asks the same under the same key, if that does
+something else for long.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from awaitd._direct import Direct
 from awaitd._lease import Lease
 from awaitd._wire import Wire
 
@@ -33,8 +35,8 @@ taken back too often."""
 class Lane:
     """One thing, as this process uses it."""
 
-    def __init__(self, io: Io, wire: Wire, path: str) -> None:
-        self.io, self.wire, self.path = io, wire, path
+    def __init__(self, io: Io, wire: Wire, direct: Direct, path: str) -> None:
+        self.io, self.wire, self.direct, self.path = io, wire, direct, path
         self.turn = Turns(io.loop)
         self.passing = asyncio.Lock()
         self.held: list[Held] = []

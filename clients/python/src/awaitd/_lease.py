@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from awaitd._wire import RETRY_FOR, UNHEARD, Reply, Wire
+from awaitd._wire import RETRY_FOR, UNHEARD, Asked, Reply, Wire
 
 log = logging.getLogger("awaitd")
 
@@ -54,6 +54,10 @@ class Lease:
         self.due = 0.0
         """When the keeper looks at it."""
         self.holder: Callable[[], Any] = weakref.ref(holder)
+
+    def ending(self) -> Asked:
+        """What `end` asks."""
+        return Asked(self.path, method="DELETE", keyed=False)
 
     async def end(self, within: float = RETRY_FOR) -> Reply:
         """`task_done()` or `release()`."""

@@ -12,10 +12,10 @@ import socket
 from types import TracebackType
 from typing import Any, ClassVar, Literal
 
-from awaitd._call import NEAR_LEASE, Asked, Call
+from awaitd._call import NEAR_LEASE, Call
 from awaitd._lease import Lease
 from awaitd._thing import Thing
-from awaitd._wire import Reply
+from awaitd._wire import Asked, Reply
 from awaitd.errors import AwaitdError, LockLost
 
 
@@ -78,7 +78,7 @@ class Permits(Thing):
         hold = self._pick()
         if hold is None:
             return self._release_unheld()
-        self._released(hold, self._call(lambda call: self._end(call, hold)).blocking())
+        self._released(hold, self._end(hold).blocking())
 
     async def __aenter__(self) -> None:
         (await self._acquire()).enter()
@@ -93,7 +93,7 @@ class Permits(Thing):
         cancelled: BaseException | None = error
         failure: AwaitdError | None = None
         try:
-            self._released(hold, await self._call(lambda call: self._end(call, hold)).finished())
+            self._released(hold, await self._end(hold).finished())
         except asyncio.CancelledError as late:
             cancelled = error or late
         except AwaitdError as failed:
@@ -134,15 +134,19 @@ class Permits(Thing):
         async with lane.turn:
             await lease.end()
 
-    async def _end(self, call: Call[Any], hold: Hold) -> Reply | None:
+    def _end(self, hold: Hold) -> Call[Reply | None]:
         # Not renewed any more, whatever comes of this; but its path is kept until the server has spoken.
-        call.lane.io.keeper.drop(hold.lease)
-        if hold.lease.lost:
-            # In case that the server, which goes by a later clock, still has it.
-            call.lane.io.spawn(hold.lease.end())
-            return None
-        async with self._turn(call):
-            return await hold.lease.end()
+        self._lane.io.keeper.drop(hold.lease)
+        asked = hold.lease.ending()
+
+        async def work(call: Call[Reply | None]) -> Reply | None:
+            if hold.lease.lost:
+                # In case that the server, which goes by a later clock, still has it.
+                call.lane.io.spawn(hold.lease.end())
+                return None
+            return await self._ask_once(call, asked)
+
+        return self._call(work, first=None if hold.lease.lost else asked)
 
     def _released(self, hold: Hold, reply: Reply | None) -> None:
         lost = reply is None or reply.status in (404, 410)

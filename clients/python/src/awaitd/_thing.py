@@ -12,10 +12,10 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, ClassVar, TypeVar
 from uuid import uuid4
 
-from awaitd._call import MOMENT, Asked, Call
+from awaitd._call import MOMENT, Call
 from awaitd._io import Io, io
 from awaitd._lane import Lane
-from awaitd._wire import DEFAULT_URL, Reply, base, in_line_since, query
+from awaitd._wire import DEFAULT_URL, Asked, Reply, base, in_line_since, query
 from awaitd.errors import Mismatch
 
 T = TypeVar("T")
@@ -86,26 +86,25 @@ class Thing:
         # What has to be made first is made on the I/O thread.
         return Call(self._lane, work, undo, first if self._ready else None)
 
-    def _ask(self, method: str, what: str = "", **more: Any) -> Reply:
+    def _ask(self, method: str, what: str = "") -> Reply:
         """The answer to a question that does not wait; the calling thread does."""
-
-        async def work(call: Call[Reply]) -> Reply:
-            async with self._turn(call):
-                key = None if method == "GET" else call.key
-                return self._heard(await call.lane.wire.ask(method, self._path + what, key=key, **more))
-
-        return self._call(work).blocking()
+        asked = Asked(self._path + what, method=method, keyed=method != "GET")
+        return self._call(lambda call: self._ask_once(call, asked), first=asked).blocking()
 
     def _asked(self, what: str, knobs: Mapping[str, Any], body: bytes = b"", kind: str | None = None) -> Asked:
         """What `_stand` and `_ask_once` are to ask."""
-        given = query(**knobs)
-        return Asked(f"{self._path}{what}{given}{'&' if given else '?'}", body, kind)
+        return Asked(f"{self._path}{what}{query(**knobs)}", body, kind)
 
     async def _ask_once(self, call: Call[Any], asked: Asked) -> Reply:
         """What can be granted at once, or not at all."""
-        async with self._turn(call):
+
+        async def ask() -> Reply:
             headers = asked.headers(call.key)
-            return self._heard(await call.lane.wire.ask("POST", asked.path[:-1], body=asked.body, headers=headers))
+            return await call.lane.wire.ask(asked.method, asked.path, body=asked.body, headers=headers)
+
+        async with self._turn(call):
+            reply, call.answer = call.answer or await ask(), None
+            return self._heard(reply)
 
     async def _stand(self, call: Call[Any], op: str, asked: Asked) -> tuple[Reply, bool]:
         """Stands in line until it is this call's turn; says whether it had to wait.

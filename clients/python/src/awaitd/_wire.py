@@ -67,6 +67,26 @@ class Reply(NamedTuple):
         return self
 
 
+class Asked(NamedTuple):
+    """A request that may be made again and again: one that stands in line for what it wants, until it has that."""
+
+    path: str
+    body: bytes = b""
+    kind: str | None = None
+    method: str = "POST"
+    keyed: bool = True
+    """Whether it has a key: what ends a lease is known by that."""
+
+    def waiting(self, seconds: float) -> str:
+        return f"{self.path}{'&' if '?' in self.path else '?'}wait={seconds}"
+
+    def headers(self, key: str) -> dict[str, str]:
+        headers = {"Idempotency-Key": key} if self.keyed else {}
+        if self.kind:
+            headers["Content-Type"] = self.kind
+        return headers
+
+
 _jitter = random.Random()
 """Not the one that programs may have seeded."""
 
@@ -133,12 +153,17 @@ class Wire:
             await asyncio.sleep(pause * _jitter.uniform(0.5, 1.0))
             pause = min(pause * 2, PAUSE_MAX)
 
+    @property
+    def shown(self) -> dict[str, str]:
+        """The header with the token, if there is one."""
+        return self._token.header
+
     async def once(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:
         """One try, or two if the token was another meanwhile."""
-        shown = self._token.header
+        shown = self.shown
         reply = await self._send(method, path, body, {**headers, **shown}, timeout)
         if reply.status == 401 and self._token.renewed(shown):
-            reply = await self._send(method, path, body, {**headers, **self._token.header}, timeout)
+            reply = await self._send(method, path, body, {**headers, **self.shown}, timeout)
         return reply
 
     async def _send(self, method: str, path: str, body: bytes, headers: Mapping[str, str], timeout: float) -> Reply:

@@ -20,13 +20,13 @@ from collections.abc import Callable
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
-from awaitd._call import NEAR_LEASE, Asked, Call, log
+from awaitd._call import NEAR_LEASE, Call, log
 from awaitd._codec import Codec, plain
 from awaitd._lane import Held
 from awaitd._lease import Lease, failure
 from awaitd._order import key_of
 from awaitd._thing import SLICE, Thing
-from awaitd._wire import Reply, query
+from awaitd._wire import Asked, Reply, query
 from awaitd.jobs import NEVER_LOST, Policy
 
 if sys.version_info >= (3, 13):
@@ -138,12 +138,15 @@ class Queue(Thing, Generic[T]):
             held = own[-1] if own else [*left, *lane.held][0]
             lane.held.remove(held)
 
+        asked = held.lease.ending()
+
         async def work(call: Call[Reply]) -> Reply:
-            async with self._turn(call):
-                return self._heard(await self._end(held))
+            reply = await self._ask_once(call, asked)
+            call.lane.io.keeper.drop(held.lease)
+            return reply
 
         try:
-            reply = self._call(work).blocking()
+            reply = self._call(work, first=asked).blocking()
         except BaseException:
             with _picking:
                 lane.held.append(held)
@@ -260,11 +263,6 @@ class Queue(Thing, Generic[T]):
         if self._ack == "auto":
             _done_with_its_owner(held)
         return item
-
-    async def _end(self, held: Held) -> Reply:
-        reply = await held.lease.end()
-        self._lane.io.keeper.drop(held.lease)
-        return reply
 
     async def _give_back(self, held: Held) -> None:
         lane = self._lane

@@ -1,0 +1,276 @@
+"""Plain methods ask on their caller's thread: whatever comes of that, nothing is lost, done twice or overtaken."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from typing import Any
+
+import pytest
+
+from awaitd import _lane, asyncio
+from awaitd._direct import IDLE_FOR, Direct
+from awaitd._io import io
+from awaitd.testing import Server
+from support.child import Child
+from support.until import PATIENCE, until
+
+ANSWER = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Said: so\r\n\r\nok"
+
+
+class Peer:
+    """Says the same to whatever it is asked, a few bytes at a time, and keeps what that was."""
+
+    def __init__(self, answer: str, piece: int = 1000) -> None:
+        self.asked: list[bytes] = []
+        self.connections = 0
+        self._answer, self._piece = answer.encode(), piece
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def __enter__(self) -> "Peer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
+
+    def _talk(self, connection: socket.socket) -> None:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        with connection:
+            while asked := connection.recv(2**16):
+                self.asked.append(asked)
+                for start in range(0, len(self._answer), self._piece):
+                    connection.sendall(self._answer[start : start + self._piece])
+                if b"close" in self._answer.lower() or not self._answer.endswith(b"ok"):
+                    return
+
+
+def ask(
+    direct: Direct, path: str = "/v1/it", headers: dict[str, str] | None = None, within: float = PATIENCE
+) -> object:
+    """What was said, if that was understood."""
+    reply = direct.ask("POST", path, b"body", headers or {}, within)
+    return reply and (reply.status, reply.headers["x-said"], reply.body)
+
+
+@pytest.mark.parametrize("piece", [1, 1000])
+def test_an_answer_is_read_however_it_comes(piece: int) -> None:
+    with Peer(ANSWER, piece) as peer:
+        direct = Direct(peer.url + "/before")
+        for _ in range(2):
+            assert ask(direct, headers={"Name": "value"}) == (200, "so", b"ok")
+        asked = f"POST /before/v1/it HTTP/1.1\r\nHost: {peer.url[7:]}\r\nName: value\r\nContent-Length: 4\r\n\r\nbody"
+        assert peer.asked == [asked.encode()] * 2
+        assert peer.connections == 1
+        direct.close()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ANSWER.replace("content-length: 2", "Transfer-Encoding: chunked").replace("ok", "2\r\nok\r\n0\r\n\r\n"),
+        ANSWER.replace("content-length: 2\r\n", ""),
+        ANSWER.replace("content-length: 2", "Content-Length: 1"),
+        ANSWER.replace("content-length: 2", "Content-Length: +2"),
+        ANSWER.replace("HTTP/1.1", "HTTP/1.0"),
+        ANSWER.replace("200 OK", "103 Early Hints"),
+        ANSWER.replace("X-Said: so", "so"),
+        "SSH-2.0-ok\r\n\r\n",
+        "x" * 2**17,
+    ],
+)
+def test_what_is_odd_is_left_to_the_library(answer: str) -> None:
+    with Peer(answer) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct) is None
+        assert not direct.open
+
+
+@pytest.mark.parametrize("answer", ["", ANSWER[:-1], ANSWER[:20]])
+def test_a_cut_connection_is_no_answer(answer: str) -> None:
+    with Peer(answer) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct) is None
+        assert direct.open
+
+
+def test_a_connection_that_ends_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Peer(ANSWER.replace("X-Said", "Connection: Close\r\nX-Said")) as peer:
+        direct = Direct(peer.url)
+        assert [ask(direct), ask(direct)] == [(200, "so", b"ok")] * 2
+        assert peer.connections == 2
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct) == (200, "so", b"ok")
+        now = time.monotonic() + IDLE_FOR
+        monkeypatch.setattr("awaitd._direct.time.monotonic", lambda: now)
+        assert ask(direct) == (200, "so", b"ok")
+        assert peer.connections == 2
+        direct.close()
+
+
+def test_nobody_smuggles_anything() -> None:
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct, "/v1/it HTTP/1.1\r\nX: y\r\n") is None
+        assert ask(direct, headers={"Content-Type": "text/plain\r\nX: y"}) is None
+        assert ask(direct, headers={"Content-Type": "text/pläin"}) is None
+        assert peer.connections == 0
+
+
+@pytest.mark.parametrize("url", ["https://localhost", "http://me:secret@localhost", "http://höst"])
+def test_what_takes_more_is_left_to_the_library(url: str) -> None:
+    assert not Direct(url).open
+
+
+def test_a_refused_connection_and_silence_are_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert ask(Direct(url), within=0.1) is None
+    assert ask(Direct(url)) is None
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        yield server
+
+
+@pytest.fixture
+def items(server: Server, monkeypatch: pytest.MonkeyPatch) -> asyncio.Queue[int]:
+    """A queue that has been used, whose calls are made on their caller's thread from now on."""
+    made = asyncio.Queue[int](name="direct", url=server.url)
+    assert made.empty()
+    monkeypatch.setattr(_lane, "ALONE", 0)
+    return made
+
+
+def comes(items: asyncio.Queue[int]) -> int:
+    """The next item, once it has been given back."""
+    until("an item", lambda: not items.empty())
+    return items.get_nowait()
+
+
+def test_a_server_that_was_started_anew_is_found(server: Server, items: asyncio.Queue[int]) -> None:
+    items.put_nowait(1)
+    server.kill()
+    server.start()  # It keeps nothing on the disk.
+    items.put_nowait(2)
+    assert items.get_nowait() == 2
+    items.task_done()
+    server.kill()
+    threading.Timer(0.5, server.start).start()
+    items.put_nowait(3)
+    assert items.get_nowait() == 3
+
+
+def test_a_server_that_is_silent_is_asked_again(server: Server, items: asyncio.Queue[int]) -> None:
+    """And knows that it is the same. Who asks meanwhile comes after that."""
+    server.pause()
+    first = threading.Thread(target=items.put_nowait, args=[1])
+    first.start()
+    until("the call", lambda: io().calls)
+    second = threading.Thread(target=items.put_nowait, args=[2])
+    second.start()
+    first.join(0.5)  # The turn is taken back.
+    server.resume()
+    first.join(PATIENCE)
+    second.join(PATIENCE)
+    assert items.qsize() == 2
+    assert [items.get_nowait(), items.get_nowait()] == [1, 2]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads")
+def test_interrupted_it_gives_back_what_it_was_granted(server: Server, items: asyncio.Queue[int]) -> None:
+    items.put_nowait(1)
+    server.pause()
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(0.3, signal.pthread_kill, [main, signal.SIGINT]).start()
+    with pytest.raises(KeyboardInterrupt):
+        items.get_nowait()
+    server.resume()
+    assert comes(items) == 1
+    until("the end of the call", lambda: not io().calls)
+
+
+def test_interrupted_with_its_answer_it_gives_that_back(
+    items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(work: Coroutine[Any, Any, Any]) -> None:
+        work.close()
+        raise KeyboardInterrupt
+
+    items.put_nowait(1)
+    with monkeypatch.context() as patch:
+        patch.setattr("awaitd._call.at_once", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            items.get_nowait()
+    assert comes(items) == 1
+    items.task_done()
+    assert items._state()["unfinished"] == 0
+
+
+def test_many_threads_are_in_nobodys_way(items: asyncio.Queue[int]) -> None:
+    def work(which: int) -> None:
+        for number in range(50):
+            items.put_nowait(which + number)
+            items.get_nowait()
+            items.task_done()
+
+    threads = [threading.Thread(target=work, args=[which]) for which in range(0, 400, 100)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    state = items._state()
+    assert (state["ready"], state["unfinished"]) == (0, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_a_forked_child_has_connections_of_its_own(server: Server) -> None:
+    program = """\
+import os
+import warnings
+from awaitd import asyncio
+warnings.simplefilter("ignore")  # Python's own, of threads.
+queue = asyncio.Queue(name="forked")
+for number in range(10):
+    queue.put_nowait(number)
+child = os.fork()
+for _ in range(100):
+    queue.put_nowait(os.getpid())
+    assert queue.qsize() > 0
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+    assert queue.qsize() == 210
+"""
+    child = Child(program, server.url)
+    child.ends()
+    assert child.errors == ""
+
+
+def test_nothing_is_left_open(server: Server) -> None:
+    program = """\
+import warnings
+warnings.simplefilter("always")
+from awaitd import asyncio
+queue = asyncio.Queue(name="closed")
+for number in range(10):
+    queue.put_nowait(number)
+"""
+    child = Child(program, server.url)
+    child.ends()
+    assert child.errors == ""
