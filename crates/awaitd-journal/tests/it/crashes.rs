@@ -3,6 +3,7 @@
 use awaitd_journal::recover;
 use awaitd_primitives::{Entry, JobId, Record, Time};
 
+use crate::one_of;
 use crate::oracle::Oracle;
 use crate::play::{Play, name, options, payload};
 use crate::script::{self, Played};
@@ -36,7 +37,8 @@ fn a_crash_after_each_call_loses_nothing_that_was_told() {
             let seed = seed + 1_000 * call as u64;
             [512, 4_096].map(|block| Crash::Torn { block, seed })
         });
-        for crash in [Crash::Killed, Crash::Dropped].into_iter().chain(torn) {
+        let all = [Crash::Killed, Crash::Dropped].into_iter().chain(torn);
+        for crash in all.filter(|_| call % one_of() == 0) {
             images += 1;
             if let Err(wrong) = verify(&world.after(crash), &oracle) {
                 panic!("{crash:?} after {call} calls, the next {:?}: {wrong}", trace.get(call));
@@ -46,7 +48,7 @@ fn a_crash_after_each_call_loses_nothing_that_was_told() {
             world.change(change).expect("it was done before");
         }
     }
-    assert!(images >= 20_000, "{images} images");
+    assert!(images >= 20_000 / one_of(), "{images} images");
 }
 
 /// Whatever call fails, and however: the journal stays failed, nothing is tried again, and the next
@@ -55,7 +57,7 @@ fn a_crash_after_each_call_loses_nothing_that_was_told() {
 fn each_call_may_fail_in_each_way() {
     let calls = script::play(World::default(), TURNS).twin.world().calls;
     assert!(calls > 400, "{calls} calls");
-    for call in 1..=calls {
+    for call in (1..=calls).step_by(one_of()) {
         for fault in [Fault::Io, Fault::Full, Fault::Short] {
             let Played { twin, facts, stopped, .. } =
                 script::play(World::failing(call, fault), TURNS);
@@ -105,7 +107,7 @@ fn a_start_after_a_crash_may_fail_in_each_call() {
             next = facts.next();
         }
         let left = world.after(Crash::Torn { block: 512, seed: call as u64 });
-        for first in (1..).take_while(|_| call % 7 == 0) {
+        for first in (1..).take_while(|_| call % (7 * one_of()) == 0) {
             let Some(once) = failed_start(&left, first, Fault::Io) else { break };
             let twice = failed_start(&once, first + 1, Fault::Short).unwrap_or(once);
             for crash in [Crash::Killed, Crash::Dropped, Crash::Torn { block: 512, seed: first }] {
@@ -117,7 +119,7 @@ fn a_start_after_a_crash_may_fail_in_each_call() {
         }
         world.change(change).expect("it was done before");
     }
-    assert!(failures > 2_000, "{failures} failures");
+    assert!(failures > 2_000 / one_of(), "{failures} failures");
 }
 
 /// What is left of a start that fails in this call; `None` if it has fewer.
