@@ -201,3 +201,32 @@ fn a_queue_that_shrinks_drops_a_thousand_a_put() {
     assert_eq!([left(&mut play), left(&mut play)], [10, 10]);
     play.check();
 }
+
+/// What is over leaves nothing behind: an engine that has served ten times as much is not larger.
+#[test]
+fn what_was_delivered_and_is_over_is_forgotten() {
+    let mut play = Play::new();
+    play.done(configure("q", 0, |_| ()));
+    let mut sizes = Vec::new();
+    for round in 0..1_000 {
+        play.put(put("q", &[]));
+        if round % 2 == 0 {
+            // Its time is over before it is done.
+            play.get("q");
+            play.pass(60 * SECOND);
+        }
+        let got = play.get("q");
+        play.done(done(&got));
+        let waits = play.begin(get("q"), SECOND, Some(&format!("key {round}")));
+        play.put(put("q", &[]));
+        let told = play.told(waits);
+        let Some(Ok(Answer::Got(got))) = told else { panic!("not got: {told:?}") };
+        play.done(done(&got));
+        // Longer than anything is remembered.
+        play.pass(48 * 3_600 * SECOND);
+        sizes.push(format!("{:?}", play.engine).len());
+    }
+    // A number may be longer, and what became of two thousand leases takes some bits of each.
+    assert!(sizes[999] < sizes[99] + 10_000, "{} bytes became {}", sizes[99], sizes[999]);
+    play.check();
+}
