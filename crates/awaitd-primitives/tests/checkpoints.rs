@@ -4,7 +4,7 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use awaitd_primitives::limits::{SETTLED_LATE_MAX, SETTLED_WINDOW};
+use awaitd_primitives::limits::{FATES_RANGE, SETTLED_LATE_MAX, SETTLED_WINDOW};
 use awaitd_primitives::*;
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -148,4 +148,38 @@ fn of_too_many_old_leases_the_newest_are_remembered() {
     assert!(state == *play.engine.state(), "it knows more, or less");
     assert_eq!(play.done(many), Ok(Answer::Settled));
     assert_eq!(play.done(few), Err(Refusal::LeaseLost));
+}
+
+/// What became of a lease is known while it is one of the last so many, and not for ever; wherever the numbers
+/// leap to, it is known of the new ones.
+#[test]
+fn what_became_of_a_lease_is_known_for_a_window() {
+    let last = |number: u64| {
+        let mut play = Play::after(Vec::new());
+        play.hold(3);
+        assert_eq!(play.done(2), Ok(Answer::Settled));
+        let record = Record::Reserved { from: number - 1, upto: number - 1 };
+        play.entries.push(Entry { at: at().now, records: vec![record] });
+        let mut play = Play::after(play.entries);
+        play.hold(1);
+        assert_eq!(play.done(number), Ok(Answer::Settled));
+        play
+    };
+    for number in [10 * FATES_RANGE - 1, 10 * FATES_RANGE, SETTLED_WINDOW - 1] {
+        let mut play = last(number);
+        assert_eq!(play.done(2), Ok(Answer::Settled), "{number}");
+        assert_eq!(play.done(number), Ok(Answer::Settled), "{number}");
+        assert_eq!(play.done(number - 1), Err(Refusal::LeaseLost), "{number}");
+        assert_eq!(play.done(3), Ok(Answer::Settled), "{number}: it was held still");
+        assert_eq!(play.done(3), Ok(Answer::Settled), "{number}");
+    }
+    for number in [SETTLED_WINDOW + FATES_RANGE, 2 * SETTLED_WINDOW, 9 * SETTLED_WINDOW + 7] {
+        let mut play = last(number);
+        assert_eq!(play.done(2), Err(Refusal::LeaseLost), "{number}");
+        assert_eq!(play.done(number), Ok(Answer::Settled), "{number}");
+        assert_eq!(play.done(number - 1), Err(Refusal::LeaseLost), "{number}");
+        assert_eq!(play.done(1), Ok(Answer::Settled), "{number}: it was held still");
+        assert_eq!(play.done(1), Ok(Answer::Settled), "{number}");
+        assert_eq!(play.done(number), Ok(Answer::Settled), "{number}");
+    }
 }
