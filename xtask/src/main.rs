@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask test`, and what stands behind its steps.
 
 mod bench;
+mod changes;
 mod counts;
 mod mutants;
 mod python;
@@ -32,6 +33,8 @@ enum Command {
         /// Only rules whose names contain this
         only: Option<String>,
     },
+    /// Changes the code of leases and of the journal, bit by bit, and sees whether their tests notice
+    Mutants(changes::Args),
     /// Counts instructions of the core, and holds their ratios to bounds
     Counts,
     /// Kills the server again and again among its clients, and holds it to what it told them
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Soak(args) => bench::soak::run(&args),
         Command::Sharpness { histories, only } => sharpness::run(histories, only.as_deref()),
+        Command::Mutants(args) => changes::run(&args),
         Command::Counts => counts::run().map(|left_out| {
             if let Some(why) = left_out {
                 println!("left out: {why}");

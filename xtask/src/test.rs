@@ -200,7 +200,7 @@ pub(crate) fn target() -> PathBuf {
 }
 
 /// The top of the repository.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace")
 }
 

