@@ -1,5 +1,7 @@
 # The image of the one binary. Built from a clone: docker build -t awaitd .
 FROM rust:1-slim-bookworm AS build
+# More than the default: otlp, for traces.
+ARG FEATURES=
 WORKDIR /src
 # Every member of the workspace has to be there for cargo to read it; only the binary is built.
 COPY Cargo.toml Cargo.lock openapi.yaml ./
@@ -8,7 +10,7 @@ COPY tests tests
 COPY xtask xtask
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --package awaitd \
+    cargo build --release --locked --package awaitd --features "${FEATURES}" \
     && strip --strip-debug -o /usr/local/bin/awaitd target/release/awaitd
 # The folder for all that is to survive: made here, as there is no shell later on.
 RUN mkdir -p /kept/data

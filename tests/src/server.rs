@@ -58,6 +58,13 @@ impl Server {
         Self::under(&[], args, variables)
     }
 
+    /// The same with another binary than the others have.
+    pub fn of(binary: &str, args: &[&str], variables: &[(&str, &str)]) -> Result<Self, Failed> {
+        let mut command = shell();
+        command.arg(binary).args(args);
+        Self::begin(command, variables)
+    }
+
     /// The same, started by a program that does something to it: `fiu-run -x`, for instance. The
     /// program must become awaitd (`exec`), since signals go to it.
     pub fn under(
@@ -65,13 +72,16 @@ impl Server {
         args: &[&str],
         variables: &[(&str, &str)],
     ) -> Result<Self, Failed> {
-        // A thousand parked waits are more than the files that some shells allow at first.
-        let all_files = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
-        let mut command = Command::new("sh");
-        command.args(["-c", all_files]).args(program).arg(binary()).args(args);
+        let mut command = shell();
+        command.args(program).arg(binary()).args(args);
+        Self::begin(command, variables)
+    }
+
+    fn begin(mut command: Command, variables: &[(&str, &str)]) -> Result<Self, Failed> {
         for (name, _) in std::env::vars_os() {
-            if name.to_string_lossy().starts_with("AWAITD_") {
-                command.env_remove(name);
+            let text = name.to_string_lossy();
+            if text.starts_with("AWAITD_") || text.starts_with("OTEL_") {
+                command.env_remove(&name);
             }
         }
         command.envs(variables.iter().copied());
@@ -178,6 +188,15 @@ impl Server {
         }
         panic!("the server listens and is never ready: {}", self.log());
     }
+}
+
+/// Runs what follows it, with as many files as there may be: a thousand parked waits are more than some
+/// shells allow at first.
+fn shell() -> Command {
+    let all_files = r#"ulimit -n "$(ulimit -Hn)"; exec "$0" "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", all_files]);
+    command
 }
 
 impl Drop for Server {

@@ -16,6 +16,8 @@ mod settings;
 mod socket;
 mod systemd;
 mod token;
+#[cfg(feature = "otlp")]
+mod traces;
 mod values;
 
 use std::future::Future;
@@ -101,7 +103,12 @@ fn main() -> ExitCode {
         Command::Man(man) => return man.run(),
     };
     logs::begin(&serve.log, serve.log_format);
-    match run(&serve) {
+    #[cfg(feature = "otlp")]
+    let traces = traces::begin();
+    let ended = run(&serve);
+    #[cfg(feature = "otlp")]
+    traces::end(traces);
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             // For people, whatever form the log has.

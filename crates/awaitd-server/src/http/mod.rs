@@ -41,6 +41,11 @@ mod schedules;
 mod semaphores;
 mod service;
 mod shown;
+#[cfg(feature = "otlp")]
+mod span;
+#[cfg(not(feature = "otlp"))]
+#[path = "no_span.rs"]
+mod span;
 mod things;
 mod token;
 mod ui;
@@ -70,6 +75,7 @@ use call::Call;
 use needs::Needs;
 use problem::Problem;
 use routes::{Handler, Route};
+use span::{Span, Tracer};
 
 pub use routes::routes;
 
@@ -77,7 +83,8 @@ pub use routes::routes;
 pub fn router(app: App) -> Router {
     let echo = app.config.echo;
     let tokens = token::Tokens::new(app.key);
-    let front = Arc::new(Front { app, tokens, ids: receipt::Ids::new() });
+    let (ids, tracer) = (receipt::Ids::new(), Tracer::new());
+    let front = Arc::new(Front { app, tokens, ids, tracer });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
     let served = routes::ROUTES.iter().chain(ui::PAGES).chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
@@ -90,6 +97,7 @@ struct Front {
     app: App,
     tokens: token::Tokens,
     ids: receipt::Ids,
+    tracer: Tracer,
 }
 
 impl Front {
@@ -142,9 +150,10 @@ impl Service<Request> for Endpoint {
     fn call(&mut self, request: Request) -> Self::Future {
         let method = label(request.method());
         let id = receipt::given(request.headers());
+        let span = self.front.tracer.begin((method, self.route.template), &request);
         // A box of its own, which is gone before the answer is awaited, and the request with it.
         let heard = Box::pin(hear(Arc::clone(&self.front), self.route, request));
-        Box::pin(serve(Arc::clone(&self.front), self.route, (method, id), heard))
+        Box::pin(serve(Arc::clone(&self.front), self.route, (method, id, span), heard))
     }
 }
 
@@ -152,7 +161,7 @@ impl Service<Request> for Endpoint {
 async fn serve(
     front: Arc<Front>,
     route: &'static Route,
-    (method, id): (&'static str, Option<HeaderValue>),
+    (method, id, mut span): (&'static str, Option<HeaderValue>, Span),
     heard: Pin<Box<impl Future<Output = Result<Heard, Problem>>>>,
 ) -> Result<Response, Infallible> {
     let began = front.app.clock.now();
@@ -160,6 +169,7 @@ async fn serve(
         Ok(Heard::Question(ask, wait, form)) => {
             let told = front.app.desk.ask(ask, wait).await;
             let told = told.with_bodies(&front.app.desk).await;
+            span.link(&told.told);
             answer::answer(told, form, &front.tokens, &front.app.clock)
         }
         Ok(Heard::Answered(response)) => response,
@@ -171,6 +181,7 @@ async fn serve(
     let status = response.status().as_u16();
     front.app.metrics.request(route.template, method, status, took);
     front.ids.sign(&mut response, id, (method, route.template));
+    span.end(&response);
     Ok(response)
 }
 
