@@ -28,7 +28,7 @@ pub(crate) struct Args {
 enum Step {
     /// The source is formatted
     Format,
-    /// clippy has nothing to say
+    /// clippy has nothing to say, with all features
     Lint,
     /// The dependencies' licences, sources and versions are allowed
     Deny,
@@ -61,8 +61,8 @@ enum Outcome {
 /// What the steps share.
 struct Run {
     tools: Tools,
-    /// The binary that is asked.
-    binary: PathBuf,
+    /// Where the binary is put that is asked.
+    aside: PathBuf,
     /// Where tests write down what statuses they saw.
     seen: PathBuf,
 }
@@ -80,7 +80,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let target = target();
     let run = Run {
         tools: Tools::bring(&target.join("tools"))?,
-        binary: target.join("debug/awaitd"),
+        aside: target.join("tested/awaitd"),
         seen: target.join("seen"),
     };
     let mut results = Vec::new();
@@ -113,12 +113,13 @@ impl Run {
         match step {
             Step::Format => passed(cargo(&["fmt", "--all", "--check"])),
             Step::Lint => {
-                let what = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
-                passed(cargo(&what))
+                let what =
+                    [&["clippy"], &WORKSPACE[..], &["--all-targets", "--", "-D", "warnings"]];
+                passed(cargo(&what.concat()))
             }
             Step::Deny => self.deny(&["bans", "licenses", "sources"]),
             Step::Advisories => self.advisories(),
-            Step::Build => passed(cargo(&["build", "--package", "awaitd"])),
+            Step::Build => self.binary().map(|_| Outcome::Passed),
             Step::Tests => self.tests(),
             Step::Sharpness => {
                 crate::sharpness::run(SHARPNESS_HISTORIES, None).map(|()| Outcome::Passed)
@@ -128,15 +129,28 @@ impl Run {
                 Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
             }
             Step::Python => {
-                let left_out = crate::python::run(root(), &target(), &self.binary)?;
+                let left_out = crate::python::run(root(), &target(), self.binary()?)?;
                 Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
             }
             Step::Ui => {
-                let left_out = crate::ui::run(root(), &self.binary)?;
+                let left_out = crate::ui::run(root(), self.binary()?)?;
                 Ok(left_out.map_or(Outcome::Passed, Outcome::LeftOut))
             }
             Step::Seen => self.seen(),
         }
+    }
+
+    /// The binary that is asked, not older than the source. Put aside, since tests of what has more
+    /// features build another one where cargo puts this.
+    fn binary(&self) -> Result<&Path> {
+        passed(cargo(&["build", "--package", "awaitd"]))?;
+        fs::create_dir_all(self.aside.parent().expect("it lies in a folder"))?;
+        // Not written over: one that runs cannot be.
+        if self.aside.exists() {
+            fs::remove_file(&self.aside)?;
+        }
+        fs::copy(target().join("debug/awaitd"), &self.aside)?;
+        Ok(&self.aside)
     }
 
     fn deny(&self, checks: &[&str]) -> Result<Outcome> {
@@ -162,21 +176,22 @@ impl Run {
     }
 
     fn tests(&self) -> Result<Outcome> {
+        self.binary()?;
         // What an earlier run saw says nothing about this one.
         if self.seen.exists() {
             fs::remove_dir_all(&self.seen)?;
         }
-        passed(self.equip(&mut cargo(&["test", "--workspace", "--no-fail-fast"])))
+        let tests = [&["test"], &WORKSPACE[..], &["--no-fail-fast"]].concat();
+        passed(self.equip(&mut cargo(&tests)))
     }
 
     fn seen(&self) -> Result<Outcome> {
         if !self.seen.exists() {
             return Ok(Outcome::LeftOut("no tests ran before that could have seen any".to_owned()));
         }
-        // The whole workspace, or cargo would build the test again with fewer features.
-        let last = ["test", "--workspace", "--test", "it"];
-        let ignored = ["--", "--ignored", "all_that_was_seen_is_declared"];
-        passed(self.equip(&mut cargo(&[&last[..], &ignored].concat())))
+        let last = ["--test", "it", "--", "--ignored", "all_that_was_seen_is_declared"];
+        let last = [&["test"], &WORKSPACE[..], &last].concat();
+        passed(self.equip(&mut cargo(&last)))
     }
 
     /// What a test finds in its environment.
@@ -185,11 +200,15 @@ impl Run {
         let path = env::split_paths(&path).chain([self.tools.bin.clone()]);
         command
             .env("PATH", env::join_paths(path).expect("a PATH with one more folder is one"))
-            .env("AWAITD_BIN", &self.binary)
+            .env("AWAITD_BIN", &self.aside)
             .env("AWAITD_TEST_SEEN", &self.seen)
             .env("AWAITD_TEST_WITHOUT", self.tools.missing().join(","))
     }
 }
+
+/// Everything, with what the binary leaves out unless it is asked for: always the same, or cargo would build
+/// all again for what a step has more or less of.
+const WORKSPACE: [&str; 3] = ["--workspace", "--features", "awaitd/otlp"];
 
 /// Histories for each rule that is taken out: enough for the rarest to be noticed.
 const SHARPNESS_HISTORIES: u64 = 1_000;
