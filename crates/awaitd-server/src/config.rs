@@ -13,6 +13,8 @@ use crate::http::guard::Hosts;
 pub struct Config {
     /// The longest `wait=`; longer ones are cut to it.
     pub max_wait: Duration,
+    /// The loop may be so far behind before it takes in nothing new.
+    pub max_lag: Duration,
     /// Bytes of a request's body.
     pub max_body: usize,
     /// Connections at one time.
@@ -38,6 +40,8 @@ impl Default for Config {
         Self {
             // Proxies cut at 60 s.
             max_wait: Duration::from_secs(50),
+            // More than a disk's hiccup, less than clients bear.
+            max_lag: Duration::from_secs(5),
             max_body: 1024 * 1024,
             max_connections: 100_000,
             max_connections_per_address: 50_000,

@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
 
 use crate::clock::Clock;
+use crate::inbox::{Inbox, Lag, Look, Message, Stamped};
 
 /// Bodies that are read from the disk at one time, each by a thread. More would not be faster, and would
 /// take the threads from scrapes and from compaction.
@@ -35,6 +36,8 @@ pub struct Desk(Arc<Counter>);
 #[derive(Debug)]
 struct Counter {
     inbox: mpsc::UnboundedSender<Stamped>,
+    looks: mpsc::UnboundedSender<Look>,
+    lag: Lag,
     clock: Clock,
     /// The number of the next ticket.
     next: AtomicU64,
@@ -56,58 +59,6 @@ impl Counter {
     /// Sends to the loop. One that has ended drops what it is sent.
     fn send(&self, at: Time, message: Message) {
         _ = self.inbox.send(Stamped { at, message });
-    }
-}
-
-/// What the loop takes in, and when it was sent: whatever is worked off late is worked off as if it
-/// were that moment.
-pub(crate) struct Stamped {
-    pub(crate) at: Time,
-    pub(crate) message: Message,
-}
-
-/// What the loop is sent.
-pub(crate) enum Message {
-    /// Somebody asks, and is to be told there.
-    Ask(Request, oneshot::Sender<Told>),
-    /// Somebody asks many things, whose tickets follow each other, and is to be told all at once.
-    Batch(Vec<Request>, oneshot::Sender<Vec<Told>>),
-    /// Whoever had this ticket waits no more.
-    Withdraw(Ticket),
-    /// An answer that grants this lease, and others with it, was taken by the connection, or never will be.
-    Handed(LeaseId, Vec<LeaseId>, bool),
-    /// Somebody counts.
-    Census(oneshot::Sender<Census>),
-    /// Somebody looks at these queues, and at so many in all.
-    Glance(Vec<Name>, usize, oneshot::Sender<Glance>),
-    /// These quotas hold from now on.
-    Quotas(Arc<Quotas>),
-    /// Somebody wants a copy of the journal.
-    Backup(oneshot::Sender<Option<Backup>>),
-    /// Somebody found that the disk has lost something.
-    Damaged(JournalError),
-    /// The server is going.
-    Close,
-    /// Nobody is left to be answered.
-    Stop,
-}
-
-impl Message {
-    /// How much of a turn it takes.
-    pub(crate) fn requests(&self) -> usize {
-        match self {
-            Self::Batch(requests, _) => requests.len(),
-            Self::Handed(_, others, _) => 1 + others.len(),
-            Self::Ask(..)
-            | Self::Withdraw(_)
-            | Self::Census(_)
-            | Self::Glance(..)
-            | Self::Quotas(_)
-            | Self::Backup(_)
-            | Self::Damaged(_)
-            | Self::Close
-            | Self::Stop => 1,
-        }
     }
 }
 
@@ -233,10 +184,13 @@ impl Drop for Delivery {
 
 impl Desk {
     /// A desk, and what its loop needs: the inbox, and how to find the desk's other side.
-    pub(crate) fn open(clock: Clock) -> (Self, mpsc::UnboundedReceiver<Stamped>, BackOffice) {
-        let (inbox, outbox) = mpsc::unbounded_channel();
+    pub(crate) fn open(clock: Clock) -> (Self, Inbox, BackOffice) {
+        let (inbox, messages) = mpsc::unbounded_channel();
+        let (look, looks) = mpsc::unbounded_channel();
         let counter = Arc::new(Counter {
             inbox,
+            looks: look,
+            lag: Lag::none(),
             clock,
             next: AtomicU64::new(1),
             closing: watch::Sender::new(false),
@@ -244,7 +198,7 @@ impl Desk {
             reads: Semaphore::new(READS_MAX),
         });
         let back = BackOffice(Arc::downgrade(&counter));
-        (Self(counter), outbox, back)
+        (Self(counter), Inbox { messages, looks }, back)
     }
 
     /// Asks at once; what is returned awaits what is told. Dropped while it waits, the wait is
@@ -278,14 +232,14 @@ impl Desk {
     /// What there is, for gauges; nothing once the loop has ended.
     pub async fn census(&self) -> Census {
         let (asker, census) = oneshot::channel();
-        self.send(Message::Census(asker));
+        _ = self.0.looks.send(Look::Census(asker));
         census.await.unwrap_or_default()
     }
 
     /// These queues, and others if they are fewer than `most`; `None` once the loop has ended.
     pub(crate) async fn glance(&self, names: Vec<Name>, most: usize) -> Option<Glance> {
         let (asker, glance) = oneshot::channel();
-        self.send(Message::Glance(names, most, asker));
+        _ = self.0.looks.send(Look::Glance(names, most, asker));
         glance.await.ok()
     }
 
@@ -304,6 +258,12 @@ impl Desk {
     /// What namespaces may take from now on. What is there above that stays.
     pub fn set_quotas(&self, quotas: Arc<Quotas>) {
         self.send(Message::Quotas(quotas));
+    }
+
+    /// How far the loop is behind: for how long the first of those who are still to be heard has been
+    /// waiting, or an append for the disk.
+    pub fn lag(&self) -> Duration {
+        self.0.lag.at(self.0.clock.now())
     }
 
     /// The server is going: all who wait are told so, and nobody waits from now on.
@@ -376,6 +336,13 @@ impl BackOffice {
     pub(crate) fn set_room(&self, room: Room) {
         if let Some(counter) = self.0.upgrade() {
             counter.full.store(room != Room::Enough, Ordering::Relaxed);
+        }
+    }
+
+    /// Somebody has been waiting for the loop since then, or nobody waits.
+    pub(crate) fn set_lag(&self, since: Option<Time>) {
+        if let Some(counter) = self.0.upgrade() {
+            counter.lag.set(since);
         }
     }
 

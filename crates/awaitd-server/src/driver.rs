@@ -7,10 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use awaitd_journal::{Appended, Fetch, Journal, JournalError};
-use awaitd_primitives::{
-    Answer, At, Body, Command, Engine, Entry, Position, Refusal, Reply, Room, State, Step, Time,
-};
+use awaitd_journal::{Appended, Journal, JournalError};
+use awaitd_primitives::{At, Engine, Entry, Position, Reply, Room, State, Step, Time};
 use tokio::sync::mpsc;
 use tokio::task;
 use tracing::{info, warn};
@@ -18,9 +16,10 @@ use tracing::{info, warn};
 use crate::batch::Askers;
 use crate::clock::{Alarm, Clock, DRIFT_MAX};
 use crate::config::Config;
-use crate::desk::{BackOffice, Message, Stamped, Told};
+use crate::desk::{BackOffice, Told};
+use crate::inbox::{Inbox, Look, Message, Stamped};
 use crate::metrics::Metrics;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, fetches};
 use crate::schedules::Board;
 use crate::space::{Event, Space};
 
@@ -42,7 +41,9 @@ pub(crate) struct Driver<J: Journal> {
     clock: Clock,
     alarm: Alarm,
     metrics: Arc<Metrics>,
-    inbox: mpsc::UnboundedReceiver<Stamped>,
+    inbox: Inbox,
+    /// Who is shown what there is after this turn.
+    looking: Option<Look>,
     desk: BackOffice,
     /// Where schedules are told what became of them.
     board: Board,
@@ -79,9 +80,9 @@ impl<J: Journal> Driver<J> {
     /// Nobody may be told anything now, not even that nothing was done: whoever waits, or asks from
     /// now on, waits until the process has ended.
     fn fall_silent(&mut self) {
-        let (_, closed) = mpsc::unbounded_channel();
-        mem::forget(mem::replace(&mut self.inbox, closed));
-        mem::forget((mem::take(&mut self.askers), self.held.take()));
+        let ((_, messages), (_, looks)) = (mpsc::unbounded_channel(), mpsc::unbounded_channel());
+        mem::forget(mem::replace(&mut self.inbox, Inbox { messages, looks }));
+        mem::forget((mem::take(&mut self.askers), self.held.take(), self.looking.take()));
     }
 
     /// A loop that goes on from there.
@@ -90,7 +91,7 @@ impl<J: Journal> Driver<J> {
         (state, journal): (State, J),
         clock: Clock,
         metrics: Arc<Metrics>,
-        (inbox, desk, board): (mpsc::UnboundedReceiver<Stamped>, BackOffice, Board),
+        (inbox, desk, board): (Inbox, BackOffice, Board),
     ) -> Self {
         let (mut engine, mut step) = (Engine::new(state, config.limits.clone()), Step::default());
         let now = clock.now();
@@ -102,6 +103,7 @@ impl<J: Journal> Driver<J> {
             clock,
             metrics,
             inbox,
+            looking: None,
             desk,
             board,
             askers: Askers::default(),
@@ -139,6 +141,7 @@ impl<J: Journal> Driver<J> {
                 return Err(error);
             }
             self.send_off()?;
+            self.show();
             self.sweep();
         }
         self.journal.seal().await.map(|_| ())
@@ -161,8 +164,10 @@ impl<J: Journal> Driver<J> {
                 }
                 self.go_on();
             }
+            // The turn comes first: whoever looks sees what was asked before.
+            Some(look) = self.inbox.looks.recv() => self.looking = Some(look),
             () = task::yield_now(), if open && self.behind => {}
-            message = self.inbox.recv(), if open && !self.stopped => {
+            message = self.inbox.messages.recv(), if open && !self.stopped => {
                 self.held = message;
                 return Ok(self.held.is_some());
             }
@@ -212,7 +217,8 @@ impl<J: Journal> Driver<J> {
                 break;
             }
             let track = self.space.is_copying() || self.is_over_budget();
-            let Some(landed) = self.outbox.launch(&mut self.journal, track) else { break };
+            let now = self.clock.now();
+            let Some(landed) = self.outbox.launch(&mut self.journal, track, now) else { break };
             self.land(&landed?);
         }
         self.behind |= !(self.step.entries.is_empty() && self.step.replies.is_empty());
@@ -266,7 +272,8 @@ impl<J: Journal> Driver<J> {
         let credit = self.space.credit();
         let mut taken = 0;
         while taken < TURN_REQUESTS_MAX {
-            let Some(message) = self.held.take().or_else(|| self.inbox.try_recv().ok()) else {
+            let Some(message) = self.held.take().or_else(|| self.inbox.messages.try_recv().ok())
+            else {
                 self.behind = !self.advance(self.clock.now());
                 return;
             };
@@ -308,10 +315,6 @@ impl<J: Journal> Driver<J> {
                 }
             }
             // Whoever asked for it may have gone.
-            Message::Census(asker) => _ = asker.send(self.engine.census()),
-            Message::Glance(names, most, asker) => {
-                _ = asker.send(self.engine.glance(&names, most));
-            }
             Message::Quotas(quotas) => self.engine.set_quotas(quotas),
             Message::Backup(asker) => _ = asker.send(self.journal.backup()),
             Message::Damaged(error) => self.damaged = Some(error),
@@ -358,27 +361,25 @@ impl<J: Journal> Driver<J> {
         self.metrics.fold(entries, &leaving);
         for Reply { ticket, mut told, command, .. } in leaving {
             let delivery = self.desk.delivery(&told);
-            let fetches = self.fetches(&command, &mut told);
+            let fetches = fetches(&self.journal, &command, &mut told);
             let told = Told { told, now, delivery, fetches };
             self.askers.tell(ticket, told);
         }
     }
 
-    /// How to get the bodies that are on the disk alone, in the order of their jobs.
-    fn fetches(
-        &self,
-        command: &Command,
-        told: &mut Result<Answer, Refusal>,
-    ) -> Vec<Option<Box<dyn Fetch>>> {
-        let Ok(answer) = told else { return Vec::new() };
-        if matches!(command, Command::ListJobs { bodies: false, .. }) {
-            return Vec::new();
+    /// Shows what there is, durable or not, and says since when others have been waiting.
+    fn show(&mut self) {
+        let unheard = (self.behind || !self.may_judge()).then_some(self.reached);
+        let unsynced = self.outbox.flying_since();
+        self.desk.set_lag(unheard.into_iter().chain(unsynced).min());
+        // Whoever looks may have gone.
+        match self.looking.take() {
+            Some(Look::Census(asker)) => _ = asker.send(self.engine.census()),
+            Some(Look::Glance(names, most, asker)) => {
+                _ = asker.send(self.engine.glance(&names, most));
+            }
+            None => {}
         }
-        let stored = answer.payloads().filter_map(|(job, payload)| match &payload.body {
-            Body::Stored(stored) => Some(self.journal.fetch(stored, job)),
-            Body::Here(_) => None,
-        });
-        stored.collect()
     }
 
     /// Large tables are dropped where that holds nobody up.

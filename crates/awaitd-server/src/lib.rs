@@ -12,6 +12,7 @@ mod driver;
 mod fuzz;
 pub mod history;
 pub mod http;
+mod inbox;
 mod listen;
 pub mod metrics;
 mod outbox;
@@ -44,6 +45,13 @@ pub struct App {
     pub config: Arc<Config>,
     /// The secret of the tokens.
     pub key: [u8; 32],
+}
+
+impl App {
+    /// The loop or its disk does not keep up: nothing new is taken in.
+    fn is_overloaded(&self) -> bool {
+        self.desk.lag() > self.config.max_lag
+    }
 }
 
 /// What is behind a mutex, whoever panicked with it: what is kept so is whole at each step.

@@ -6,8 +6,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use awaitd_journal::{Appended, Journal, JournalError};
-use awaitd_primitives::{Entry, Position, Record, Reply};
+use awaitd_journal::{Appended, Fetch, Journal, JournalError};
+use awaitd_primitives::{Answer, Body, Command, Entry, Position, Record, Refusal, Reply, Time};
 
 /// Bytes that are judged and not durable; with more the loop takes nothing in until some are. A second
 /// of a slow disk, and little beside what the bodies take when they are durable.
@@ -21,8 +21,8 @@ const RECORD_BYTES: usize = 128;
 
 /// Entries and replies on their way out.
 pub(crate) struct Outbox<J: Journal> {
-    /// The append on its way…
-    flying: Option<J::Appending>,
+    /// The append on its way, and since when…
+    flying: Option<(J::Appending, Time)>,
     /// … its end, and the replies that wait for it.
     end: Position,
     waiting: Vec<Reply>,
@@ -86,6 +86,7 @@ impl<J: Journal> Outbox<J> {
         &mut self,
         journal: &mut J,
         track: bool,
+        now: Time,
     ) -> Option<Result<Appended, JournalError>> {
         if self.flying.is_some() || self.next.is_empty() {
             return None;
@@ -93,7 +94,8 @@ impl<J: Journal> Outbox<J> {
         self.end.0 += self.next.len() as u64;
         self.waiting.append(&mut self.next_waiting);
         self.flying_bytes = mem::take(&mut self.next_bytes);
-        let flying = self.flying.insert(journal.append(mem::take(&mut self.next), track));
+        let appending = journal.append(mem::take(&mut self.next), track);
+        let (flying, _) = self.flying.insert((appending, now));
         match Pin::new(flying).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(landed) => {
                 self.flying = None;
@@ -105,7 +107,7 @@ impl<J: Journal> Outbox<J> {
 
     /// Until the append on its way is durable; for ever if there is none.
     pub(crate) async fn landed(&mut self) -> Result<Appended, JournalError> {
-        let Some(flying) = &mut self.flying else { return pending().await };
+        let Some((flying, _)) = &mut self.flying else { return pending().await };
         let landed = poll_fn(|context| Pin::new(&mut *flying).poll(context)).await;
         self.flying = None;
         landed
@@ -124,6 +126,11 @@ impl<J: Journal> Outbox<J> {
         self.judged.1 += judged[seen..].iter().map(bytes).sum::<usize>();
         self.judged.0 = judged.len();
         self.judged.1
+    }
+
+    /// Since when an append has been on its way, if one is.
+    pub(crate) fn flying_since(&self) -> Option<Time> {
+        self.flying.as_ref().map(|(_, since)| *since)
     }
 
     /// There are entries for which nobody waits, and none for which somebody does.
@@ -150,4 +157,21 @@ fn bytes(entry: &Entry) -> usize {
         _ => 0,
     };
     entry.records.iter().map(|record| RECORD_BYTES + body(record)).sum()
+}
+
+/// How to get the bodies that are on the disk alone, in the order of their jobs.
+pub(crate) fn fetches(
+    journal: &impl Journal,
+    command: &Command,
+    told: &mut Result<Answer, Refusal>,
+) -> Vec<Option<Box<dyn Fetch>>> {
+    let Ok(answer) = told else { return Vec::new() };
+    if matches!(command, Command::ListJobs { bodies: false, .. }) {
+        return Vec::new();
+    }
+    let stored = answer.payloads().filter_map(|(job, payload)| match &payload.body {
+        Body::Stored(stored) => Some(journal.fetch(stored, job)),
+        Body::Here(_) => None,
+    });
+    stored.collect()
 }

@@ -12,6 +12,7 @@ use crate::client::{Check, Plain};
 use crate::exit::Exit;
 use crate::guard::Guard;
 use crate::journal::Look;
+use crate::load::Load;
 use crate::logs;
 use crate::pages::{Completions, Man};
 use crate::restore::Restore;
@@ -117,6 +118,9 @@ pub(crate) struct Serve {
     )]
     max_wait: Length,
 
+    #[command(flatten)]
+    load: Load,
+
     /// The largest body of a request, up to 512MiB.
     #[arg(
         long,
@@ -145,16 +149,6 @@ pub(crate) struct Serve {
         value_parser = at_most(10_000_000)
     )]
     max_waits: usize,
-
-    /// Requests that wait at one time for the same of one name: its puts, its gets, its holders to be.
-    #[arg(
-        long,
-        env = "AWAITD_MAX_WAITS_PER_NAME",
-        default_value_t = config().limits.line_max,
-        value_name = "NUMBER",
-        value_parser = at_most(10_000_000)
-    )]
-    max_waits_per_name: usize,
 
     /// `None` if nobody asked for so many: that fewer are possible is no news then.
     #[arg(
@@ -301,7 +295,7 @@ fn max_body(text: &str) -> Result<Size, &'static str> {
 }
 
 /// A number from 1 to this.
-fn at_most(most: u64) -> RangedU64ValueParser<usize> {
+pub(crate) fn at_most(most: u64) -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=most)
 }
 
@@ -309,6 +303,7 @@ impl From<&Serve> for Config {
     fn from(flags: &Serve) -> Self {
         let mut config = config();
         config.max_wait = flags.max_wait.0;
+        flags.load.bound(&mut config);
         config.max_body = flags.max_body.0;
         config.max_connections = flags.max_connections.unwrap_or(config.max_connections);
         config.max_connections_per_address = flags.max_connections_per_address;
@@ -316,7 +311,6 @@ impl From<&Serve> for Config {
         config.echo = flags.echo;
         config.hosts = flags.guard.hosts(&flags.listen);
         config.limits.waits_max = flags.max_waits;
-        config.limits.line_max = flags.max_waits_per_name;
         config.limits.waiting_bytes_max = flags.max_waiting_bytes.0;
         config.limits.keys_max = flags.max_keys;
         config.limits.names_max = flags.max_names;
@@ -326,7 +320,7 @@ impl From<&Serve> for Config {
 }
 
 /// What holds if nothing is said.
-fn config() -> Config {
+pub(crate) fn config() -> Config {
     Config::default()
 }
 

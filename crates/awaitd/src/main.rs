@@ -6,6 +6,7 @@ mod exit;
 mod flags;
 mod guard;
 mod journal;
+mod load;
 mod logs;
 mod pages;
 mod progress;

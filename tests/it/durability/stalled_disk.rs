@@ -1,10 +1,13 @@
 //! A disk that stalls: nobody is told what is not durable, no lease ends whose renewal has arrived,
-//! and no grant is delivered that is over.
+//! no grant is delivered that is over, and what is new is refused before long.
 
 use std::fs;
 use std::time::Duration;
 
-use awaitd_tests::{Client, Data, End, Server, Stall, Stalling, until};
+use awaitd_tests::{Client, Data, End, Raw, Server, Stall, Stalling, until};
+
+/// However long a stall lasts, what is new is taken in.
+const PATIENT: &[&str] = &["--max-lag", "1h"];
 
 /// A directory on a disk that can stall.
 fn stalling() -> Option<(Data, Stalling)> {
@@ -37,7 +40,7 @@ async fn later(stall: Stall<'_>, time: Duration) {
 #[tokio::test]
 async fn nobody_is_told_what_is_not_durable() {
     let Some((data, stalling)) = stalling() else { return };
-    let server = data.start(&[]);
+    let server = data.start(PATIENT);
     let client = server.client();
     let held = hold(&client, "1h").await;
     for body in ["1", "2", "3"] {
@@ -93,7 +96,7 @@ async fn nobody_is_told_what_is_not_durable() {
 #[tokio::test]
 async fn no_lease_ends_whose_renewal_has_arrived() {
     let Some((data, stalling)) = stalling() else { return };
-    let server = data.start(&[]);
+    let server = data.start(PATIENT);
     let client = server.client();
     let held = hold(&client, "1s").await;
     let stall = stalling.stall();
@@ -114,7 +117,7 @@ async fn no_lease_ends_whose_renewal_has_arrived() {
 #[tokio::test]
 async fn no_grant_is_delivered_that_is_over() {
     let Some((data, stalling)) = stalling() else { return };
-    let server = data.start(&[]);
+    let server = data.start(PATIENT);
     let client = server.client();
     client.post("/v1/queues/q/jobs", "x").await.expect(201);
     let stall = stalling.stall();
@@ -139,5 +142,80 @@ async fn no_grant_is_delivered_that_is_over() {
     let heard = client.post("/v1/queues/q/get", "").await;
     if heard.status == 200 {
         assert_eq!(heard.number("awaitd-attempt"), 1, "nobody had tried it");
+    }
+}
+
+/// What is new is refused at once, also if its body has not come; what is held is kept and given back, and
+/// how the server is can be seen.
+#[tokio::test]
+async fn what_is_new_is_refused_before_long() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(&["--max-lag", "100ms"]);
+    let client = server.client();
+    client.put("/v1/queues/q", "{}").await.expect(201);
+    client.post("/v1/queues/q/jobs", "held").await.expect(201);
+    let job = client.post("/v1/queues/q/get?lease=1h", "").key("k").await.expect(200).location();
+    let held = hold(&client, "1h").await;
+    let stall = stalling.stall();
+    let put = client.post("/v1/queues/q/jobs", "x").spawn();
+    until("the server is behind", async || {
+        server.scrape().await.sum("awaitd_lag_seconds", &[]) > 0.1
+    })
+    .await;
+    for (method, path) in [
+        ("POST", "/v1/queues/q/jobs"),
+        ("POST", "/v1/queues/q/jobs/batch"),
+        ("POST", "/v1/queues/q/get?wait=30s"),
+        ("GET", "/v1/queues/q"),
+        ("PUT", "/v1/events/e"),
+        ("POST", "/v1/locks/l/acquire"),
+    ] {
+        let mut raw = Raw::connect(server.at()).await.expect("it listens");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");
+        raw.send(head.as_bytes()).await.expect("it reads");
+        raw.answer(method, path).await.refused(503, "overloaded");
+    }
+    client.get("/readyz").await.refused(503, "overloaded");
+    client.get("/healthz").await.expect(200);
+    let kept = [
+        client.patch(&held).spawn(),
+        client.post("/v1/queues/q/settle", format!(r#"{{"done": ["{job}"]}}"#)).spawn(),
+        client.post("/v1/queues/q/pause", "").spawn(),
+    ];
+    drop(stall);
+    put.await.expect("no panic").expect(201);
+    for kept in kept {
+        kept.await.expect("no panic").expect(200);
+    }
+    client.delete(&job).await.expect(204);
+    until("it takes in what is new", async || {
+        client.post("/v1/queues/q/jobs", "y").await.status == 201
+    })
+    .await;
+    client.get("/readyz").await.expect(200);
+}
+
+/// With as much unwritten as there may be nothing more is judged; what was judged is shown all the same.
+#[tokio::test]
+async fn who_looks_waits_for_no_disk() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(PATIENT);
+    let client = server.client();
+    let stall = stalling.stall();
+    let first = client.post("/v1/queues/q/jobs", "x").spawn();
+    until_judged(&server, "q", 1).await;
+    let body = "x".repeat(1 << 20);
+    let puts: Vec<_> =
+        (0..20).map(|_| client.post("/v1/queues/q/jobs", body.clone()).spawn()).collect();
+    // 8 MiB are unwritten then, of which a record takes a little.
+    until_judged(&server, "q", 9).await;
+    for _ in 0..3 {
+        let labels = [("queue", "q"), ("state", "ready")];
+        assert_eq!(server.scrape().await.count("awaitd_queue_depth", &labels), 9);
+    }
+    drop(stall);
+    for put in puts.into_iter().chain([first]) {
+        put.await.expect("no panic").expect(201);
     }
 }

@@ -113,6 +113,9 @@ impl Front {
         };
         let (needs, handler) = method?;
         needs.check(&who, head)?;
+        if self.app.is_overloaded() && !route.is_always_heard(needs, handler) {
+            return Err(Problem::overloaded());
+        }
         Ok((handler, who))
     }
 

@@ -152,6 +152,13 @@ impl Problem {
         Self::not_found("this server keeps everything in memory: a backup is of what is on a disk")
     }
 
+    /// The loop, or its disk, is too far behind.
+    pub(super) fn overloaded() -> Self {
+        let detail = "the server, or its disk, is behind by more than --max-lag: this was not done, ask again \
+                      later; what is held can be given back";
+        Self::new(503, "overloaded", "The server is overloaded", detail)
+    }
+
     /// As many watch as may.
     pub(super) fn too_many_watchers() -> Self {
         let detail =

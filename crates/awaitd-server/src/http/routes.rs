@@ -269,6 +269,15 @@ impl Route {
         }
     }
 
+    /// Whether it is heard however far the loop is behind: what keeps or gives back what is held, what operators
+    /// do, and how the server is.
+    pub(super) fn is_always_heard(&self, needs: Needs, handler: Handler) -> bool {
+        const HELD: [&str; 4] = ["/leases/", "/waiters/", "/settle", "/release"];
+        let held = HELD.iter().any(|part| self.template.contains(part));
+        let managed = needs == MANAGE || matches!(needs, Needs::Nothing | Needs::Server(_));
+        held || managed || matches!(handler, Tells(_) | Sees(_))
+    }
+
     fn allowed(&self) -> String {
         let names = |(method, ..): &(&'static str, Needs, Handler)| match *method {
             "GET" => "GET, HEAD",

@@ -26,6 +26,7 @@ pub(super) fn metrics(app: &App, who: Who) -> Telling<'_> {
         // One at a time: with many names each holds a copy of what there is.
         let _turn = app.metrics.scrape_turn().await;
         let census = app.desk.census().await;
+        app.metrics.behind(app.desk.lag());
         let (metrics, now) = (Arc::clone(&app.metrics), app.clock.now());
         // With many names it takes ten milliseconds, in which nobody else would be served.
         let rendered = spawn_blocking(move || {
@@ -48,6 +49,9 @@ pub(super) fn alive(_: &App, _: Bytes) -> Telling<'_> {
 /// The loop answers, and goes on answering: it has recovered, can write, and is not going.
 pub(super) fn ready(app: &App, _: Bytes) -> Telling<'_> {
     Box::pin(async {
+        if app.is_overloaded() {
+            return Problem::overloaded().into_response();
+        }
         let (kind, prefix) = (Kind::Queue, String::new());
         let command = Command::List { kind, prefix, cursor: None, limit: 1 };
         let told = app.desk.ask(Ask { command, key: None }, Duration::ZERO).await;

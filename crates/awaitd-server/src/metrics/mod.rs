@@ -46,6 +46,7 @@ pub struct Metrics {
     refused: AtomicU64,
     /// Refusals because of a quota, by prefix.
     over_quota: Mutex<OverQuota>,
+    lag_micros: AtomicU64,
     scrapes: Semaphore,
     journal: Mutex<OfJournal>,
     beside: Beside,
@@ -79,6 +80,7 @@ impl Metrics {
             scrapes: Semaphore::new(1),
             connections: AtomicUsize::new(0),
             refused: AtomicU64::new(0),
+            lag_micros: AtomicU64::new(0),
             journal: Mutex::default(),
             beside: Beside::default(),
             started,
@@ -123,6 +125,12 @@ impl Metrics {
         _ = self.beside.free.set(free);
     }
 
+    /// The loop is so far behind, at this scrape.
+    pub fn behind(&self, lag: Duration) {
+        let micros = u64::try_from(lag.as_micros()).unwrap_or(u64::MAX);
+        self.lag_micros.store(micros, Ordering::Relaxed);
+    }
+
     /// A turn at being scraped: one at a time, since each holds a copy of all that there is.
     pub async fn scrape_turn(&self) -> SemaphorePermit<'_> {
         self.scrapes.acquire().await.expect("it is never closed")
@@ -155,6 +163,7 @@ impl Metrics {
             self.refused.load(Ordering::Relaxed),
         );
         page.spaces(&census.spaces, &locked(&self.over_quota));
+        page.lag(Duration::from_micros(self.lag_micros.load(Ordering::Relaxed)));
         let journal = locked(&self.journal).clone();
         page.journal(&journal, &self.beside);
         page.process(self.started);

@@ -1,7 +1,7 @@
 //! The page that Prometheus reads.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::{Census, Name, QueueView, Thing, Time};
 use prometheus::TextEncoder;
@@ -224,6 +224,16 @@ impl Page {
             "Connections that were closed at once, since there were as many as there may be.",
             MetricType::COUNTER,
             vec![counter(&[], refused as f64)],
+        );
+    }
+
+    /// How far the loop is behind.
+    pub(super) fn lag(&mut self, lag: Duration) {
+        self.add(
+            "awaitd_lag_seconds",
+            "How long the first who is still to be heard has been waiting, or an append for the disk.",
+            MetricType::GAUGE,
+            vec![gauge(&[], lag.as_secs_f64())],
         );
     }
 

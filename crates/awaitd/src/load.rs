@@ -1,0 +1,39 @@
+//! What can be said of how much the server takes upon itself before it refuses what is new.
+
+use awaitd_server::Config;
+use clap::Args;
+
+use crate::flags::{at_most, config};
+use crate::values::Length;
+
+/// The bounds of what is taken in.
+#[derive(Debug, Args)]
+pub(crate) struct Load {
+    /// How far the server or its disk may be behind before it refuses what is new; what is held can be given
+    /// back all the same.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_LAG",
+        default_value_t = Length(config().max_lag),
+        value_name = "DURATION"
+    )]
+    max_lag: Length,
+
+    /// Requests that wait at one time for the same of one name: its puts, its gets, its holders to be.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAITS_PER_NAME",
+        default_value_t = config().limits.line_max,
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
+    )]
+    max_waits_per_name: usize,
+}
+
+impl Load {
+    /// Bounds what is taken in.
+    pub(crate) fn bound(&self, config: &mut Config) {
+        config.max_lag = self.max_lag.0;
+        config.limits.line_max = self.max_waits_per_name;
+    }
+}
