@@ -11,6 +11,7 @@ mod durability;
 mod guard;
 mod hangups;
 mod lifecycle;
+mod memory;
 mod metrics;
 mod openapi;
 mod operations;

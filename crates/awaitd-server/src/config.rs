@@ -17,6 +17,8 @@ pub struct Config {
     pub max_lag: Duration,
     /// Bytes of a request's body.
     pub max_body: usize,
+    /// Bytes of the bodies of all requests that are here and not answered, those of waiting puts aside.
+    pub max_incoming_bytes: usize,
     /// Connections at one time.
     pub max_connections: usize,
     /// And from one address, or one network of IPv6.
@@ -43,6 +45,8 @@ impl Default for Config {
             // More than a disk's hiccup, less than clients bear.
             max_lag: Duration::from_secs(5),
             max_body: 1024 * 1024,
+            // More than a disk writes in a second: what is beyond would only wait.
+            max_incoming_bytes: 128 * 1024 * 1024,
             max_connections: 100_000,
             max_connections_per_address: 50_000,
             metrics_max_names: 200,

@@ -4,10 +4,11 @@ use awaitd_server::Config;
 use clap::Args;
 
 use crate::flags::{at_most, config};
-use crate::values::Length;
+use crate::values::{Length, Size};
 
 /// The bounds of what is taken in.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_field_names)] // they are those of the flags
 pub(crate) struct Load {
     /// How far the server or its disk may be behind before it refuses what is new; what is held can be given
     /// back all the same.
@@ -18,6 +19,16 @@ pub(crate) struct Load {
         value_name = "DURATION"
     )]
     max_lag: Length,
+
+    /// The bodies of all requests that are on their way here or not answered yet, together, those of waiting
+    /// puts aside; above it what is new is refused.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_INCOMING_BYTES",
+        default_value_t = Size(config().max_incoming_bytes),
+        value_name = "SIZE"
+    )]
+    max_incoming_bytes: Size,
 
     /// Requests that wait at one time for the same of one name: its puts, its gets, its holders to be.
     #[arg(
@@ -34,6 +45,7 @@ impl Load {
     /// Bounds what is taken in.
     pub(crate) fn bound(&self, config: &mut Config) {
         config.max_lag = self.max_lag.0;
+        config.max_incoming_bytes = self.max_incoming_bytes.0;
         config.limits.line_max = self.max_waits_per_name;
     }
 }

@@ -171,9 +171,9 @@ async fn what_is_new_is_refused_before_long() {
         ("POST", "/v1/locks/l/acquire"),
     ] {
         let mut raw = Raw::connect(server.at()).await.expect("it listens");
-        let head =
+        let request =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");
-        raw.send(head.as_bytes()).await.expect("it reads");
+        raw.send(request.as_bytes()).await.expect("it reads");
         raw.answer(method, path).await.refused(503, "overloaded");
     }
     client.get("/readyz").await.refused(503, "overloaded");

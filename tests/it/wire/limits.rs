@@ -1,6 +1,9 @@
 //! Every bound that an operator may set, reached.
 
+use std::time::Duration;
+
 use awaitd_tests::{Raw, Server, until};
+use tokio::time::timeout;
 
 use super::{get, put};
 
@@ -42,6 +45,48 @@ async fn max_waiting_bytes_bounds_the_bodies_of_waiting_puts() {
     waits.await.expect("no panic").expect(201);
     get(&client, "q").await;
     fits.await.expect("no panic").expect(201);
+}
+
+/// Bodies that are not whole yet leave others no room; what settles has its own, and what needs none is served.
+#[tokio::test]
+async fn max_incoming_bytes_bounds_the_bodies_that_are_here() {
+    let flags = ["--max-incoming-bytes", "1000", "--max-waiting-bytes", "24", "--max-body", "1024"];
+    let server = Server::with_args(&flags);
+    let client = server.client();
+    put(&client, "q", "x").await;
+    let lease = client.post("/v1/queues/q/get", "").await.expect(200).location();
+    for path in ["/v1/queues/q/jobs", "/v1/queues/q/jobs/batch"] {
+        let mut raw = Raw::connect(server.at()).await.expect("it listens");
+        let request =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1024\r\n\r\n");
+        let begun = format!("{{\"body\": \"{}", "x".repeat(990));
+        raw.send(format!("{request}{begun}").as_bytes()).await.expect("it reads");
+        // Only a head: a body that came first would itself leave no room.
+        let refused = async || {
+            let mut other = Raw::connect(server.at()).await.expect("it listens");
+            let other_path = "/v1/queues/other/jobs";
+            let head = request.replace(path, other_path);
+            other.send(head.as_bytes()).await.expect("it reads");
+            let answer = other.answer("POST", other_path);
+            let Ok(answer) = timeout(Duration::from_millis(100), answer).await else {
+                return false;
+            };
+            answer.refused(503, "overloaded");
+            true
+        };
+        until("there is no room", refused).await;
+        let batch = format!("{{\"body\": \"{}\"}}\n", "y".repeat(100));
+        let lines = client.post("/v1/queues/other/jobs/batch", batch).await.expect(200);
+        assert!(lines.text().contains("\"overloaded\""), "{}", lines.text());
+        client.post("/v1/queues/none/get", "").await.expect(204);
+        let renewed = format!(r#"{{"renew": [{{"lease": "{lease}", "length": "1h"}}]}}"#);
+        client.post("/v1/queues/q/settle", renewed).await.expect(200);
+        let rest = 1024 - begun.len() - 2;
+        raw.send(format!("{}\"}}", "x".repeat(rest)).as_bytes()).await.expect("it reads");
+        let heard = raw.answer("POST", path).await;
+        assert!(matches!(heard.status, 200 | 201), "{}", heard.shown());
+        put(&client, "other", &"y".repeat(1_000)).await;
+    }
 }
 
 #[tokio::test]

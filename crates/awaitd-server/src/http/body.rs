@@ -10,6 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 
 use super::problem::Problem;
+use super::room::Taken;
 use crate::Config;
 use crate::clock::real_sleep;
 
@@ -23,9 +24,20 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// … and a second more for so many of its bytes that have come.
 const BYTES_PER_SECOND: usize = 16 * 1024;
 
-/// The whole body of a request with this head, if it is not too long.
-pub(super) async fn read_of(head: &Parts, body: Body, config: &Config) -> Result<Bytes, Problem> {
-    read(body, config.max_body, is_awaited(head), PATIENCE).await
+/// The whole body of a request with this head, if it is not too long, and the room that it takes.
+pub(super) async fn read_of(
+    head: &Parts,
+    body: Body,
+    config: &Config,
+    mut taken: Taken,
+) -> Result<(Bytes, Taken), Problem> {
+    let whole = read(body, config.max_body, is_awaited(head), PATIENCE, &mut taken).await?;
+    Ok((whole, taken))
+}
+
+/// What a client has for so many bytes that have come, over its patience.
+pub(super) fn time_for(bytes: usize) -> Duration {
+    Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND as f64)
 }
 
 /// Whether a client waits to be told before it sends the body.
@@ -40,13 +52,20 @@ async fn read(
     limit: usize,
     expects: bool,
     patience: Duration,
+    taken: &mut Taken,
 ) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
-    if body.size_hint().lower() > limit as u64 {
+    let told = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if told > limit {
         refuse(body, expects);
         return Err(Problem::too_large(limit));
+    }
+    // Not taken before it comes: whoever only says that it will would keep others out.
+    if !taken.fits(told) {
+        refuse(body, expects);
+        return Err(Problem::no_room());
     }
     let mut body = body;
     let mut first = Bytes::new();
@@ -65,20 +84,24 @@ async fn read(
             continue;
         };
         if !body.is_end_stream() {
-            let more = Duration::from_secs_f64(data.len() as f64 / BYTES_PER_SECOND as f64);
-            let until = late.deadline() + more;
+            let until = late.deadline() + time_for(data.len());
             late.as_mut().reset(until);
         }
         if first.len() + all.len() + data.len() > limit {
             refuse(body, false);
             return Err(Problem::too_large(limit));
         }
+        if !taken.take(data.len()) {
+            refuse(body, false);
+            return Err(Problem::no_room());
+        }
         if first.is_empty() && all.is_empty() {
             first = data;
         } else {
             // Small bodies come in one piece, and stay where they are.
             if all.is_empty() {
-                all.reserve(first.len() + data.len());
+                // Grown step by step, it would end twice as large as it has to be.
+                all.reserve((first.len() + data.len()).max(told));
                 all.extend_from_slice(&std::mem::take(&mut first));
             }
             all.extend_from_slice(&data);
@@ -109,7 +132,12 @@ pub(super) fn refuse(body: Body, expects: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::room::Room;
     use http_body_util::channel::Channel;
+
+    fn room() -> Taken {
+        Room::new(&Config::default()).for_new()
+    }
 
     async fn sent(pieces: &[&'static str], limit: usize) -> Result<Bytes, Problem> {
         let (mut sender, channel) = Channel::<Bytes>::new(8);
@@ -117,7 +145,7 @@ mod tests {
             sender.send_data(Bytes::from(*piece)).await.expect("room");
         }
         drop(sender);
-        read(Body::new(channel), limit, false, PATIENCE).await
+        read(Body::new(channel), limit, false, PATIENCE, &mut room()).await
     }
 
     /// A body is the same in however many pieces it comes.
@@ -140,9 +168,9 @@ mod tests {
     async fn has_a_limit() {
         assert!(sent(&["abc", "def"], 6).await.is_ok());
         assert!(sent(&["abc", "defg"], 6).await.is_err());
-        assert!(read(Body::from("abcdef"), 6, false, PATIENCE).await.is_ok());
-        assert!(read(Body::from("abcdefg"), 6, false, PATIENCE).await.is_err());
-        assert!(read(Body::from("abcdefg"), 6, true, PATIENCE).await.is_err());
+        assert!(read(Body::from("abcdef"), 6, false, PATIENCE, &mut room()).await.is_ok());
+        assert!(read(Body::from("abcdefg"), 6, false, PATIENCE, &mut room()).await.is_err());
+        assert!(read(Body::from("abcdefg"), 6, true, PATIENCE, &mut room()).await.is_err());
     }
 
     /// A body that never comes to its end is refused, however long its client stays.
@@ -151,7 +179,9 @@ mod tests {
         let (mut sender, channel) = Channel::<Bytes>::new(8);
         sender.send_data(Bytes::from("abc")).await.expect("room");
         let patience = Duration::from_millis(10);
-        let problem = read(Body::new(channel), 6, false, patience).await.expect_err("it is late");
+        let problem = read(Body::new(channel), 6, false, patience, &mut room())
+            .await
+            .expect_err("it is late");
         assert!(problem.detail().contains("too slowly"), "{}", problem.detail());
         drop(sender);
     }
@@ -162,6 +192,6 @@ mod tests {
         let (mut sender, channel) = Channel::<Bytes, std::io::Error>::new(8);
         sender.send_data(Bytes::from("abc")).await.expect("room");
         sender.abort(std::io::Error::other("cut"));
-        assert!(read(Body::new(channel), 6, false, PATIENCE).await.is_err());
+        assert!(read(Body::new(channel), 6, false, PATIENCE, &mut room()).await.is_err());
     }
 }

@@ -36,6 +36,7 @@ mod queues;
 mod receipt;
 mod redrive;
 mod refusal;
+mod room;
 mod routes;
 mod schedules;
 mod semaphores;
@@ -74,6 +75,7 @@ use answer::Form;
 use call::Call;
 use needs::Needs;
 use problem::Problem;
+use room::{Room, Taken};
 use routes::{Handler, Route};
 use span::{Span, Tracer};
 
@@ -84,7 +86,8 @@ pub fn router(app: App) -> Router {
     let echo = app.config.echo;
     let tokens = token::Tokens::new(app.key);
     let (ids, tracer) = (receipt::Ids::new(), Tracer::new());
-    let front = Arc::new(Front { app, tokens, ids, tracer });
+    let room = Room::new(&app.config);
+    let front = Arc::new(Front { app, tokens, ids, tracer, room });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
     let served = routes::ROUTES.iter().chain(ui::PAGES).chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
@@ -98,11 +101,13 @@ struct Front {
     tokens: token::Tokens,
     ids: receipt::Ids,
     tracer: Tracer,
+    room: Room,
 }
 
 impl Front {
-    /// What is behind a request with this head, and who asks, before its body is heard: if it is.
-    fn admits(&self, route: &Route, head: &Parts) -> Result<(Handler, Who), Problem> {
+    /// What is behind a request with this head, who asks, and where his body finds room, before that is heard:
+    /// if it is.
+    fn admits(&self, route: &Route, head: &Parts) -> Result<(Handler, Who, Taken), Problem> {
         head::check(head)?;
         guard::check(head, &self.app.config.hosts)?;
         let method = route.method(head);
@@ -113,10 +118,13 @@ impl Front {
         };
         let (needs, handler) = method?;
         needs.check(&who, head)?;
-        if self.app.is_overloaded() && !route.is_always_heard(needs, handler) {
+        if route.is_always_heard(needs, handler) {
+            return Ok((handler, who, self.room.for_settling()));
+        }
+        if self.app.is_overloaded() {
             return Err(Problem::overloaded());
         }
-        Ok((handler, who))
+        Ok((handler, who, self.room.for_new()))
     }
 
     fn who(&self, head: &Parts) -> Result<Who, Problem> {
@@ -169,7 +177,7 @@ async fn serve(
 ) -> Result<Response, Infallible> {
     let began = front.app.clock.now();
     let mut response = match heard.await {
-        Ok(Heard::Question(ask, wait, form)) => {
+        Ok(Heard::Question(ask, wait, form, _taken)) => {
             let told = front.app.desk.ask(ask, wait).await;
             let told = told.with_bodies(&front.app.desk).await;
             span.link(&told.told);
@@ -191,7 +199,7 @@ async fn serve(
 /// What became of a request.
 enum Heard {
     /// It asks something of the loop.
-    Question(Ask, Duration, Form),
+    Question(Ask, Duration, Form, Taken),
     /// It was answered without.
     Answered(Response),
 }
@@ -203,7 +211,7 @@ async fn hear(
     request: Request,
 ) -> Result<Heard, Problem> {
     let (head, body) = request.into_parts();
-    let (handler, who) = match front.admits(route, &head) {
+    let (handler, who, taken) = match front.admits(route, &head) {
         Ok(admitted) => admitted,
         Err(problem) => {
             body::refuse(body, body::is_awaited(&head));
@@ -213,7 +221,7 @@ async fn hear(
     if let Handler::Many(ask) = handler {
         return ask(front, head, body).await.map(Heard::Answered);
     }
-    let body = body::read_of(&head, body, &front.app.config).await?;
+    let (body, taken) = body::read_of(&head, body, &front.app.config, taken).await?;
     match handler {
         Handler::Asks(parse) => {
             let mut call = Call::new(&front.app, &front.tokens, &head, &body);
@@ -236,7 +244,7 @@ async fn hear(
                 let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
                 return Ok(Heard::Answered(answer));
             }
-            Ok(Heard::Question(ask, asked.wait, form))
+            Ok(Heard::Question(ask, asked.wait, form, taken))
         }
         Handler::Many(_) => unreachable!("it has taken the body"),
         Handler::Tells(tell) => {

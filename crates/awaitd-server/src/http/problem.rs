@@ -159,6 +159,13 @@ impl Problem {
         Self::new(503, "overloaded", "The server is overloaded", detail)
     }
 
+    /// The bodies that are here already take as much as they may.
+    pub(super) fn no_room() -> Self {
+        let detail = "bodies of requests that are not answered yet take --max-incoming-bytes already: this was \
+                      not done, ask again later";
+        Self::new(503, "overloaded", "The server is overloaded", detail)
+    }
+
     /// As many watch as may.
     pub(super) fn too_many_watchers() -> Self {
         let detail =
@@ -199,6 +206,15 @@ impl Problem {
              it in another request, or have the server started with a larger --max-body"
         );
         Self::new(413, "too_large", "The line is too long", detail)
+    }
+
+    /// A line that did not come in its time.
+    pub(super) fn late_line(patience: Duration) -> Self {
+        Self::parameter(format!(
+            "the next line did not come within {} s, and nothing behind it was read: send it in another \
+             request; a blank line keeps one open",
+            patience.as_secs()
+        ))
     }
 
     /// What names no lease of the queue in the path.

@@ -33,7 +33,7 @@ const NOTHING: Bytes = Bytes::from_static(b":\n\n");
 pub(super) fn watch(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
         let app = &front.app;
-        let body = body::read_of(&head, body, &app.config).await?;
+        let (body, _taken) = body::read_of(&head, body, &app.config, front.room.for_new()).await?;
         let who = front.who(&head)?;
         let (mut filter, span) = {
             let mut call = Call::new(app, &front.tokens, &head, &body);

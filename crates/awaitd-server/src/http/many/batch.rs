@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use awaitd_primitives::{Answer, Ask, Command, Name};
 use axum::body::Body;
@@ -10,7 +11,7 @@ use axum::http::request::Parts;
 use bytes::Bytes;
 
 use super::pieces::{Made, Next, Piece, Pieces};
-use super::upload::Upload;
+use super::upload::{Broken, Upload};
 use super::{MOST, got::LINES, line, without_key};
 use crate::desk::Told;
 use crate::http::Front;
@@ -18,6 +19,9 @@ use crate::http::call::Call;
 use crate::http::problem::Problem;
 use crate::http::routes::Answering;
 use crate::http::service::typed;
+
+/// A line has so long to come, and a second more for each 16 KiB of it: as a connection has between two requests.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A chunk has no more bytes than this and one line.
 const CHUNK_BYTES_MAX: usize = 1024 * 1024;
@@ -33,7 +37,8 @@ pub(in crate::http) fn put(front: Arc<Front>, head: Parts, body: Body) -> Answer
             call.finish()?;
             queue
         };
-        let upload = Upload::new(body, front.app.config.max_body);
+        let taken = front.room.for_new();
+        let upload = Upload::new(body, front.app.config.max_body, PATIENCE, taken);
         // The first chunk before the answer's head, since a client may wait to be asked for it; and
         // mostly there is no other.
         let (first, rest) = Batch { front, queue, upload }.next().await;
@@ -72,10 +77,15 @@ impl Batch {
                 Err(cut) => return (Err(cut), None),
             }
         }
-        if upload.is_too_long() {
-            chunk.lines.push(Err(Problem::line_too_long(front.app.config.max_body)));
-        }
+        chunk.lines.extend(upload.broken().map(|broken| {
+            Err(match broken {
+                Broken::TooLong => Problem::line_too_long(front.app.config.max_body),
+                Broken::TooLate => Problem::late_line(PATIENCE),
+                Broken::NoRoom => Problem::no_room(),
+            })
+        }));
         let told = front.app.desk.ask_all(chunk.asks).await;
+        upload.dealt_with();
         let piece = tell(chunk.lines, told);
         let ended = upload.has_ended();
         (Ok(piece), (!ended).then_some(self))

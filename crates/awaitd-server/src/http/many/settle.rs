@@ -28,7 +28,8 @@ type Wanted = [Vec<Option<Command>>; 3];
 /// `task_done()` and more, for many.
 pub(in crate::http) fn settle(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
-        let body = body::read_of(&head, body, &front.app.config).await?;
+        let taken = front.room.for_settling();
+        let (body, _taken) = body::read_of(&head, body, &front.app.config, taken).await?;
         let wanted = {
             let call = Call::new(&front.app, &front.tokens, &head, &body);
             without_key(&call, "to settle many")?;

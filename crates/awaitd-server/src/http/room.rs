@@ -1,0 +1,94 @@
+//! How many bytes of bodies may be here at one time, from their arrival until they are answered.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::Config;
+
+/// Of what is new there may be so many times as much as of what settles: results and lists of leases.
+const SETTLING_PART: usize = 4;
+
+/// Room for bodies. What settles has its own, so that what is new leaves it some.
+#[derive(Debug)]
+pub(super) struct Room {
+    new: Arc<Semaphore>,
+    settling: Arc<Semaphore>,
+}
+
+/// What one request takes of it, as long as this lives.
+#[derive(Debug)]
+pub(super) struct Taken {
+    of: Arc<Semaphore>,
+    bytes: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    /// As the operator wants it, and for one body at least. Puts that wait have theirs beside.
+    pub(super) fn new(config: &Config) -> Self {
+        let of = |bytes: usize| {
+            let bytes = bytes.max(config.max_body).min(Semaphore::MAX_PERMITS);
+            Arc::new(Semaphore::new(bytes))
+        };
+        let incoming = config.max_incoming_bytes;
+        Self {
+            new: of(incoming.saturating_add(config.limits.waiting_bytes_max)),
+            settling: of(incoming / SETTLING_PART),
+        }
+    }
+
+    /// For a request that asks for something new.
+    pub(super) fn for_new(&self) -> Taken {
+        Taken { of: Arc::clone(&self.new), bytes: None }
+    }
+
+    /// For one that is always heard.
+    pub(super) fn for_settling(&self) -> Taken {
+        Taken { of: Arc::clone(&self.settling), bytes: None }
+    }
+}
+
+impl Taken {
+    /// Whether so many bytes more would fit by now.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        self.of.available_permits() >= bytes
+    }
+
+    /// Takes so many bytes more, if they fit.
+    pub(super) fn take(&mut self, bytes: usize) -> bool {
+        let Ok(count) = u32::try_from(bytes) else { return false };
+        let Ok(more) = Arc::clone(&self.of).try_acquire_many_owned(count) else { return false };
+        match &mut self.bytes {
+            Some(taken) => taken.merge(more),
+            none => *none = Some(more),
+        }
+        true
+    }
+
+    /// Gives back all but so many.
+    pub(super) fn keep(&mut self, bytes: usize) {
+        if let Some(taken) = &mut self.bytes {
+            drop(taken.split(taken.num_permits().saturating_sub(bytes)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is here is bounded in all, and what is gone makes room; what settles has its own.
+    #[test]
+    fn what_is_here_is_bounded() {
+        let mut config = Config { max_body: 4, max_incoming_bytes: 8, ..Config::default() };
+        config.limits.waiting_bytes_max = 2;
+        let room = Room::new(&config);
+        let (mut one, mut other) = (room.for_new(), room.for_new());
+        assert!(one.take(3) && one.take(3) && other.take(4));
+        assert!(!other.take(1) && !other.fits(1) && room.for_settling().take(4));
+        one.keep(5);
+        assert!(other.take(1) && !other.take(1));
+        drop(one);
+        assert!(other.fits(5) && !other.fits(6));
+    }
+}
