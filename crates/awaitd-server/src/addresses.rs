@@ -1,57 +1,28 @@
 //! Where connections come from, and how many of them.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex};
 
-use crate::locked;
+use crate::shares::{Share, Shares};
 
 /// How many connections come from where. One address of IPv6 has 2⁶⁴ neighbours that are as good as
 /// itself: they count as one.
 #[derive(Clone, Debug)]
-pub(crate) struct Addresses {
-    most: usize,
-    there: Arc<Mutex<HashMap<IpAddr, usize>>>,
-}
-
-/// A connection from somewhere, as long as it lives.
-#[derive(Debug)]
-pub(crate) struct Here(Addresses, IpAddr);
+pub(crate) struct Addresses(Shares<IpAddr>);
 
 impl Addresses {
     /// At most so many from one.
     pub(crate) fn new(most: usize) -> Self {
-        Self { most, there: Arc::default() }
+        Self(Shares::new(most))
     }
 
     /// Another one; `None` if there are as many from there already.
-    pub(crate) fn come(&self, from: IpAddr) -> Option<Here> {
-        let from = match from.to_canonical() {
+    pub(crate) fn come(&self, from: IpAddr) -> Option<Share<IpAddr>> {
+        self.0.take(match from.to_canonical() {
             IpAddr::V6(from) => {
                 IpAddr::V6(Ipv6Addr::from_bits(from.to_bits() & !u128::from(u64::MAX)))
             }
             from @ IpAddr::V4(_) => from,
-        };
-        let mut there = locked(&self.there);
-        let count = there.entry(from).or_default();
-        if *count >= self.most {
-            return None;
-        }
-        *count += 1;
-        Some(Here(self.clone(), from))
-    }
-}
-
-impl Drop for Here {
-    fn drop(&mut self) {
-        let mut there = locked(&self.0.there);
-        if let Entry::Occupied(mut entry) = there.entry(self.1) {
-            *entry.get_mut() -= 1;
-            if *entry.get() == 0 {
-                entry.remove();
-            }
-        }
+        })
     }
 }
 
@@ -73,6 +44,6 @@ mod tests {
         assert!(addresses.come(ip("2001:db8:0:1::1")).is_some());
         drop(first);
         assert!(addresses.come(ip("192.0.2.1")).is_some());
-        assert_eq!(addresses.there.lock().unwrap().len(), 2, "what is counted is there");
+        assert_eq!(addresses.0.len(), 2, "what is counted is there");
     }
 }

@@ -17,6 +17,8 @@ pub struct Config {
     pub max_lag: Duration,
     /// Bytes of a request's body.
     pub max_body: usize,
+    /// Calls with `wait=` of one token at one time.
+    pub max_waits_per_token: usize,
     /// Bytes of the bodies of all requests that are here and not answered, those of waiting puts aside.
     pub max_incoming_bytes: usize,
     /// Connections at one time.
@@ -45,6 +47,8 @@ impl Default for Config {
             // More than a disk's hiccup, less than clients bear.
             max_lag: Duration::from_secs(5),
             max_body: 1024 * 1024,
+            // Half of all that there may be: no token takes all places.
+            max_waits_per_token: 50_000,
             // More than a disk writes in a second: what is beyond would only wait.
             max_incoming_bytes: 128 * 1024 * 1024,
             max_connections: 100_000,

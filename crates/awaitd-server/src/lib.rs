@@ -18,6 +18,7 @@ pub mod metrics;
 mod outbox;
 mod schedules;
 mod serve;
+mod shares;
 mod space;
 pub mod stamp;
 pub mod tls;

@@ -18,9 +18,10 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio::time::Sleep;
 use tokio_rustls::server::TlsStream;
 
-use crate::addresses::{Addresses, Here};
+use crate::addresses::Addresses;
 use crate::clock;
 use crate::metrics::{Connected, Metrics};
+use crate::shares::Share;
 use crate::tls::{Named, Tls};
 
 /// A connection on which nothing was said for so long is asked whether it is still there.
@@ -144,7 +145,7 @@ impl Door {
 #[derive(Debug)]
 pub(crate) struct Place {
     _connected: Connected,
-    _here: Option<Here>,
+    _here: Option<Share<IpAddr>>,
 }
 
 /// A connection that was admitted, and its place. Only hyper-util may read from it, see

@@ -39,6 +39,16 @@ pub(crate) struct Load {
         value_parser = at_most(10_000_000)
     )]
     max_waits_per_name: usize,
+
+    /// Calls of one token that may wait, at one time; nothing without tokens.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_WAITS_PER_TOKEN",
+        default_value_t = config().max_waits_per_token,
+        value_name = "NUMBER",
+        value_parser = at_most(10_000_000)
+    )]
+    max_waits_per_token: usize,
 }
 
 impl Load {
@@ -46,6 +56,7 @@ impl Load {
     pub(crate) fn bound(&self, config: &mut Config) {
         config.max_lag = self.max_lag.0;
         config.max_incoming_bytes = self.max_incoming_bytes.0;
+        config.max_waits_per_token = self.max_waits_per_token;
         config.limits.line_max = self.max_waits_per_name;
     }
 }

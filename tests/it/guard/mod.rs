@@ -3,6 +3,7 @@
 
 mod scopes;
 mod seen;
+mod shares;
 mod sites;
 mod starts;
 mod tokens;

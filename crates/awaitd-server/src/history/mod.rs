@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::desk::BackOffice;
 use crate::locked;
 use crate::metrics::Metrics;
+use crate::shares::{Share, Shares};
 use past::{MINUTE, Past};
 use sample::Row;
 
@@ -26,6 +27,9 @@ const QUEUES_MAX: usize = 200;
 
 /// Who may watch at one time.
 const WATCHERS_MAX: usize = 100;
+
+/// And how many of them with one token: none takes all places.
+const WATCHERS_OF_TOKEN_MAX: usize = 50;
 
 /// What became of queues, and a way to hear what becomes of them.
 #[derive(Clone)]
@@ -38,6 +42,7 @@ struct Shared {
     /// Queues that are watched alone, and by how many.
     alone: Mutex<BTreeMap<Name, usize>>,
     places: Arc<Semaphore>,
+    shares: Shares<String>,
 }
 
 /// The past of each queue that was looked at.
@@ -71,6 +76,7 @@ pub(crate) struct Watcher {
     latest: watch::Receiver<Option<Arc<Sample>>>,
     filter: Filter,
     _place: OwnedSemaphorePermit,
+    _share: Option<Share<String>>,
 }
 
 impl History {
@@ -83,20 +89,25 @@ impl History {
             pasts: Mutex::default(),
             alone: Mutex::default(),
             places: Arc::new(Semaphore::new(WATCHERS_MAX)),
+            shares: Shares::new(WATCHERS_OF_TOKEN_MAX),
         }));
         (history.clone(), Sampler { history, latest: sender, metrics, office })
     }
 
     /// Watches what the filter lets through, beginning with the latest that is known. `None` if as many
-    /// watch as may.
-    pub(crate) fn watch(&self, filter: Filter) -> Option<Watcher> {
+    /// watch as may, or with this token.
+    pub(crate) fn watch(&self, filter: Filter, token: Option<&str>) -> Option<Watcher> {
+        let share = match token {
+            Some(name) => Some(self.0.shares.take(name.to_owned())?),
+            None => None,
+        };
         let place = Arc::clone(&self.0.places).try_acquire_owned().ok()?;
         if let Some(queue) = &filter.queue {
             *locked(&self.0.alone).entry(queue.clone()).or_default() += 1;
         }
         let mut latest = self.0.latest.clone();
         latest.mark_changed();
-        Some(Watcher { history: self.clone(), latest, filter, _place: place })
+        Some(Watcher { history: self.clone(), latest, filter, _place: place, _share: share })
     }
 
     /// What became of a queue, as an event; nothing is in it if the queue was not looked at.

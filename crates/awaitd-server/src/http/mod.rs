@@ -69,6 +69,7 @@ use axum::response::Response;
 use tower::Service;
 
 use crate::access::{Verb, Who};
+use crate::shares::{Share, Shares};
 use crate::tls::Certified;
 use crate::{App, Config};
 use answer::Form;
@@ -86,8 +87,8 @@ pub fn router(app: App) -> Router {
     let echo = app.config.echo;
     let tokens = token::Tokens::new(app.key);
     let (ids, tracer) = (receipt::Ids::new(), Tracer::new());
-    let room = Room::new(&app.config);
-    let front = Arc::new(Front { app, tokens, ids, tracer, room });
+    let (room, waits) = (Room::new(&app.config), Shares::new(app.config.max_waits_per_token));
+    let front = Arc::new(Front { app, tokens, ids, tracer, room, waits });
     let endpoint = |route| Endpoint { front: Arc::clone(&front), route };
     let served = routes::ROUTES.iter().chain(ui::PAGES).chain(echo.then_some(&routes::ECHO));
     served.fold(Router::new().fallback_service(endpoint(&routes::OTHER)), |router, route| {
@@ -102,6 +103,8 @@ struct Front {
     ids: receipt::Ids,
     tracer: Tracer,
     room: Room,
+    /// Of each token, those that are open and may wait.
+    waits: Shares<String>,
 }
 
 impl Front {
@@ -125,6 +128,13 @@ impl Front {
             return Err(Problem::overloaded());
         }
         Ok((handler, who, self.room.for_new()))
+    }
+
+    /// A place among those of his token that may wait, if he would.
+    fn place(&self, who: &Who, wait: Duration) -> Result<Option<Share<String>>, Problem> {
+        let Some(name) = who.name().filter(|_| !wait.is_zero()) else { return Ok(None) };
+        let place = self.waits.take(name.to_owned());
+        place.map(Some).ok_or_else(Problem::too_many_waits)
     }
 
     fn who(&self, head: &Parts) -> Result<Who, Problem> {
@@ -177,7 +187,7 @@ async fn serve(
 ) -> Result<Response, Infallible> {
     let began = front.app.clock.now();
     let mut response = match heard.await {
-        Ok(Heard::Question(ask, wait, form, _taken)) => {
+        Ok(Heard::Question(ask, wait, form, _places)) => {
             let told = front.app.desk.ask(ask, wait).await;
             let told = told.with_bodies(&front.app.desk).await;
             span.link(&told.told);
@@ -199,7 +209,7 @@ async fn serve(
 /// What became of a request.
 enum Heard {
     /// It asks something of the loop.
-    Question(Ask, Duration, Form, Taken),
+    Question(Ask, Duration, Form, (Taken, Option<Share<String>>)),
     /// It was answered without.
     Answered(Response),
 }
@@ -244,7 +254,8 @@ async fn hear(
                 let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
                 return Ok(Heard::Answered(answer));
             }
-            Ok(Heard::Question(ask, asked.wait, form, taken))
+            let place = front.place(&who, asked.wait)?;
+            Ok(Heard::Question(ask, asked.wait, form, (taken, place)))
         }
         Handler::Many(_) => unreachable!("it has taken the body"),
         Handler::Tells(tell) => {

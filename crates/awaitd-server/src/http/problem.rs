@@ -166,10 +166,17 @@ impl Problem {
         Self::new(503, "overloaded", "The server is overloaded", detail)
     }
 
+    /// As many wait with one token as may.
+    pub(super) fn too_many_waits() -> Self {
+        let detail =
+            "all --max-waits-per-token of this one are taken: ask again later, or without `wait`";
+        Self::new(503, "overloaded", "The server is overloaded", detail)
+    }
+
     /// As many watch as may.
     pub(super) fn too_many_watchers() -> Self {
-        let detail =
-            "as many watch this server as may at one time: ask again when one of them has gone";
+        let detail = "as many watch this server, or do so with this token, as may at one time: ask again when one \
+                      of them has gone";
         Self::new(503, "overloaded", "Too many watch", detail)
     }
 

@@ -55,7 +55,8 @@ pub(super) fn watch(front: Arc<Front>, head: Parts, body: Body) -> Answering {
             let may_see = move |queue: &Name| who.may(Verb::Look, Kind::Queue, queue.as_str());
             filter.may_see = Some(Box::new(may_see));
         }
-        let watcher = app.history.watch(filter).ok_or_else(Problem::too_many_watchers)?;
+        let watcher =
+            app.history.watch(filter, who.name()).ok_or_else(Problem::too_many_watchers)?;
         let (desk, front) = (app.desk.clone(), Arc::clone(&front));
         let events = Events { watcher, desk, front, head, who };
         let body = Body::new(Pieces::new(past.unwrap_or(NOTHING), events.run()));
