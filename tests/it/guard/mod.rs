@@ -5,6 +5,7 @@ mod scopes;
 mod seen;
 mod shares;
 mod sites;
+mod slow;
 mod starts;
 mod tokens;
 
