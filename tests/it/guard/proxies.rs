@@ -1,0 +1,254 @@
+//! awaitd behind nginx, haproxy and Caddy, each with its example of `deploy/`: waits last, hang-ups arrive,
+//! streams flow, and a restart is an error that passes.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use awaitd_tests::{Folder, Heard, Process, Raw, Server, tool, until};
+use serde_json::Value;
+
+use crate::tidy::read;
+
+/// By which name clients ask.
+const NAME: &str = "awaitd.example.com";
+
+/// A running proxy.
+struct Proxy {
+    at: SocketAddr,
+    _process: Process,
+}
+
+/// A port that was free a moment ago.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a port");
+    listener.local_addr().expect("it has an address")
+}
+
+/// The example with these places changed, each of which it has.
+fn example(path: &str, changes: &[(&str, &str)]) -> String {
+    changes.iter().fold(read(path), |text, (from, to)| {
+        assert!(text.contains(from), "{path} has no {from:?} any more");
+        text.replace(from, to)
+    })
+}
+
+impl Proxy {
+    /// In front of what is at `behind`; for which `command` makes the configuration and how it is started.
+    async fn start(at: SocketAddr, command: Command) -> Self {
+        let process = Process::start(command);
+        until("the proxy listens", async || Raw::connect(at).await.is_ok()).await;
+        Self { at, _process: process }
+    }
+
+    async fn nginx(program: &Path, folder: &Folder, behind: &str) -> Self {
+        let at = free();
+        let listen = format!("listen {at};");
+        let example = example(
+            "deploy/nginx/awaitd.conf",
+            &[
+                ("127.0.0.1:29248", behind),
+                ("listen 443 ssl http2;", &listen),
+                ("ssl_certificate /etc/nginx/awaitd.pem;", ""),
+                ("ssl_certificate_key /etc/nginx/awaitd.key;", ""),
+            ],
+        );
+        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .iter()
+            .map(|kind| format!("{kind}_temp_path {};\n", folder.inside(kind)))
+            .collect();
+        let whole = format!(
+            "daemon off; master_process off; pid {};\nevents {{}}\n\
+             http {{ access_log off;\n{paths}{example}}}\n",
+            folder.inside("pid")
+        );
+        let mut command = Command::new(program);
+        command.args(["-e", "stderr", "-c", &written(folder, "nginx.conf", &whole)]);
+        Self::start(at, command).await
+    }
+
+    async fn haproxy(program: &Path, folder: &Folder, behind: &str) -> Self {
+        let at = free();
+        let bind = format!("bind {at}");
+        let tls = "bind :443 ssl crt /etc/haproxy/awaitd.pem alpn h2,http/1.1";
+        let example = example(
+            "deploy/haproxy/haproxy.cfg",
+            // Fewer, since the shells of tests allow fewer files.
+            &[("127.0.0.1:29248", behind), (tls, &bind), ("maxconn 20000", "maxconn 200")],
+        );
+        let mut command = Command::new(program);
+        command.args(["-db", "-f", &written(folder, "haproxy.cfg", &example)]);
+        Self::start(at, command).await
+    }
+
+    async fn caddy(program: &Path, folder: &Folder, behind: &str) -> Self {
+        let at = free();
+        let site = format!("http://{NAME}:{} {{\n\tbind 127.0.0.1\n", at.port());
+        let example = example(
+            "deploy/caddy/Caddyfile",
+            &[("127.0.0.1:29248", behind), ("awaitd.example.com {\n", &site)],
+        );
+        let whole = format!("{{\n\tadmin off\n}}\n{example}");
+        let mut command = Command::new(program);
+        command.args(["run", "--config", &written(folder, "Caddyfile", &whole)]);
+        command.env("HOME", folder.path());
+        Self::start(at, command).await
+    }
+
+    async fn connect(&self) -> Raw {
+        Raw::connect(self.at).await.expect("the proxy listens")
+    }
+
+    /// Sends a request by the public name.
+    async fn send(&self, method: &str, path: &str, body: &str) -> Raw {
+        let mut raw = self.connect().await;
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: {}", self.host());
+        let message = format!("{head}\r\nContent-Length: {length}\r\n\r\n{body}");
+        raw.send(message.as_bytes()).await.expect("the proxy reads");
+        raw
+    }
+
+    fn host(&self) -> String {
+        format!("{NAME}:{}", self.at.port())
+    }
+
+    async fn ask(&self, method: &str, path: &str, body: &str) -> Heard {
+        let mut raw = self.send(method, path, body).await;
+        raw.hear().await.expect("an answer")
+    }
+}
+
+fn written(folder: &Folder, name: &str, text: &str) -> String {
+    let path = folder.inside(name);
+    fs::write(&path, text).expect("a folder of ours");
+    path
+}
+
+/// awaitd at one address, with one folder, as often as it is started.
+fn awaitd(listen: &str, folder: &Folder) -> Server {
+    let data = folder.inside("data");
+    let args = ["serve", "--listen", listen, "--data-dir", &data, "--allowed-hosts", NAME];
+    Server::run(&args, &[]).expect("it starts")
+}
+
+/// What a proxy has to let through.
+async fn is_served(proxy: &Proxy, server: &Server) {
+    proxy.ask("POST", "/v1/queues/q/jobs", "job").await.expect(201);
+    let lease = proxy.ask("POST", "/v1/queues/q/get", "").await.expect(200).location();
+    proxy.ask("DELETE", &lease, "").await.expect(204);
+
+    // A wait is answered by what comes later …
+    let mut waiting = proxy.send("POST", "/v1/queues/q/get?wait=5m&ack=true", "").await;
+    server.until_waiting("queue", "q", "get", 1).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    proxy.ask("POST", "/v1/queues/q/jobs", "later").await.expect(201);
+    assert_eq!(waiting.hear().await.expect("an answer").expect(200).text(), "later");
+
+    // … and who hangs up has got nothing.
+    let gone = proxy.send("POST", "/v1/queues/q/get?wait=5m&ack=true", "").await;
+    server.until_waiting("queue", "q", "get", 1).await;
+    drop(gone);
+    server.until_waiting("queue", "q", "get", 0).await;
+    proxy.ask("POST", "/v1/queues/q/jobs", "kept").await.expect(201);
+    let got = proxy.ask("POST", "/v1/queues/q/get?ack=true", "").await.expect(200);
+    assert_eq!(got.text(), "kept");
+
+    // What is streamed arrives while there is more to come.
+    let mut watching = proxy.send("GET", "/v1/watch", "").await;
+    watching.read_until("event: state").await;
+
+    let large = "x".repeat(1 << 20);
+    proxy.ask("POST", "/v1/queues/q/jobs", &large).await.expect(201);
+    let got = proxy.ask("POST", "/v1/queues/q/get?ack=true", "").await.expect(200);
+    assert_eq!(got.body.len(), large.len());
+
+    // A page of the proxy's own name is no other site; one of another is.
+    for (origin, status) in [(proxy.host(), 201), ("evil.example".to_owned(), 403)] {
+        let mut raw = proxy.connect().await;
+        let head =
+            format!("Host: {}\r\nOrigin: http://{origin}\r\nContent-Length: 0", proxy.host());
+        let message = format!("POST /v1/queues/other/jobs HTTP/1.1\r\n{head}\r\n\r\n");
+        raw.send(message.as_bytes()).await.expect("the proxy reads");
+        raw.hear().await.expect("an answer").expect(status);
+    }
+}
+
+/// All lines of a batch are answered, however many.
+async fn takes_batches(proxy: &Proxy, lines: usize) {
+    let line = format!("{{\"body\":\"{}\"}}\n", "x".repeat(1_000));
+    let heard = proxy.ask("POST", "/v1/queues/batch/jobs/batch", &line.repeat(lines)).await;
+    let heard = heard.expect(200);
+    let told: Vec<Value> =
+        heard.text().lines().map(|line| serde_json::from_str(line).expect(line)).collect();
+    assert_eq!(told.len(), lines);
+    assert!(told.iter().all(|told| told["status"] == 201), "{}", heard.shown());
+}
+
+/// Each line is answered before the next is sent.
+async fn answers_line_by_line(proxy: &Proxy) {
+    let mut raw = proxy.connect().await;
+    let head = format!("Host: {}\r\nTransfer-Encoding: chunked", proxy.host());
+    let message = format!("POST /v1/queues/streamed/jobs/batch HTTP/1.1\r\n{head}\r\n\r\n");
+    raw.send(message.as_bytes()).await.expect("the proxy reads");
+    let line = b"d\r\n{\"body\":\"x\"}\n\r\n";
+    raw.send(line).await.expect("the proxy reads");
+    let told = raw.read_until("\"}\n").await;
+    let number = told.split("/streamed/jobs/").nth(1).and_then(|rest| rest.split('"').next());
+    let first: u64 = number.expect("a place").parse().expect("a job has a number");
+    for number in first + 1..first + 3 {
+        raw.send(line).await.expect("the proxy reads");
+        raw.read_until(&format!("/streamed/jobs/{number}\"")).await;
+    }
+    raw.send(b"0\r\n\r\n").await.expect("the proxy reads");
+    raw.hear().await.expect("an end").expect(200);
+}
+
+/// Without awaitd behind it a proxy says so, and it is found again when it is back.
+async fn outlives(proxy: &Proxy, server: Server, listen: &str, folder: &Folder) {
+    proxy.ask("POST", "/v1/queues/kept/jobs", "kept").await.expect(201);
+    drop(server);
+    let heard = proxy.ask("POST", "/v1/queues/kept/get", "").await;
+    assert!([502, 503].contains(&heard.status), "{}", heard.shown());
+    let _server = awaitd(listen, folder);
+    until("awaitd is found again", async || proxy.ask("GET", "/readyz", "").await.status == 200)
+        .await;
+    let got = proxy.ask("POST", "/v1/queues/kept/get?ack=true", "").await.expect(200);
+    assert_eq!(got.text(), "kept");
+}
+
+#[tokio::test]
+async fn it_works_behind_nginx() {
+    let Some(program) = tool("nginx") else { return };
+    let (folder, listen) = (Folder::new(), free().to_string());
+    let server = awaitd(&listen, &folder);
+    let proxy = Proxy::nginx(&program, &folder, &listen).await;
+    is_served(&proxy, &server).await;
+    takes_batches(&proxy, 1_000).await;
+    outlives(&proxy, server, &listen, &folder).await;
+}
+
+#[tokio::test]
+async fn it_works_behind_haproxy() {
+    let Some(program) = tool("haproxy") else { return };
+    let (folder, listen) = (Folder::new(), free().to_string());
+    let server = awaitd(&listen, &folder);
+    let proxy = Proxy::haproxy(&program, &folder, &listen).await;
+    is_served(&proxy, &server).await;
+    takes_batches(&proxy, 1_000).await;
+    answers_line_by_line(&proxy).await;
+    outlives(&proxy, server, &listen, &folder).await;
+}
+
+#[tokio::test]
+async fn it_works_behind_caddy() {
+    let Some(program) = tool("caddy") else { return };
+    let (folder, listen) = (Folder::new(), free().to_string());
+    let server = awaitd(&listen, &folder);
+    let proxy = Proxy::caddy(&program, &folder, &listen).await;
+    is_served(&proxy, &server).await;
+    takes_batches(&proxy, 1_000).await;
+    outlives(&proxy, server, &listen, &folder).await;
+}
