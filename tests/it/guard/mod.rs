@@ -8,7 +8,7 @@ mod shares;
 mod sites;
 mod slow;
 mod starts;
-mod tokens;
+pub(crate) mod tokens;
 
 use awaitd_tests::{Raw, Server, curl, record};
 

@@ -11,26 +11,26 @@ use super::path;
 use crate::openapi::Contract;
 
 /// A file of tokens.
-pub(super) struct Tokens {
+pub(crate) struct Tokens {
     _folder: Folder,
     path: String,
 }
 
 impl Tokens {
     /// None yet.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Folder::new();
         let path = folder.inside("tokens");
         Self { _folder: folder, path }
     }
 
     /// Where they are.
-    pub(super) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
     /// A new one, as `Authorization` shows it.
-    pub(super) fn add(&self, name: &str, allow: &[&str]) -> String {
+    pub(crate) fn add(&self, name: &str, allow: &[&str]) -> String {
         self.add_until(name, allow, None)
     }
 
@@ -53,12 +53,12 @@ impl Tokens {
     }
 
     /// Takes one back.
-    pub(super) fn revoke(&self, name: &str) {
+    pub(crate) fn revoke(&self, name: &str) {
         self.edit(|book| book.entries.retain(|entry| entry.name != name));
     }
 
     /// A server that asks for them.
-    pub(super) fn server(&self, args: &[&str]) -> Server {
+    pub(crate) fn server(&self, args: &[&str]) -> Server {
         Server::with_args(&[&["--tokens", &self.path], args].concat())
     }
 }
@@ -103,6 +103,7 @@ async fn who_is_not_known_is_told_so() {
     }
     for path in ["/healthz", "/readyz"] {
         client.get(path).await.expect(200);
+        client.ask("DELETE", path).await.refused(405, "method_not_allowed");
     }
 }
 

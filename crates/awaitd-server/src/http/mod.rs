@@ -114,11 +114,12 @@ impl Front {
         head::check(head)?;
         guard::check(head, &self.app.config.hosts)?;
         let method = route.method(head);
-        // What is where is nobody's business either.
-        let who = match &method {
-            Ok((Needs::Nothing, _)) => Who::Anyone,
-            Ok(_) | Err(_) => self.who(head)?,
+        // What is where is nobody's business either, but of what is for everybody.
+        let for_all = match &method {
+            Ok((needs, _)) => *needs == Needs::Nothing,
+            Err(_) => route.is_for_all(),
         };
+        let who = if for_all { Who::Anyone } else { self.who(head)? };
         let (needs, handler) = method?;
         needs.check(&who, head)?;
         if route.is_always_heard(needs, handler) {

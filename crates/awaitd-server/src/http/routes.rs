@@ -278,6 +278,11 @@ impl Route {
         held || managed || matches!(handler, Tells(_) | Sees(_))
     }
 
+    /// Whether something can be asked there by whom nobody knows.
+    pub(super) fn is_for_all(&self) -> bool {
+        self.methods.iter().any(|(_, needs, _)| *needs == Needs::Nothing)
+    }
+
     fn allowed(&self) -> String {
         let names = |(method, ..): &(&'static str, Needs, Handler)| match *method {
             "GET" => "GET, HEAD",
