@@ -6,7 +6,7 @@ mod events;
 mod jobs;
 mod pages;
 mod queues;
-mod reach;
+pub(crate) mod reach;
 mod show;
 mod token;
 mod waits;

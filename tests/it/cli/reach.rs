@@ -39,10 +39,8 @@ async fn a_socket_is_asked_by_its_path() {
     assert_eq!((got.exit, &*got.out), (0, "hello"), "{got:?}");
 }
 
-/// Over TLS a server is who the given authority says it is, and nobody else.
-#[tokio::test]
-async fn a_server_proves_who_it_is() {
-    let folder = Folder::new();
+/// Puts `cert.pem` and `key.pem` of a server at `localhost` into a folder, and with `ca.pem` who vouches for it.
+pub(crate) fn certify(folder: &Folder) {
     let file = |name: &str| folder.inside(name);
     let mut authority = CertificateParams::new(Vec::new()).expect("no name is no bad name");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -55,7 +53,14 @@ async fn a_server_proves_who_it_is() {
     let signed = named.signed_by(&key, &issuer).expect("it signs");
     fs::write(file("cert.pem"), signed.pem()).expect("there is room");
     fs::write(file("key.pem"), key.serialize_pem()).expect("there is room");
+}
 
+/// Over TLS a server is who the given authority says it is, and nobody else.
+#[tokio::test]
+async fn a_server_proves_who_it_is() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.inside(name);
+    certify(&folder);
     let (cert, key) = (file("cert.pem"), file("key.pem"));
     let server = serve(&["--listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key]);
     server.complains("listening on https://").await;

@@ -2,6 +2,7 @@
 //! listen at where anybody could connect.
 
 mod proxies;
+mod restarts;
 mod scopes;
 mod seen;
 mod shares;
