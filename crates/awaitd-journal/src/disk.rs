@@ -210,3 +210,28 @@ pub fn is_passing(error: &io::Error) -> bool {
     let full = matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded);
     full || error.raw_os_error().is_some_and(|code| files.contains(&code))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where room cannot be set aside, it is taken by writing to it, and what is there stays.
+    #[test]
+    fn zeros_take_the_room_that_is_missing() {
+        let path = std::env::temp_dir().join(format!("awaitd-zeros-{}", std::process::id()));
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(true).create(true).truncate(true).open(&path);
+        let file = file.expect("there is room for tests");
+        fs::remove_file(&path).expect("it is there");
+        file.write_all_at(b"there", 0).expect("there is room");
+        for bytes in [5_u64, 100, 70_000, 3 << 16, 9] {
+            let before = DiskFile::len(&file).expect("it is there");
+            write_zeros(&file, bytes).expect("there is room");
+            let mut all = vec![1; 1 << 18];
+            let read = DiskFile::read_at(&file, &mut all, 0).expect("it is there");
+            assert_eq!(read as u64, before.max(bytes));
+            assert_eq!(&all[..5], b"there");
+            assert!(all[5..read].iter().all(|byte| *byte == 0));
+        }
+    }
+}
