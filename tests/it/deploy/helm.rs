@@ -24,12 +24,15 @@ fn render(values: &Value) -> Option<Result<Value, String>> {
 #[test]
 fn kubernetes_takes_what_the_chart_makes() {
     let least = json!({"image": {"repository": "some.where/awaitd"}, "allowAnonymous": true});
+    let collector = json!([{"to": [{"podSelector": {"matchLabels": {"app": "collector"}}}]}]);
     let most = json!({
         "image": {"repository": "some.where/awaitd", "tag": "1", "pullSecrets": [{"name": "s"}]},
         "tokens": {"existingSecret": "tokens"},
         "tls": {"existingSecret": "tls"},
         "allowedHosts": ["queues.some.where"],
         "options": {"max-memory": "60%", "max-names": 100_000, "no-auto-create": true},
+        "traces": {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"},
+        "networkPolicy": {"egress": collector},
         "persistence": {"size": "1Gi", "storageClass": "local"},
         "serviceMonitor": {"enabled": true, "tokenSecret": {"name": "look", "key": "token"}},
         "prometheusRule": {"enabled": true, "labels": {"release": "prometheus"}},
@@ -52,8 +55,9 @@ fn kubernetes_takes_what_the_chart_makes() {
         assert_eq!(container["ports"][0]["containerPort"], 29248);
         assert_eq!(container["startupProbe"]["httpGet"]["path"], "/healthz");
         assert_eq!(container["readinessProbe"]["httpGet"]["path"], "/readyz");
-        assert_eq!(objects["networkpolicy.yaml"]["spec"]["egress"], json!([]));
     }
+    let egress = |objects: &Value| objects["networkpolicy.yaml"]["spec"]["egress"].clone();
+    assert_eq!((egress(&small), egress(&large)), (json!([]), collector));
     // A variable that the server does not know is an error to it.
     let help = Command::new(binary()).args(["serve", "--help"]).output().expect("it runs");
     let help = String::from_utf8(help.stdout).expect("help is text");
@@ -69,6 +73,7 @@ fn kubernetes_takes_what_the_chart_makes() {
     let variables = container["env"].as_array().expect("there are variables");
     let told = |name: &str, value: &str| variables.contains(&json!({"name": name, "value": value}));
     assert!(told("AWAITD_MAX_MEMORY", "60%") && told("AWAITD_NO_AUTO_CREATE", "true"));
+    assert!(told("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"), "{variables:?}");
     assert!(told("AWAITD_TOKENS", "/etc/awaitd/tokens/tokens"), "{variables:?}");
     assert!(!told("AWAITD_ALLOW_ANONYMOUS", "true"), "{variables:?}");
     let service = "demo-awaitd.default.svc,demo-awaitd.default.svc.cluster.local,queues.some.where";
@@ -91,6 +96,7 @@ fn the_chart_refuses_what_is_not_said_or_not_known() {
         (json!({"image": image}), "say tokens.existingSecret, or allowAnonymous=true"),
         (json!({"allowAnonymous": true}), "say where you pushed the image"),
         (json!({"image": image, "alowAnonymous": true}), "'alowAnonymous' not allowed"),
+        (json!({"image": image, "traces": {"otel_endpoint": "x"}}), "otel_endpoint"),
         (json!({"image": image, "options": {"listen": "0.0.0.0:1"}}), "listen"),
     ] {
         let Some(made) = render(&values) else { return };
