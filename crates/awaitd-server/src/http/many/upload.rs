@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
 use bytes::Bytes;
+use memchr::memchr;
 use tokio::task::yield_now;
 use tokio::time::Sleep;
 
@@ -92,7 +93,7 @@ impl Upload {
     /// Where the next line is that has arrived whole.
     fn next_line(&mut self) -> Option<std::ops::Range<usize>> {
         let rest = &self.arrived[self.searched..];
-        let found = rest.iter().position(|byte| *byte == b'\n').map(|at| self.searched + at);
+        let found = memchr(b'\n', rest).map(|at| self.searched + at);
         let (begin, end) = (self.told, found.unwrap_or(self.arrived.len()));
         self.searched = end;
         if end - begin > self.most {
