@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::many::Object;
 use super::shown::maybe_seconds;
 use crate::Clock;
 
@@ -73,6 +74,21 @@ impl<'a> Contents<'a> {
             None => (None, None),
         };
         Self { body, body_base64, ..Self::without_body(payload) }
+    }
+
+    /// As members of a job that is written member by member.
+    pub(super) fn members(&self, object: &mut Object<'_>) {
+        let Self { content_type, body, body_base64 } = self;
+        let texts = [
+            ("content_type", *content_type),
+            ("body", *body),
+            ("body_base64", body_base64.as_deref()),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                object.text(name, text);
+            }
+        }
     }
 
     pub(super) fn without_body(payload: &'a Payload) -> Self {

@@ -329,6 +329,10 @@ fn holders(holders: &[Holder], now: Time, counted: bool) -> Vec<Held<'_>> {
     holders.iter().map(|holder| Held::of(holder, now, counted)).collect()
 }
 
+/// A length as seconds, see [`seconds`].
+#[derive(Serialize)]
+pub(super) struct Seconds(#[serde(serialize_with = "seconds")] pub(super) Duration);
+
 /// Seconds with at most three places, without a fraction where there is none.
 fn seconds<S: Serializer>(length: &Duration, to: S) -> Result<S::Ok, S::Error> {
     match length.subsec_millis() {

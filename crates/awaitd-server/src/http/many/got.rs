@@ -1,18 +1,15 @@
 //! Jobs that were got, as a list or as lines.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use awaitd_primitives::{Got, Thing, Time};
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use bytes::Bytes;
-use serde::Serialize;
 
+use super::object::Object;
 use crate::Clock;
 use crate::http::job::{Contents, Death, Said};
-use crate::http::shown::maybe_seconds;
+use crate::http::shown::Seconds;
 use crate::http::token::Tokens;
 
 /// How jobs that were got are told.
@@ -49,31 +46,6 @@ impl Listing {
     }
 }
 
-/// A job as its worker has it.
-#[derive(Serialize)]
-struct Item<'a> {
-    queue: &'a str,
-    job: u64,
-    /// Not if it is done once it is delivered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lease: Option<String>,
-    fence: u64,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "maybe_seconds")]
-    expires_in: Option<Duration>,
-    attempt: u32,
-    #[serde(serialize_with = "seconds")]
-    waited: Duration,
-    enqueued_at: &'a str,
-    #[serde(flatten)]
-    contents: Contents<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    headers: Option<BTreeMap<&'a str, &'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    died: Option<Death<'a>>,
-}
-
 /// All of them, as they are at `now`.
 pub(in crate::http) fn list(
     all: &[Got],
@@ -96,25 +68,49 @@ pub(in crate::http) fn list(
         if index > 0 {
             text.extend_from_slice(between);
         }
-        let said = Said::of(&got.traits);
-        let item = Item {
-            queue: got.queue.as_str(),
-            job: got.job.0,
-            lease: got.until.map(|_| tokens.path(got.lease, &Thing::Queue(got.queue.clone()))),
-            fence: got.lease.fence(),
-            expires_in: got.until.map(|until| until.since(now)),
-            attempt: got.attempt,
-            waited: got.waited,
-            enqueued_at: instants.of(got.enqueued, clock),
-            contents: Contents::of(&got.payload),
-            key: said.key,
-            headers: said.headers(),
-            died: said.past.map(|past| Death::of(past, clock)),
-        };
-        serde_json::to_writer(&mut text, &item).expect("what is shown is JSON");
+        // Done once it is delivered, a job has no lease to come back with.
+        let path = || tokens.path(got.lease, &Thing::Queue(got.queue.clone()));
+        let lease = got.until.map(|_| path());
+        let enqueued_at = instants.of(got.enqueued, clock);
+        item(&mut text, got, (lease.as_deref(), enqueued_at), now, clock);
     }
     text.extend_from_slice(end);
     Bytes::from(text)
+}
+
+/// A job as its worker has it.
+fn item(
+    text: &mut Vec<u8>,
+    got: &Got,
+    (lease, enqueued_at): (Option<&str>, &str),
+    now: Time,
+    clock: &Clock,
+) {
+    let said = Said::of(&got.traits);
+    let mut item = Object::begin(text);
+    item.plain("queue", got.queue.as_str());
+    item.value("job", &got.job.0);
+    if let Some(path) = lease {
+        item.plain("lease", path);
+    }
+    item.value("fence", &got.lease.fence());
+    if let Some(until) = got.until {
+        item.value("expires_in", &Seconds(until.since(now)));
+    }
+    item.value("attempt", &got.attempt);
+    item.value("waited", &got.waited.as_secs_f64());
+    item.plain("enqueued_at", enqueued_at);
+    Contents::of(&got.payload).members(&mut item);
+    if let Some(key) = said.key {
+        item.text("key", key);
+    }
+    if let Some(headers) = said.headers() {
+        item.value("headers", &headers);
+    }
+    if let Some(past) = said.past {
+        item.value("died", &Death::of(past, clock));
+    }
+    item.end();
 }
 
 /// Moments as texts, of which the last one is kept.
@@ -128,8 +124,4 @@ impl Instants {
         }
         self.0.as_ref().map_or("", |(_, text)| text)
     }
-}
-
-fn seconds<S: serde::Serializer>(length: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(length.as_secs_f64())
 }

@@ -3,6 +3,7 @@
 pub(super) mod batch;
 mod got;
 pub(super) mod line;
+mod object;
 pub(super) mod pieces;
 pub(super) mod settle;
 mod upload;
@@ -15,6 +16,7 @@ use super::parameters::bad;
 use super::problem::Problem;
 
 pub(in crate::http) use got::{Listing, list};
+pub(in crate::http) use object::Object;
 
 /// Jobs of one batch that are asked for at one time, and things that are settled by one request.
 const MOST: usize = limits::BATCH_MAX;
