@@ -1,7 +1,8 @@
 //! Lease tokens: a number that cannot be guessed and is stored nowhere.
 //!
-//! A token is the lease's number, a keyed hash of it, and a shorter one of number and thing. Who
-//! has the path must be right about both; who has the token alone is known by the first.
+//! A token is the lease's number, a part of a keyed hash of it, and another part of that, over which lies a
+//! keyed hash of the thing. Who has the path must be right about all; who has the token alone is known by
+//! the first. The other part hides the thing's hash: it is another one for each number, and told once.
 
 use std::num::NonZeroU64;
 
@@ -30,23 +31,23 @@ impl Tokens {
         Self { key }
     }
 
-    /// The token of a lease.
-    pub(super) fn make(&self, lease: LeaseId, thing: &Thing) -> String {
-        URL_SAFE_NO_PAD.encode(self.bytes(lease, thing))
+    /// Those of the leases of one thing.
+    pub(super) fn of<'a>(&'a self, thing: &Thing) -> Leases<'a> {
+        let path = ["/v1/", thing.kinds(), "/", thing.name().as_str(), "/leases/"].concat();
+        // No number is hashed as that many bytes.
+        let hash = blake3::keyed_hash(&self.key, path.as_bytes());
+        Leases { tokens: self, path, hash: *hash.as_bytes().first_chunk().expect("it is longer") }
     }
 
     /// The path of a lease, its `Location`.
     pub(super) fn path(&self, lease: LeaseId, thing: &Thing) -> String {
-        let (kinds, name) = (thing.kinds(), thing.name());
-        let token = self.make(lease, thing);
-        format!("/v1/{kinds}/{name}/leases/{token}")
+        self.of(thing).path(lease)
     }
 
     /// The lease that a token in the path of a thing names, if it is one of this thing's.
     pub(super) fn in_path(&self, token: &str, thing: Thing) -> Option<LeaseRef> {
-        let given = decode(token)?;
-        let id = number(&given)?;
-        same(&given, &self.bytes(id, &thing)).then_some(LeaseRef { id, thing: Some(thing) })
+        let id = self.of(&thing).by_token(token)?;
+        Some(LeaseRef { id, thing: Some(thing) })
     }
 
     /// The lease that a token, or the whole path of a lease, names.
@@ -58,34 +59,52 @@ impl Tokens {
         let given = decode(text)?;
         let id = number(&given)?;
         let proof = &given[NUMBER..NUMBER + NUMBER_HASH];
-        same(proof, &self.number_hash(id)).then_some(LeaseRef { id, thing: None })
+        same(proof, &self.hash(id)[..NUMBER_HASH]).then_some(LeaseRef { id, thing: None })
     }
 
-    fn bytes(&self, lease: LeaseId, thing: &Thing) -> [u8; BYTES] {
-        let mut bytes = [0; BYTES];
-        bytes[..NUMBER].copy_from_slice(&lease.fence().to_be_bytes());
-        bytes[NUMBER..NUMBER + NUMBER_HASH].copy_from_slice(&self.number_hash(lease));
-        bytes[NUMBER + NUMBER_HASH..].copy_from_slice(&self.thing_hash(lease, thing));
-        bytes
-    }
-
-    fn number_hash(&self, lease: LeaseId) -> [u8; NUMBER_HASH] {
+    fn hash(&self, lease: LeaseId) -> [u8; NUMBER_HASH + THING_HASH] {
         let hash = blake3::keyed_hash(&self.key, &lease.fence().to_be_bytes());
         *hash.as_bytes().first_chunk().expect("a hash is longer")
     }
+}
 
-    fn thing_hash(&self, lease: LeaseId, thing: &Thing) -> [u8; THING_HASH] {
-        // Side by side, since to hash in parts is dearer than the hash. No name has a slash.
-        let mut whole = [0; 256];
-        let fence = lease.fence().to_be_bytes();
-        let name = thing.name().as_str().as_bytes();
-        let mut length = 0;
-        for part in [&fence, thing.kinds().as_bytes(), b"/", name] {
-            whole[length..length + part.len()].copy_from_slice(part);
-            length += part.len();
-        }
-        let hash = blake3::keyed_hash(&self.key, &whole[..length]);
-        *hash.as_bytes().first_chunk().expect("a hash is longer")
+/// Makes and knows the tokens of one thing's leases.
+pub(super) struct Leases<'a> {
+    tokens: &'a Tokens,
+    /// What stands before the token in the path of a lease.
+    path: String,
+    hash: [u8; THING_HASH],
+}
+
+impl Leases<'_> {
+    /// The token of a lease.
+    pub(super) fn token(&self, lease: LeaseId) -> String {
+        URL_SAFE_NO_PAD.encode(self.bytes(lease))
+    }
+
+    /// The path of a lease.
+    pub(super) fn path(&self, lease: LeaseId) -> String {
+        [&self.path, &*self.token(lease)].concat()
+    }
+
+    /// The lease that a token names, or the whole path of a lease.
+    pub(super) fn lease(&self, text: &str) -> Option<LeaseId> {
+        self.by_token(if text.starts_with('/') { text.strip_prefix(&self.path)? } else { text })
+    }
+
+    fn by_token(&self, token: &str) -> Option<LeaseId> {
+        let given = decode(token)?;
+        let id = number(&given)?;
+        same(&given, &self.bytes(id)).then_some(id)
+    }
+
+    fn bytes(&self, lease: LeaseId) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        bytes[..NUMBER].copy_from_slice(&lease.fence().to_be_bytes());
+        bytes[NUMBER..].copy_from_slice(&self.tokens.hash(lease));
+        let last = &mut bytes[NUMBER + NUMBER_HASH..];
+        last.iter_mut().zip(self.hash).for_each(|(byte, of_thing)| *byte ^= of_thing);
+        bytes
     }
 }
 
@@ -93,7 +112,10 @@ fn decode(token: &str) -> Option<[u8; BYTES]> {
     if token.len() != CHARS {
         return None;
     }
-    URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()
+    // The decoder wants room for whole groups of three.
+    let mut bytes = [0; BYTES + 1];
+    let length = URL_SAFE_NO_PAD.decode_slice(token, &mut bytes).ok()?;
+    if length == BYTES { bytes.first_chunk().copied() } else { None }
 }
 
 fn number(bytes: &[u8; BYTES]) -> Option<LeaseId> {
@@ -139,11 +161,14 @@ mod tests {
     fn names_its_lease() {
         let tokens = Tokens::new([7; 32]);
         for thing in [queue("emails"), lock("deploy:eu-1")] {
-            let token = tokens.make(lease(7), &thing);
+            let token = tokens.of(&thing).token(lease(7));
             let path = tokens.path(lease(7), &thing);
             let known = Some(LeaseRef { id: lease(7), thing: Some(thing.clone()) });
             assert_eq!(tokens.in_path(&token, thing.clone()), known);
             assert_eq!(tokens.anywhere(&path), known);
+            for text in [&token, &path] {
+                assert_eq!(tokens.of(&thing).lease(text), Some(lease(7)));
+            }
             let bare = Some(LeaseRef { id: lease(7), thing: None });
             assert_eq!(tokens.anywhere(&token), bare);
             assert!(path.ends_with(&format!("/leases/{token}")));
@@ -154,8 +179,10 @@ mod tests {
     #[test]
     fn names_no_other_things_lease() {
         let tokens = Tokens::new([7; 32]);
-        let token = tokens.make(lease(7), &queue("emails"));
+        let of = tokens.of(&queue("emails"));
+        let (token, path) = (of.token(lease(7)), of.path(lease(7)));
         for thing in [queue("email"), queue("emails2"), lock("emails")] {
+            assert_eq!(tokens.of(&thing).lease(&path), None);
             assert_eq!(tokens.in_path(&token, thing), None);
         }
         assert_eq!(tokens.anywhere(&format!("/v1/queues/other/leases/{token}")), None);
@@ -166,7 +193,7 @@ mod tests {
     #[test]
     fn cannot_be_changed() {
         let tokens = Tokens::new([7; 32]);
-        let good = tokens.bytes(lease(7), &queue("emails"));
+        let good = tokens.of(&queue("emails")).bytes(lease(7));
         for bit in 0..BYTES * 8 {
             let mut bytes = good;
             bytes[bit / 8] ^= 1 << (bit % 8);
@@ -181,10 +208,10 @@ mod tests {
     #[test]
     fn knows_what_is_none() {
         let tokens = Tokens::new([7; 32]);
-        let foreign = Tokens::new([8; 32]).make(lease(7), &queue("emails"));
+        let foreign = Tokens::new([8; 32]).of(&queue("emails")).token(lease(7));
         let zero = URL_SAFE_NO_PAD.encode([0; BYTES]);
         let long = "a".repeat(1_000);
-        let own = tokens.make(lease(7), &queue("emails"));
+        let own = tokens.of(&queue("emails")).token(lease(7));
         let padded = format!("{own}=");
         for text in ["", "/", "//", "a", "é", &foreign, &zero, &long, &padded, "/v1/queues"] {
             assert_eq!(tokens.anywhere(text), None, "{text}");
@@ -212,7 +239,7 @@ mod tests {
             let known = LeaseRef { id, thing: Some(queue("emails")) };
             assert_eq!(tokens.anywhere(&tokens.path(id, &queue("emails"))), Some(known));
         });
-        let own = tokens.make(lease(7), &queue("q"));
+        let own = tokens.of(&queue("q")).token(lease(7));
         let pieces = ["/", "v1", "queues", "locks", "q", "leases", "", "é", &own];
         crate::fuzz::texts(&pieces, |text| {
             let right = format!("/v1/queues/q/leases/{own}");

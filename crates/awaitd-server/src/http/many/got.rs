@@ -62,6 +62,8 @@ pub(in crate::http) fn list(
         Listing::Json | Listing::None => (&b"["[..], &b","[..], &b"]"[..]),
     };
     text.extend_from_slice(begin);
+    // All are of one queue.
+    let leases = all.first().map(|got| tokens.of(&Thing::Queue(got.queue.clone())));
     // Many were put in the same millisecond.
     let mut instants = Instants::default();
     for (index, got) in all.iter().enumerate() {
@@ -69,8 +71,7 @@ pub(in crate::http) fn list(
             text.extend_from_slice(between);
         }
         // Done once it is delivered, a job has no lease to come back with.
-        let path = || tokens.path(got.lease, &Thing::Queue(got.queue.clone()));
-        let lease = got.until.map(|_| path());
+        let lease = got.until.and(leases.as_ref()).map(|leases| leases.path(got.lease));
         let enqueued_at = instants.of(got.enqueued, clock);
         item(&mut text, got, (lease.as_deref(), enqueued_at), now, clock);
     }

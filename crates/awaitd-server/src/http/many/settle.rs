@@ -56,9 +56,13 @@ pub(in crate::http) fn settle(front: Arc<Front>, head: Parts, body: Body) -> Ans
 fn read(body: &[u8], queue: &Name, tokens: &Tokens) -> Result<Wanted, String> {
     let mut members = Members::parse(body)?;
     let mut wanted = Wanted::default();
+    let thing = Thing::Queue(queue.clone());
+    let leases = tokens.of(&thing);
+    // A lease of this queue that this server gave out.
+    let known = |text: &str| Some(LeaseRef { id: leases.lease(text)?, thing: Some(thing.clone()) });
     for (name, wanted) in LISTS.into_iter().zip(&mut wanted) {
         for (index, item) in members.list(name)?.into_iter().enumerate() {
-            wanted.push(command(name, index, item, queue, tokens)?);
+            wanted.push(command(name, index, item, &known)?);
         }
     }
     members.finish()?;
@@ -73,10 +77,8 @@ fn command(
     list: &'static str,
     index: usize,
     item: Value,
-    queue: &Name,
-    tokens: &Tokens,
+    known: &impl Fn(&str) -> Option<LeaseRef>,
 ) -> Result<Option<Command>, String> {
-    let known = |text: &str| known(text, queue, tokens);
     let mut members = match item {
         Value::String(text) if list == "done" => {
             return Ok(known(&text).map(|lease| Command::Done { lease }));
@@ -105,15 +107,6 @@ fn command(
     };
     members.finish()?;
     Ok(command)
-}
-
-/// A lease of this queue that this server gave out.
-fn known(text: &str, queue: &Name, tokens: &Tokens) -> Option<LeaseRef> {
-    let thing = Thing::Queue(queue.clone());
-    if text.starts_with('/') {
-        return tokens.anywhere(text).filter(|lease| lease.thing.as_ref() == Some(&thing));
-    }
-    tokens.in_path(text, thing)
 }
 
 /// What is told to each whose lease is known, and to the others, in the same orders.
