@@ -1,5 +1,7 @@
 //! Where those who asked are told: alone, or with others who asked at the same time.
 
+use std::collections::BTreeMap;
+
 use awaitd_primitives::Ticket;
 use rustc_hash::FxHashMap;
 use tokio::sync::oneshot;
@@ -9,17 +11,10 @@ use crate::desk::Told;
 /// Everybody who asked and has not been told.
 #[derive(Default)]
 pub(crate) struct Askers {
-    asking: FxHashMap<Ticket, Asker>,
-    /// By their first tickets.
-    batches: FxHashMap<Ticket, Batch>,
-}
-
-/// Where one who asked is told.
-enum Asker {
-    /// Alone.
-    One(oneshot::Sender<Told>),
-    /// With all others of the batch that begins with this ticket: which one of them it is.
-    Part(Ticket, usize),
+    /// Those who asked alone.
+    alone: FxHashMap<Ticket, oneshot::Sender<Told>>,
+    /// The others, by the first ticket of each batch: the rest follow it.
+    batches: BTreeMap<Ticket, Batch>,
 }
 
 /// Many who asked at the same time, of whom all are told once all can be.
@@ -32,21 +27,16 @@ struct Batch {
 impl Askers {
     /// One who asks alone.
     pub(crate) fn insert(&mut self, ticket: Ticket, asker: oneshot::Sender<Told>) {
-        self.asking.insert(ticket, Asker::One(asker));
+        self.alone.insert(ticket, asker);
     }
 
-    /// Many who ask at the same time.
+    /// So many who ask at the same time, with tickets that follow each other from `first` on.
     pub(crate) fn insert_all(
         &mut self,
-        tickets: impl ExactSizeIterator<Item = Ticket>,
+        first: Option<Ticket>,
+        missing: usize,
         asker: oneshot::Sender<Vec<Told>>,
     ) {
-        let missing = tickets.len();
-        let mut first = None;
-        for (at, ticket) in tickets.enumerate() {
-            let first = *first.get_or_insert(ticket);
-            self.asking.insert(ticket, Asker::Part(first, at));
-        }
         match first {
             Some(first) => {
                 let told = (0..missing).map(|_| None).collect();
@@ -59,26 +49,29 @@ impl Askers {
 
     /// One who asked alone has gone.
     pub(crate) fn remove(&mut self, ticket: Ticket) {
-        self.asking.remove(&ticket);
+        self.alone.remove(&ticket);
     }
 
     /// Tells one who asked; nothing if he has gone.
     pub(crate) fn tell(&mut self, ticket: Ticket, told: Told) {
-        match self.asking.remove(&ticket) {
-            Some(Asker::One(asker)) => _ = asker.send(told),
-            Some(Asker::Part(first, at)) => self.collect(first, at, told),
-            None => {}
+        match self.alone.remove(&ticket) {
+            Some(asker) => _ = asker.send(told),
+            None => self.collect(ticket, told),
         }
     }
 
-    fn collect(&mut self, first: Ticket, at: usize, told: Told) {
-        let Some(batch) = self.batches.get_mut(&first) else { return };
-        batch.told[at] = Some(told);
+    fn collect(&mut self, ticket: Ticket, told: Told) {
+        let Some((first, batch)) = self.batches.range_mut(..=ticket).next_back() else { return };
+        let (first, at) = (*first, usize::try_from(ticket.0 - first.0).unwrap_or(usize::MAX));
+        // Behind the last one of the batch: one who asked alone, and has gone.
+        let Some(place) = batch.told.get_mut(at) else { return };
+        *place = Some(told);
         batch.missing -= 1;
         if batch.missing == 0
             && let Some(Batch { told, asker, .. }) = self.batches.remove(&first)
         {
-            _ = asker.send(told.into_iter().flatten().collect());
+            let told = told.into_iter().map(|told| told.expect("nobody is missing"));
+            _ = asker.send(told.collect());
         }
     }
 }

@@ -209,9 +209,8 @@ impl<J: Journal> Driver<J> {
     fn send_off(&mut self) -> Result<(), JournalError> {
         self.note_time_of_day();
         loop {
-            let Step { entries, replies, .. } = mem::take(&mut self.step);
-            self.space.spend(self.outbox.weigh(&entries));
-            let ready = self.outbox.take(entries, replies, self.durable);
+            self.space.spend(self.outbox.weigh(&self.step.entries));
+            let ready = self.outbox.take(&mut self.step, self.durable);
             self.leave(&[], ready);
             if self.may_hold_back() {
                 break;
@@ -300,7 +299,8 @@ impl<J: Journal> Driver<J> {
                 self.engine.submit(request, &mut self.step);
             }
             Message::Batch(requests, asker) => {
-                self.askers.insert_all(requests.iter().map(|request| request.ticket), asker);
+                let first = requests.first().map(|request| request.ticket);
+                self.askers.insert_all(first, requests.len(), asker);
                 for request in requests {
                     self.engine.submit(request, &mut self.step);
                 }

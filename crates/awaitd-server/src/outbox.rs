@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use awaitd_journal::{Appended, Fetch, Journal, JournalError};
-use awaitd_primitives::{Answer, Body, Command, Entry, Position, Record, Refusal, Reply, Time};
+use awaitd_primitives::{Answer, Body, Command, Entry, Position, Record, Refusal, Reply, Step, Time};
 
 /// Bytes that are judged and not durable; with more the loop takes nothing in until some are. A second
 /// of a slow disk, and little beside what the bodies take when they are durable.
@@ -52,23 +52,15 @@ impl<J: Journal> Default for Outbox<J> {
 }
 
 impl<J: Journal> Outbox<J> {
-    /// Takes in what a turn judged; gives back the replies that need not wait. `durable` is how far
-    /// the journal is.
-    pub(crate) fn take(
-        &mut self,
-        entries: Vec<Entry>,
-        replies: Vec<Reply>,
-        durable: Position,
-    ) -> Vec<Reply> {
-        self.next_bytes += self.weigh(&entries);
+    /// Takes in what a turn judged, so that the next one begins; gives back the replies that need not wait.
+    /// `durable` is how far the journal is.
+    pub(crate) fn take(&mut self, step: &mut Step, durable: Position) -> Vec<Reply> {
+        self.next_bytes += self.weigh(&step.entries);
         self.judged = (0, 0);
-        if self.next.is_empty() {
-            self.next = entries;
-        } else {
-            self.next.extend(entries);
-        }
+        self.next.append(&mut step.entries);
+        step.work = 0;
         let mut ready = Vec::new();
-        for reply in replies {
+        for reply in step.replies.drain(..) {
             if reply.after <= durable {
                 ready.push(reply);
             } else if reply.after <= self.end {
