@@ -5,13 +5,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize};
 
 use crate::limits;
 
 /// A name: 1 to 128 of `A-Z a-z 0-9 . _ : -`, the first one alphanumeric.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Box<str>")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Name(Arc<str>);
 
 /// What stands for the server where a name is written down.
@@ -38,12 +38,24 @@ impl Name {
     }
 }
 
-/// What was written down is parsed once more.
-impl TryFrom<Box<str>> for Name {
-    type Error = BadName;
+/// What was written down is parsed once more, where it stands.
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
 
-    fn try_from(text: Box<str>) -> Result<Self, BadName> {
-        if *text == *SERVER { Ok(Self::server()) } else { text.parse() }
+        impl Visitor<'_> for Text {
+            type Value = Name;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("a name")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name, E> {
+                if text == SERVER { Ok(Name::server()) } else { text.parse().map_err(E::custom) }
+            }
+        }
+
+        deserializer.deserialize_str(Text)
     }
 }
 
