@@ -282,7 +282,9 @@ impl Engine {
                 // What would take something parks behind whoever is there; a read or a repeat takes
                 // nothing, nor does a put of what is there already.
                 let taking = !records.is_empty() && !matches!(answer, Answer::Present { .. });
-                let line = Line::of(&ask.command).filter(|line| taking && !line.is_crowd());
+                let lined = taking && self.waiters.len() > 0;
+                let line = lined.then(|| Line::of(&ask.command)).flatten();
+                let line = line.filter(|line| !line.is_crowd());
                 let place = seat.number.unwrap_or(u64::MAX);
                 if line.is_some_and(|line| self.waiters.somebody_before(&line, place)) {
                     return None;

@@ -13,6 +13,9 @@ use crate::waiters::Line;
 impl Engine {
     /// Tells those who wait for what comes of the job of which a record tells.
     pub(super) fn tell_results(&mut self, record: &Record, step: &mut Step) {
+        if self.waiters.len() == 0 {
+            return;
+        }
         match record {
             Record::Settled { held: Held::Job { queue, job }, then, .. } => match then {
                 Then::Finished => self.tell_done(queue, *job, step),

@@ -54,7 +54,7 @@ impl Engine {
                 self.send_away_above(semaphore, *config, step);
                 self.stir(Line::Acquire(Thing::Semaphore(semaphore.clone())));
             }
-            Record::Placed { queue, .. } => self.stir(Line::Get(queue.clone())),
+            Record::Placed { queue, .. } => self.stir_at(Line::Get, queue),
             Record::Configured { queue, .. }
             | Record::Prepared(Configuration::Queue(queue, _))
             | Record::Leased { held: Held::Job { queue, .. }, .. }
@@ -65,22 +65,24 @@ impl Engine {
             | Record::Paused { queue, .. }
             | Record::Purged { queue, .. }
             | Record::Emptied { queue, .. } => {
-                self.stir(Line::Put(queue.clone()));
-                self.stir(Line::Get(queue.clone()));
+                self.stir_at(Line::Put, queue);
+                self.stir_at(Line::Get, queue);
             }
             Record::Moved { from, to, .. } => {
-                self.stir(Line::Put(from.clone()));
-                self.stir(Line::Get(from.clone()));
+                self.stir_at(Line::Put, from);
+                self.stir_at(Line::Get, from);
                 // Who waits to put the same there puts nothing.
-                self.stir(Line::Put(to.clone()));
-                self.stir(Line::Get(to.clone()));
+                self.stir_at(Line::Put, to);
+                self.stir_at(Line::Get, to);
             }
             Record::Settled { lease, held, .. } => {
                 self.stir(Line::Watch(*lease));
-                self.stir(match held {
-                    Held::Job { queue, .. } => Line::Get(queue.clone()),
-                    Held::Lock { .. } | Held::Part { .. } => Line::Acquire(held.thing()),
-                });
+                match held {
+                    Held::Job { queue, .. } => self.stir_at(Line::Get, queue),
+                    Held::Lock { .. } | Held::Part { .. } => {
+                        self.stir(Line::Acquire(held.thing()));
+                    }
+                }
             }
             Record::Drained { queue, .. } => self.stir(Line::Join(queue.clone())),
             Record::Set { event, .. } => self.stir(Line::Event(event.clone())),
@@ -105,6 +107,13 @@ impl Engine {
             | Record::Fired { .. }
             | Record::Prepared(Configuration::Schedule(..))
             | Record::Tripped { .. } => {}
+        }
+    }
+
+    /// Those who wait in this line of a queue. Mostly nobody waits anywhere, and no line need be named.
+    fn stir_at(&mut self, line: fn(Name) -> Line, queue: &Name) {
+        if self.waiters.len() > 0 {
+            self.stir(line(queue.clone()));
         }
     }
 
