@@ -7,7 +7,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use awaitd_journal::{Appended, Fetch, Journal, JournalError};
-use awaitd_primitives::{Answer, Body, Command, Entry, Position, Record, Refusal, Reply, Step, Time};
+use awaitd_primitives::{
+    Answer, Body, Command, Entry, Position, Record, Refusal, Reply, Step, Time,
+};
 
 /// Bytes that are judged and not durable; with more the loop takes nothing in until some are. A second
 /// of a slow disk, and little beside what the bodies take when they are durable.
