@@ -49,7 +49,7 @@ const HELD: [u64; 5] = [0, 0, 1, 0, 1];
 
 /// The lease lasts for so long still, and no longer.
 fn lasts(mut play: Play, still: Duration) {
-    play.pass(still - JUST);
+    play.pass(still.saturating_sub(JUST));
     assert_eq!(play.counts("q"), HELD, "it ended before {still:?}");
     play.pass(JUST);
     assert_ne!(play.counts("q"), HELD, "it lasts for longer than {still:?}");
@@ -71,9 +71,9 @@ fn a_lease_lasts_for_ten_seconds_after_a_start() {
 #[test]
 fn a_lease_is_lengthened_once() {
     let once = later(&with_a_lease(60 * SECOND), 55 * SECOND);
-    lasts(later(&once, 4 * SECOND), LEASE_GRACE - 4 * SECOND);
+    lasts(later(&once, 4 * SECOND), LEASE_GRACE.saturating_sub(4 * SECOND));
     // One that lasts for so long anyway was not lengthened.
-    let not_yet = later(&with_a_lease(60 * SECOND), 60 * SECOND - LEASE_GRACE);
+    let not_yet = later(&with_a_lease(60 * SECOND), (60 * SECOND).saturating_sub(LEASE_GRACE));
     lasts(later(&not_yet, 4 * SECOND), LEASE_GRACE);
 }
 
