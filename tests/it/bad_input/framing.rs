@@ -1,7 +1,10 @@
 //! Malformed HTTP: lengths, chunks and heads that two servers may read in two ways, which is how
 //! requests are smuggled.
 
+use std::net::SocketAddr;
+
 use awaitd_tests::{Raw, Server};
+use tokio::task::JoinSet;
 
 use super::Furnished;
 
@@ -10,7 +13,7 @@ const SMUGGLED: &str =
     "POST /v1/queues/smuggled/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
 
 /// Heads after `POST /v1/queues/q/jobs HTTP/1.1`, with their bodies.
-const AFTER_THE_REQUEST_LINE: [&str; 27] = [
+const AFTER_THE_REQUEST_LINE: [&str; 26] = [
     "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
     "Content-Length: 5, 6\r\n\r\nhello",
     "Content-Length: +5\r\n\r\nhello",
@@ -20,7 +23,6 @@ const AFTER_THE_REQUEST_LINE: [&str; 27] = [
     "Content-Length: five\r\n\r\nhello",
     "Content-Length:\r\n\r\nhello",
     "Content-Length: 99999999999999999999\r\n\r\nhello",
-    "Content-Length: 18446744073709551615\r\n\r\nhello",
     "Content-Length : 5\r\n\r\nhello",
     "Content-Length: 5\r\n folded\r\n\r\nhello",
     "Content-Length\r\n\r\nhello",
@@ -55,39 +57,50 @@ const WHOLE: [&str; 11] = [
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nnot a frame at all, is it",
 ];
 
-/// Sends it with the smuggled request behind, and hears all that comes back.
-async fn refused(server: &Server, message: &str) {
-    let mut raw = Raw::connect(server.at()).await.expect("the server listens");
+/// Sends it with the smuggled request behind: it is answered once, with this status, and the connection
+/// is closed, though we keep our half open.
+async fn refused(at: SocketAddr, message: String, status: u16) {
+    let mut raw = Raw::connect(at).await.expect("the server listens");
     // The server may hang up while we still talk.
     let _ = raw.send(message.as_bytes()).await;
     let _ = raw.send(SMUGGLED.as_bytes()).await;
-    raw.half_close().await;
     // HTTP/2 answers in frames, of which nothing is to be read here.
     if message.starts_with("PRI") {
         raw.ended().await;
         return;
     }
-    while let Some(heard) = raw.hear().await {
-        assert!((400..500).contains(&heard.status), "{message:?}: {}", heard.shown());
-    }
+    let Some(heard) = raw.hear().await else {
+        // Whoever sends that much without hearing may be cut off.
+        assert!(message.len() > 1 << 16, "{message:?} was not answered");
+        return;
+    };
+    assert_eq!(heard.status, status, "{message:?}: {}", heard.shown());
+    let more = raw.hear().await;
+    assert!(more.is_none(), "{message:?} is followed by {more:?}");
 }
 
 #[tokio::test]
 async fn malformed_messages_are_refused_and_nothing_is_smuggled() {
     let furnished = Furnished::new().await;
-    for rest in AFTER_THE_REQUEST_LINE {
-        let message = format!("POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\n{rest}");
-        refused(&furnished.server, &message).await;
+    let put = "POST /v1/queues/q/jobs HTTP/1.1\r\nHost: localhost\r\n";
+    let get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n";
+    let malformed = AFTER_THE_REQUEST_LINE.iter().map(|rest| format!("{put}{rest}"));
+    let malformed = malformed.chain(WHOLE.iter().map(ToString::to_string));
+    let mut all: Vec<_> = malformed.map(|message| (message, 400)).collect();
+    assert!(all.len() >= 30, "there are only {}", all.len());
+    let too_large = [
+        format!("{put}Content-Length: {}\r\n\r\n", u64::MAX),
+        format!("{get}X: {}\r\n\r\n", "y".repeat(1 << 20)),
+        format!("{get}{}\r\n", "X: y\r\n".repeat(10_000)),
+    ];
+    all.extend(too_large.map(|message| (message, 431)));
+    // Each is heard out for a moment, so all at one time.
+    let at = furnished.server.at();
+    let mut asked: JoinSet<_> =
+        all.into_iter().map(|(message, status)| refused(at, message, status)).collect();
+    while let Some(refused) = asked.join_next().await {
+        refused.expect("it was refused");
     }
-    for message in WHOLE {
-        refused(&furnished.server, message).await;
-    }
-    let endless =
-        format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "y".repeat(1 << 20));
-    refused(&furnished.server, &endless).await;
-    let many = "X: y\r\n".repeat(10_000);
-    refused(&furnished.server, &format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{many}\r\n"))
-        .await;
     furnished.is_as_before().await;
 }
 
