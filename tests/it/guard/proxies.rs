@@ -55,10 +55,9 @@ impl Proxy {
                 ("ssl_certificate_key /etc/nginx/awaitd.key;", ""),
             ],
         );
-        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|kind| format!("{kind}_temp_path {};\n", folder.inside(kind)))
-            .collect();
+            .concat();
         let whole = format!(
             "daemon off; master_process off; pid {};\nevents {{}}\n\
              http {{ access_log off;\n{paths}{example}}}\n",
