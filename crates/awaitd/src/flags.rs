@@ -60,7 +60,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Where to listen, unless systemd gives a socket: ADDRESS:PORT (beyond loopback only with tokens, or with
-    /// --allow-anonymous) or unix:PATH.
+    /// --allow-anonymous) or unix:PATH, for its owner and group.
     #[arg(long, env = "AWAITD_LISTEN", default_value = "127.0.0.1:29248", value_name = "ADDRESS")]
     pub(crate) listen: String,
 
@@ -309,7 +309,6 @@ impl From<&Serve> for Config {
         config.max_connections_per_address = flags.max_connections_per_address;
         config.metrics_max_names = flags.metrics_max_names;
         config.echo = flags.echo;
-        config.hosts = flags.guard.hosts(&flags.listen);
         config.limits.waits_max = flags.max_waits;
         config.limits.waiting_bytes_max = flags.max_waiting_bytes.0;
         config.limits.keys_max = flags.max_keys;

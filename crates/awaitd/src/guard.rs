@@ -1,7 +1,6 @@
 //! Who may connect, and by which name: what `serve` is told about it, and when it refuses to start.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use awaitd_server::access::{Access, BookError};
@@ -11,6 +10,7 @@ use clap::builder::BoolishValueParser;
 use tracing::warn;
 
 use crate::flags::Serve;
+use crate::socket::At;
 
 /// The file of tokens in a data directory.
 pub(crate) const TOKENS: &str = "tokens";
@@ -35,24 +35,30 @@ pub(crate) struct Guard {
 
 /// Others could connect there, and do everything.
 #[derive(Debug)]
-pub(crate) struct Open(SocketAddr);
+pub(crate) struct Open(String);
 
 impl Guard {
-    /// By which names a server may be asked that listens there.
-    pub(crate) fn hosts(&self, listen: &str) -> Hosts {
-        self.allowed_hosts.clone().unwrap_or_default().and_of(listen)
+    /// By which names a server may be asked that was told to listen at one place, and listens at the other.
+    pub(crate) fn hosts(&self, listen: &str, at: &At) -> Hosts {
+        let named = self.allowed_hosts.clone().unwrap_or_default();
+        match at {
+            At::Unix(_) => named.and_of("unix:"),
+            // What systemd gave has nothing to do with a file that was named.
+            At::Tcp { .. } if listen.starts_with("unix:") => named,
+            At::Tcp { .. } => named.and_of(listen),
+        }
     }
 
-    /// Refuses to listen where others than this machine can connect, unless they need a token or the
-    /// operator wants it so.
-    pub(crate) fn check(&self, address: SocketAddr, access: &Access) -> Result<(), Open> {
-        if address.ip().to_canonical().is_loopback() || access.is_closed() {
+    /// Refuses to listen where others than this machine, or than the owner of a socket's file and its group,
+    /// can connect, unless they need a token or the operator wants it so.
+    pub(crate) fn check(&self, at: &At, access: &Access) -> Result<(), Open> {
+        if !at.is_for_all() || access.is_closed() {
             return Ok(());
         }
         if !self.allow_anonymous {
-            return Err(Open(address));
+            return Err(Open(at.to_string()));
         }
-        warn!("whoever can connect to {address} may do everything, as --allow-anonymous says");
+        warn!("whoever can connect to {at} may do everything, as --allow-anonymous says");
         Ok(())
     }
 }
@@ -73,7 +79,7 @@ impl fmt::Display for Open {
         write!(
             out,
             "whoever can connect to {} could do everything: make a token first (`awaitd token create`), listen \
-             on 127.0.0.1, or say --allow-anonymous if only those can connect whom you trust",
+             on 127.0.0.1 or at a file for its group alone (SocketMode=0660), or say --allow-anonymous if only those can connect whom you trust",
             self.0
         )
     }
@@ -97,9 +103,9 @@ mod tests {
             ("10.0.0.1:29248", false),
             ("[::ffff:10.0.0.1]:29248", false),
         ] {
-            let address = address.parse().unwrap();
-            assert_eq!(guard(false).check(address, &Access::open()).is_ok(), inside, "{address}");
-            assert!(guard(true).check(address, &Access::open()).is_ok(), "{address}");
+            let at = At::Tcp { tls: false, address: address.parse().unwrap() };
+            assert_eq!(guard(false).check(&at, &Access::open()).is_ok(), inside, "{address}");
+            assert!(guard(true).check(&at, &Access::open()).is_ok(), "{address}");
         }
     }
 }

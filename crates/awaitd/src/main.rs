@@ -128,9 +128,8 @@ fn run(flags: &Serve) -> Result<(), Failure> {
         config.limits.quotas = Arc::new(quotas::read(path).map_err(Failure::Quotas)?);
     }
     config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
-    if let At::Tcp { address, .. } = socket.at {
-        flags.guard.check(address, &config.access).map_err(Failure::Open)?;
-    }
+    config.hosts = flags.guard.hosts(&flags.listen, &socket.at);
+    flags.guard.check(&socket.at, &config.access).map_err(Failure::Open)?;
     config.max_connections = connections(config.max_connections, flags.max_connections.is_some());
     let kept = if flags.memory { None } else { Some(data::open(flags)?) };
     end_with(runtime, async {

@@ -146,6 +146,19 @@ fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
 }
 
 impl At {
+    /// Whether others can connect than those at this machine, or than the owner of a socket's file and its group.
+    /// One that we made is for these; what systemd gives has the mode that its unit says, by itself 0666, or
+    /// no file at all.
+    pub(crate) fn is_for_all(&self) -> bool {
+        match self {
+            Self::Tcp { address, .. } => !address.ip().to_canonical().is_loopback(),
+            Self::Unix(path) => {
+                let others = Mode::WOTH.as_raw_mode();
+                !fs::metadata(path).is_ok_and(|about| about.mode() & others == 0)
+            }
+        }
+    }
+
     /// What curl is told to reach it from this machine.
     pub(crate) fn for_curl(&self) -> String {
         match self {

@@ -2,6 +2,7 @@
 //! listen at where anybody could connect.
 
 mod crowd;
+mod handed;
 mod proxies;
 mod restarts;
 mod scopes;
