@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::TURN_MAX;
 use awaitd_primitives::{
-    Answer, Ask, At, Backoff, Command, Configuration, Engine, Entry, GetMode, Key, LeaseId, Limits,
-    Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply, Request, State, Step,
-    Ticket, Time,
+    Answer, Ask, At, Backoff, Command, Configuration, DropCause, Engine, Entry, GetMode, Key,
+    LeaseId, Limits, Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply, Request,
+    State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -204,6 +204,27 @@ fn more_waits_end_than_a_turn_may_turn_away() {
     let turns = play.pass(MINUTE);
     assert!(turns.iter().flatten().all(|reply| reply.told == Err(Refusal::Empty)));
     play.end(&turns, 1..=MANY);
+}
+
+/// Jobs that nobody came for end at one moment, however many there are, each of them once.
+#[test]
+fn more_jobs_end_than_a_turn_may_end() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        let Command::Put { queue, payload, delay, rank, traits, .. } = put(Duration::ZERO) else {
+            unreachable!("it is a put")
+        };
+        let put = Command::Put { queue, payload, delay, rank, ttl: Some(MINUTE), traits };
+        play.ask(put, Duration::ZERO);
+    }
+    let before = play.engine.state().counts().jobs;
+    let turns = play.pass(MINUTE);
+    assert!(before == MANY && turns.len() > 2, "{before} jobs, {} turns", turns.len());
+    assert_eq!(play.engine.state().counts().jobs, 0);
+    let ended = play.entries.iter().flat_map(|entry| &entry.records);
+    let ended = ended.filter(|it| matches!(it, Record::Dropped { cause: DropCause::Ttl, .. }));
+    assert_eq!(ended.count() as u64, MANY);
 }
 
 /// A checkpoint that ends while what is over has not been worked off counts what a replay will count.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process;
 use std::thread;
 
+use awaitd_journal::disk::{Disk, DiskFile};
 use awaitd_journal::{FileJournal, Journal};
 use awaitd_primitives::*;
 
@@ -203,4 +204,15 @@ fn a_real_folder_is_opened_again() {
             wait(journal.seal()).expect("it is durable");
         }
     }
+}
+
+/// A disk need not know what it has free, nor a file what can be read without waiting.
+#[test]
+fn a_plain_disk_tells_what_it_must() {
+    let twin = Twin::default();
+    let journal = open(&twin);
+    assert_eq!(journal.free().expect("it has a disk").bytes(), None);
+    let file = twin.create("file", 10).expect("there is room");
+    assert_eq!(file.read_now_at(&mut [0; 10], 0), None);
+    assert!(!file.is_empty().expect("it is there"));
 }
