@@ -362,8 +362,7 @@ impl<J: Journal> Driver<J> {
         for Reply { ticket, mut told, command, .. } in leaving {
             let delivery = self.desk.delivery(&told);
             let fetches = fetches(&self.journal, &command, &mut told);
-            let told = Told { told, now, delivery, fetches };
-            self.askers.tell(ticket, told);
+            self.askers.tell(ticket, Told { told, now, delivery, fetches });
         }
     }
 

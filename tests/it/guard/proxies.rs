@@ -55,9 +55,9 @@ impl Proxy {
                 ("ssl_certificate_key /etc/nginx/awaitd.key;", ""),
             ],
         );
-        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("{kind}_temp_path {};\n", folder.inside(kind)))
-            .concat();
+        let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let path = |kind: &str| format!("{kind}_temp_path {};\n", folder.inside(kind));
+        let paths = kinds.map(path).concat();
         let whole = format!(
             "daemon off; master_process off; pid {};\nevents {{}}\n\
              http {{ access_log off;\n{paths}{example}}}\n",
