@@ -164,6 +164,8 @@ impl Files {
         let mut config = builder.with_single_cert(chain, key).map_err(|error| {
             TlsError::new(&self.key, "does not fit its certificate, or neither is good", error)
         })?;
+        // The strongest that both know, whatever the client would like best.
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
         Ok(config)
     }
