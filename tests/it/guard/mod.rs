@@ -6,6 +6,7 @@ mod crowd;
 mod handed;
 mod proxies;
 mod restarts;
+mod revoked;
 mod scopes;
 mod seen;
 mod shares;

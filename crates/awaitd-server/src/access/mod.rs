@@ -11,12 +11,14 @@ mod secret;
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use awaitd_primitives::Kind;
 use axum::http::HeaderValue;
+use tokio::sync::watch;
 use tokio::time::interval;
 use tracing::{error, info, warn};
 
@@ -36,6 +38,8 @@ pub struct Access {
     /// `None`: nobody needs a token.
     table: RwLock<Option<Arc<Table>>>,
     seen: Mutex<Option<FileStamp>>,
+    /// They were read anew.
+    changes: watch::Sender<()>,
 }
 
 /// The tokens of one reading of the file.
@@ -66,12 +70,15 @@ pub enum Denied {
     Unknown,
     /// Its time is over.
     Expired,
+    /// It allows something else than when it was shown.
+    Changed,
 }
 
 impl Access {
     /// Nobody needs a token.
     pub fn open() -> Self {
-        Self { path: None, table: RwLock::new(None), seen: Mutex::new(None) }
+        let changes = watch::Sender::new(());
+        Self { path: None, table: RwLock::new(None), seen: Mutex::new(None), changes }
     }
 
     /// With the tokens of this file. As long as there is none, nobody needs a token.
@@ -110,6 +117,37 @@ impl Access {
         known(entry, now()).map_err(|denied| if entry.is_none() { Denied::Missing } else { denied })
     }
 
+    /// Whether who was let in would still be, with the same rights.
+    pub(crate) fn still(&self, who: &Who, now: impl FnOnce() -> SystemTime) -> Result<(), Denied> {
+        let Some(table) = self.table() else { return Ok(()) };
+        let Who::Known(entry) = who else { return Err(Denied::Missing) };
+        let found = match (entry.hash(), &entry.certificate) {
+            (Some(hash), _) => table.tokens.get(&hash),
+            (None, name) => name.as_ref().and_then(|name| table.certificates.get(name)),
+        };
+        let same = known(found, now())?.is_as(who);
+        if same { Ok(()) } else { Err(Denied::Changed) }
+    }
+
+    /// Until he would not.
+    pub(crate) async fn denies(&self, who: &Who, now: impl Fn() -> SystemTime) -> Denied {
+        let mut changes = self.changes.subscribe();
+        loop {
+            // At first, too: it may have changed since he was let in.
+            if let Err(denied) = self.still(who, &now) {
+                return denied;
+            }
+            if changes.changed().await.is_err() {
+                return pending().await;
+            }
+        }
+    }
+
+    /// Whether who is let in may not be later on.
+    pub(crate) fn may_change(&self) -> bool {
+        self.path.is_some()
+    }
+
     /// Reads the file, if it has changed. If it cannot be read, what was known before holds.
     pub fn reload(&self) -> Result<(), BookError> {
         let Some(path) = &self.path else { return Ok(()) };
@@ -128,6 +166,7 @@ impl Access {
         *seen = now;
         info!(path = %path.display(), tokens = table.len(), "read the tokens");
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(table));
+        self.changes.send_replace(());
         Ok(())
     }
 
@@ -280,10 +319,14 @@ mod tests {
         let who = access.identify(Some(&bearer(&one)), || NOW).unwrap();
         assert_eq!(who.name(), Some("mail"));
         assert!(who.may(Verb::Put, Kind::Queue, "mail-de"));
+        assert_eq!(access.still(&who, || NOW), Ok(()));
+        assert_eq!(access.still(&Who::Anyone, || NOW), Err(Denied::Missing), "nor who came before");
         assert!(!who.may(Verb::Get, Kind::Queue, "mail-de"));
         assert!(!who.may(Verb::Put, Kind::Queue, "other") && !who.may_all(Verb::Put, Kind::Queue));
         let ends = NOW + Duration::from_secs(10);
         assert!(access.identify(Some(&bearer(&two)), || ends - Duration::from_nanos(1)).is_ok());
+        let late = access.identify(Some(&bearer(&two)), || NOW).unwrap();
+        assert_eq!(access.still(&late, || ends), Err(Denied::Expired));
         let refused =
             |given: Option<&HeaderValue>, now| access.identify(given, || now).unwrap_err();
         assert_eq!(refused(Some(&bearer(&two)), ends), Denied::Expired);
@@ -298,12 +341,20 @@ mod tests {
         }
 
         Book::edit(&path, |book| {
+            book.entries[0].allow = vec!["queue:mail-*:get".parse().unwrap()];
+            Ok(())
+        })
+        .unwrap();
+        access.reload().unwrap();
+        assert_eq!(access.still(&who, || NOW), Err(Denied::Changed));
+        Book::edit(&path, |book| {
             book.entries.retain(|entry| entry.name != "mail");
             Ok(())
         })
         .unwrap();
         access.reload().unwrap();
         assert_eq!(access.identify(Some(&bearer(&one)), || NOW).unwrap_err(), Denied::Unknown);
+        assert_eq!(access.still(&who, || NOW), Err(Denied::Unknown));
         // Neither damage nor a loss of the file opens the door, or closes it to those who were in.
         fs::write(&path, "{").unwrap();
         assert!(access.reload().is_err());

@@ -69,6 +69,7 @@ use axum::response::Response;
 use tower::Service;
 
 use crate::access::{Verb, Who};
+use crate::desk::Told;
 use crate::shares::{Share, Shares};
 use crate::tls::Certified;
 use crate::{App, Config};
@@ -151,6 +152,36 @@ impl Front {
         );
         who.map_err(Problem::unauthorized)
     }
+
+    /// Refuses who was let in and would not be any more.
+    fn still(&self, who: &Who) -> Result<(), Problem> {
+        let now = || self.app.clock.wall(self.app.clock.now());
+        self.app.config.access.still(who, now).map_err(Problem::unauthorized)
+    }
+
+    /// Asks, and waits no longer than this one is let in: what is granted to him later goes back, as if he had
+    /// hung up.
+    async fn ask(&self, ask: Ask, wait: Duration, who: Who) -> Result<Told, Problem> {
+        let asked = self.app.desk.ask(ask, wait);
+        let access = &self.app.config.access;
+        if wait.is_zero() || !access.may_change() {
+            return Ok(asked.await);
+        }
+        // In a box, so that calls are no larger where there are no tokens.
+        let told = Box::pin(async {
+            let now = || self.app.clock.wall(self.app.clock.now());
+            tokio::select! {
+                biased;
+                denied = access.denies(&who, now) => Err(Problem::unauthorized(denied)),
+                told = asked => Ok(told),
+            }
+        });
+        let told = told.await?;
+        if told.delivery.is_some() {
+            self.still(&who)?;
+        }
+        Ok(told)
+    }
 }
 
 /// One route, ready to be called.
@@ -188,11 +219,15 @@ async fn serve(
 ) -> Result<Response, Infallible> {
     let began = front.app.clock.now();
     let mut response = match heard.await {
-        Ok(Heard::Question(ask, wait, form, _places)) => {
-            let told = front.app.desk.ask(ask, wait).await;
-            let told = told.with_bodies(&front.app.desk).await;
-            span.link(&told.told);
-            answer::answer(told, form, &front.tokens, &front.app.clock)
+        Ok(Heard::Question(ask, wait, form, (who, _places))) => {
+            match front.ask(ask, wait, who).await {
+                Ok(told) => {
+                    let told = told.with_bodies(&front.app.desk).await;
+                    span.link(&told.told);
+                    answer::answer(told, form, &front.tokens, &front.app.clock)
+                }
+                Err(problem) => problem.into_response(),
+            }
         }
         Ok(Heard::Answered(response)) => response,
         Err(problem) => problem.into_response(),
@@ -210,7 +245,7 @@ async fn serve(
 /// What became of a request.
 enum Heard {
     /// It asks something of the loop.
-    Question(Ask, Duration, Form, (Taken, Option<Share<String>>)),
+    Question(Ask, Duration, Form, (Who, (Taken, Option<Share<String>>))),
     /// It was answered without.
     Answered(Response),
 }
@@ -256,7 +291,7 @@ async fn hear(
                 return Ok(Heard::Answered(answer));
             }
             let place = front.place(&who, asked.wait)?;
-            Ok(Heard::Question(ask, asked.wait, form, (taken, place)))
+            Ok(Heard::Question(ask, asked.wait, form, (who, (taken, place))))
         }
         Handler::Many(_) => unreachable!("it has taken the body"),
         Handler::Tells(tell) => {

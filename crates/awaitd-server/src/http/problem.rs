@@ -113,6 +113,7 @@ impl Problem {
             }
             Denied::Unknown => (INVALID_TOKEN, "this token is not known here, or not any more"),
             Denied::Expired => (INVALID_TOKEN, "this token has expired"),
+            Denied::Changed => (INVALID_TOKEN, "this token allows something else by now"),
         };
         let detail = format!("{why}; send Authorization: Bearer awd_…");
         let challenge = format!("Bearer realm=\"awaitd\"{error}");

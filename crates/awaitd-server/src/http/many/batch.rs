@@ -12,6 +12,7 @@ use bytes::Bytes;
 use super::pieces::{Made, Next, Piece, Pieces};
 use super::upload::{Broken, Upload};
 use super::{MOST, got::LINES, line, without_key};
+use crate::access::Who;
 use crate::desk::Told;
 use crate::http::Front;
 use crate::http::call::Call;
@@ -36,11 +37,12 @@ pub(in crate::http) fn put(front: Arc<Front>, head: Parts, body: Body) -> Answer
             call.finish()?;
             queue
         };
+        let who = front.who(&head)?;
         let taken = front.room.for_new();
         let upload = Upload::new(body, front.app.config.max_body, PATIENCE, taken);
         // The first chunk before the answer's head, since a client may wait to be asked for it; and
         // mostly there is no other.
-        let (first, rest) = Batch { front, queue, upload }.next().await;
+        let (first, rest) = Batch { front, who, queue, upload }.next().await;
         let first = first.map_err(|_| Problem::cut_body())?;
         let body = match rest {
             None => Body::from(first),
@@ -53,6 +55,8 @@ pub(in crate::http) fn put(front: Arc<Front>, head: Parts, body: Body) -> Answer
 /// What is left of a batch.
 struct Batch {
     front: Arc<Front>,
+    /// With a token that may be revoked while he uploads.
+    who: Who,
     queue: Name,
     upload: Upload,
 }
@@ -68,7 +72,7 @@ impl Batch {
     /// The next chunk, answered; and what is left then.
     async fn next(mut self) -> (Piece, Option<Self>) {
         let mut chunk = Chunk::new();
-        let Self { front, queue, upload } = &mut self;
+        let Self { front, who, queue, upload } = &mut self;
         while !chunk.is_full() {
             match upload.line(chunk.lines.is_empty()).await {
                 Ok(Some(line)) => chunk.take(line, queue, &front.app.clock),
@@ -83,6 +87,11 @@ impl Batch {
                 Broken::NoRoom => Problem::no_room(),
             })
         }));
+        if front.still(who).is_err() {
+            // The rest is not heard.
+            let refused = chunk.lines.iter().map(|_| front.still(who)).collect();
+            return (Ok(tell(refused, Vec::new())), None);
+        }
         let told = front.app.desk.ask_all(chunk.asks).await;
         upload.dealt_with();
         let piece = tell(chunk.lines, told);
