@@ -1,6 +1,7 @@
 //! What a server refuses before it looks at what is asked: pages that a browser was led to, and a place to
 //! listen at where anybody could connect.
 
+mod around;
 mod ciphers;
 mod crowd;
 mod handed;
