@@ -85,22 +85,23 @@ impl Requests {
 /// The jobs of one batch.
 pub(super) const BATCH: usize = 100;
 
-/// As a batch puts them.
-fn lines() -> Vec<u8> {
-    let body = str::from_utf8(&BODY).expect("it is a text");
-    format!("{{\"body\":\"{body}\"}}\n").repeat(BATCH).into_bytes()
+/// The body of a job, as a text.
+pub(super) fn text() -> &'static str {
+    str::from_utf8(&BODY).expect("it is a text")
 }
 
-/// The end of all leases in the answer of a get of many.
-fn done_many(got: &[u8]) -> io::Result<Vec<u8>> {
+/// As a batch puts them.
+fn lines() -> Vec<u8> {
+    format!("{{\"body\":\"{}\"}}\n", text()).repeat(BATCH).into_bytes()
+}
+
+/// How many jobs were got by a get of many, and the end of all their leases.
+pub(super) fn done_many(got: &[u8]) -> io::Result<(usize, Vec<u8>)> {
     let got = str::from_utf8(got).map_err(io::Error::other)?;
     let leases = got.split("\"lease\":\"").skip(1).filter_map(|rest| rest.split('"').next());
     let leases: Vec<&str> = leases.collect();
-    if leases.len() != BATCH {
-        return Err(io::Error::other(format!("{} jobs were got, not {BATCH}", leases.len())));
-    }
     let wanted = serde_json::json!({ "done": leases }).to_string();
-    Ok(post(&format!("/v1/queues/{QUEUE}/settle"), wanted.as_bytes()))
+    Ok((leases.len(), post(&format!("/v1/queues/{QUEUE}/settle"), wanted.as_bytes())))
 }
 
 /// The end of a lease.
@@ -200,7 +201,8 @@ async fn once(connection: &mut Connection, load: Load, requests: &Requests) -> i
             expect_each(&put.body, "{\"status\":201")?;
             // There are as many: each connection puts before it gets.
             let got = connection.ask(&requests.get_many).await?.expect(200)?;
-            let settled = connection.ask(&done_many(&got.body)?).await?.expect(200)?;
+            let (_, done) = done_many(&got.body)?;
+            let settled = connection.ask(&done).await?.expect(200)?;
             expect_each(&settled.body, "{\"status\":204")?;
         }
         Load::Permit => {
@@ -212,10 +214,15 @@ async fn once(connection: &mut Connection, load: Load, requests: &Requests) -> i
 }
 
 /// An error unless all of a batch ended so.
-fn expect_each(body: &[u8], end: &str) -> io::Result<()> {
+pub(super) fn expect_each(body: &[u8], end: &str) -> io::Result<()> {
+    expect(body, end, BATCH)
+}
+
+/// An error unless so many ended so.
+pub(super) fn expect(body: &[u8], end: &str, all: usize) -> io::Result<()> {
     let text = str::from_utf8(body).map_err(io::Error::other)?;
     let ended = text.matches(end).count();
-    if ended == BATCH { Ok(()) } else { Err(io::Error::other(format!("{ended} times {end}"))) }
+    if ended == all { Ok(()) } else { Err(io::Error::other(format!("{ended} times {end}"))) }
 }
 
 /// Puts a job into each of so many queues, named by `queue`, quickly: in pipelines on a few connections.

@@ -8,6 +8,7 @@
 mod batches;
 mod client;
 mod commands;
+mod due;
 mod folder;
 mod growth;
 mod load;
@@ -68,6 +69,8 @@ enum Part {
     Permits,
     /// Put, get and done of a hundred jobs in three requests, durable and not
     Batches,
+    /// How long puts take while 1,000,000 delayed jobs fall due in one second
+    Due,
     /// Memory of a get that waits
     Parked,
     /// Memory of a queued job; costs at depth 0, 100,000 and 1,000,000, alone and beside peers
@@ -145,6 +148,9 @@ async fn measure(plan: &Plan, only: &[Part]) -> io::Result<Report> {
     }
     if wanted(Part::Batches) {
         tables.push(batches::measure(plan).await?);
+    }
+    if wanted(Part::Due) {
+        tables.push(due::measure(plan).await?);
     }
     if wanted(Part::Disk) {
         tables.push(peers::disk(plan, &peers).await?);
