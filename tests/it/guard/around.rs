@@ -54,8 +54,8 @@ async fn no_spelling_leads_to_what_belongs_to_others() {
     ] {
         let mut raw = Raw::connect(server.at()).await.expect("the server listens");
         let override_ = "X-HTTP-Method-Override: DELETE\r\nX-Original-URL: /v1/queues/mine/jobs";
-        let head = format!("{start} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {mine}\r\n");
-        let text = format!("{head}{override_}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let lines = format!("{start} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {mine}\r\n");
+        let text = format!("{lines}{override_}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         raw.send(text.as_bytes()).await.expect("the server reads");
         let (method, path) = start.split_once(' ').expect("a method and a path");
         let heard = raw.answer(method, path).await;

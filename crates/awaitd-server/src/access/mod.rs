@@ -8,6 +8,8 @@
 mod allow;
 mod book;
 mod secret;
+#[cfg(test)]
+mod timing;
 
 use std::collections::HashMap;
 use std::fmt;
