@@ -60,6 +60,27 @@ async fn a_namespace_has_its_quota() {
     waits.await.expect("no panic").expect(200);
 }
 
+/// What came of a job takes of its namespace as well, and the value of an event of the memory; what ends a lease
+/// without one, or sets an event without one, goes on.
+#[tokio::test]
+async fn what_is_kept_has_its_bounds() {
+    let folder = Folder::new();
+    let file = folder.path().join("quotas");
+    let flags = quotas(&file, "team-a-* bytes=1000\n");
+    let server = Server::with_args(&[&flags[..], &["--max-memory", "10KiB"]].concat());
+    let client = server.client();
+    for (size, code) in [(1_000, "over_quota"), (20_000, "memory_full")] {
+        let queue = if code == "over_quota" { "team-a-mail" } else { "mail" };
+        is_put(&client, queue).await;
+        let got = client.post(&format!("/v1/queues/{queue}/get"), "").await.expect(200);
+        let done = format!("{}/done", got.location());
+        client.post(&done, "x".repeat(size)).await.refused(429, code);
+        client.post(&done, "").await.expect(204);
+    }
+    client.put("/v1/events/go", "x".repeat(20_000)).await.refused(429, "memory_full");
+    client.put("/v1/events/go", "").await.expect(200);
+}
+
 /// The file is read again when it changes; one that means nothing, or is gone, changes nothing.
 #[tokio::test]
 async fn quotas_are_read_again() {

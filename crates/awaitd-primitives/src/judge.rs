@@ -140,7 +140,7 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Ok(_) => Verdict::Wait,
             Err(refusal) => Verdict::Refuse(refusal),
         },
-        Command::Finish { lease, result } => judge_finish(state, at, lease.id, result),
+        Command::Finish { lease, result } => judge_finish(state, limits, at, lease.id, result),
         Command::Progress { lease, progress } => judge_progress(state, lease.id, progress),
         Command::ReadCondition { .. }
         | Command::Notify { .. }
@@ -238,11 +238,17 @@ fn judge_done(state: &State, at: At, id: LeaseId) -> Verdict {
 }
 
 /// Done, with a result that is kept for whoever asks.
-fn judge_finish(state: &State, at: At, id: LeaseId, result: &Payload) -> Verdict {
+fn judge_finish(state: &State, limits: &Limits, at: At, id: LeaseId, result: &Payload) -> Verdict {
     if let Ok(Lease { held: Held::Lock { .. } | Held::Part { .. }, .. }) = live(state, id) {
         return Verdict::Refuse(Refusal::NotFound);
     }
-    let kept = live(state, id).ok().and_then(|lease| queue::keep_result(state, at, lease, result));
+    let lease = live(state, id).ok();
+    let kept = lease.and_then(|lease| queue::keep_result(state, at, lease, result));
+    if let (Some(_), Some(Lease { held: Held::Job { queue, job }, .. })) = (&kept, lease)
+        && let Err(refusal) = queue::may_keep(state, limits, (queue, *job), result)
+    {
+        return Verdict::Refuse(refusal);
+    }
     match judge_done(state, at, id) {
         Verdict::Grant(records, answer) => {
             Verdict::Grant(kept.into_iter().chain(records).collect(), answer)

@@ -314,8 +314,8 @@ impl<J: Journal> Driver<J> {
                     self.engine.handed(lease, taken, &mut self.step);
                 }
             }
-            // Whoever asked for it may have gone.
             Message::Quotas(quotas) => self.engine.set_quotas(quotas),
+            // Whoever asked for it may have gone.
             Message::Backup(asker) => _ = asker.send(self.journal.backup()),
             Message::Damaged(error) => self.damaged = Some(error),
             Message::Close => self.engine.close(&mut self.step),

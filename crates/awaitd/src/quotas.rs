@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +20,10 @@ use crate::values::Size;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Namespaces in one file. Each put looks for its own among them.
-const NAMESPACES_MAX: usize = 10_000;
+const NAMESPACES_MAX: usize = 1_000;
+
+/// The fastest rate, as that of a queue.
+const RATE_MAX: u32 = 1_000_000;
 
 /// Why a file of quotas cannot be used.
 #[derive(Debug)]
@@ -102,12 +106,12 @@ fn quota(line: &str) -> Result<Quota, String> {
             Bound::Bytes => quota.bytes = Some(value.parse::<Size>()?.0 as u64),
             Bound::Waits => quota.waits = Some(number(value)?),
             Bound::Rate => {
-                let rate = value.parse().map_err(|_| {
+                let rate = value.parse().ok().filter(|rate: &NonZeroU32| rate.get() <= RATE_MAX);
+                quota.rate = Some(rate.ok_or_else(|| {
                     format!(
-                        "{word:?}: puts a second are a number from 1 on; jobs=0 lets nothing in"
+                        "{word:?}: 1 to {RATE_MAX} puts a second are possible; jobs=0 lets none in"
                     )
-                })?;
-                quota.rate = Some(rate);
+                })?);
             }
         }
     }
@@ -155,7 +159,8 @@ mod tests {
             ("team-a-* jobs=1 jobs=2", "twice"),
             ("team-a-* bytes=1Gb", "size"),
             ("team-a-* bytes=99999999999TiB", "size"),
-            ("team-a-* rate=0", "from 1 on"),
+            ("team-a-* rate=0", "1 to 1000000"),
+            ("team-a-* rate=1000001", "1 to 1000000"),
         ] {
             let wrong = quota(line).unwrap_err();
             assert!(wrong.contains(says), "{line}: {wrong}");

@@ -50,6 +50,11 @@ pub(crate) fn judge_set(
         None if state.is_full(limits) => return Verdict::Refuse(Refusal::TooManyNames),
         Some(_) | None => {}
     }
+    let (bytes, before) =
+        (value.body.len() as u64, state.events.get(event).map_or(0, Event::bytes));
+    if bytes > before && state.memory().saturating_add(bytes - before) > limits.memory_max {
+        return Verdict::Refuse(Refusal::MemoryFull);
+    }
     let generation = state.last_generation + 1;
     let mut records = Vec::with_capacity(2);
     if !state.events.contains_key(event) {

@@ -27,7 +27,8 @@ pub(crate) mod usage;
 
 use std::collections::BTreeSet;
 
-// Names come from users: the hash has a seed that nobody knows. They are looked up nine times for each job.
+// Names come from users: with a seed that is another at each start, those that fall together cannot be chosen
+// beforehand. They are looked up nine times for each job.
 use foldhash::HashMap;
 use rustc_hash::FxHashMap;
 
@@ -192,9 +193,9 @@ impl State {
         to.and_then(|to| self.queues.get(to)).is_some_and(|it| it.jobs.find(job).is_some())
     }
 
-    /// About how many bytes of memory all jobs take.
+    /// About how many bytes of memory all jobs take, and the values of events.
     pub(crate) fn memory(&self) -> u64 {
-        self.sums.jobs.here + self.sums.jobs.jobs * crate::limits::JOB_MEMORY
+        self.sums.jobs.here + self.sums.jobs.jobs * crate::limits::JOB_MEMORY + self.sums.values
     }
 
     /// Takes what is to be dropped elsewhere.

@@ -13,6 +13,7 @@ use crate::messages::name::{Name, Thing};
 use crate::messages::policy::WhenFull;
 use crate::messages::record::{DropCause, Record};
 use crate::state::State;
+use crate::state::job::Load;
 use crate::state::queue::Queue;
 
 /// What is put.
@@ -48,13 +49,14 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
     if state.memory().saturating_add(bytes) > limits.memory_max {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
-    if let Err(refusal) = state.usage.admits(put.queue, bytes, at.now) {
-        return Verdict::Refuse(refusal);
-    }
-    match known.map(|known| make_room(put.queue, known, bytes)) {
+    let mut goes = Load::default();
+    match known.map(|known| make_room(put.queue, known, bytes, &mut goes)) {
         Some(Ok(dropped)) => records.extend(dropped),
         Some(Err(verdict)) => return verdict,
         None => records.push(Record::Made { thing: Thing::Queue(put.queue.clone()) }),
+    }
+    if let Err(refusal) = state.usage.admits(put.queue, bytes, goes, at.now) {
+        return Verdict::Refuse(refusal);
     }
     let (queue, job) = (put.queue.clone(), JobId(state.last_job + 1));
     if let Some(rank) = put.rank.cloned() {
@@ -71,8 +73,13 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
     Verdict::Grant(records, Answer::Placed { queue, job })
 }
 
-/// What has to go before a job of so many bytes may come.
-fn make_room(name: &Name, queue: &Queue, bytes: u64) -> Result<Vec<Record>, Verdict> {
+/// What has to go before a job of so many bytes may come; `goes` is the sum of it.
+fn make_room(
+    name: &Name,
+    queue: &Queue,
+    bytes: u64,
+    goes: &mut Load,
+) -> Result<Vec<Record>, Verdict> {
     let policy = &queue.config.policy;
     if let Some(max_bytes) = policy.max_bytes.filter(|most| bytes > *most) {
         return Err(Verdict::Refuse(Refusal::TooLarge { max_bytes }));
@@ -91,6 +98,7 @@ fn make_room(name: &Name, queue: &Queue, bytes: u64) -> Result<Vec<Record>, Verd
     for (job, what) in queue.jobs.oldest() {
         dropped.push(Record::Dropped { queue: name.clone(), job, cause: DropCause::Full });
         gone = (gone.0 + 1, gone.1 + what.payload.body.len() as u64);
+        goes.add(what.load());
         if !queue.is_full(bytes, (0, 0), gone) || dropped.len() >= DROPPED_MAX {
             return Ok(dropped);
         }

@@ -172,6 +172,21 @@ pub(crate) fn keep_result(
     (!retain.is_zero()).then(|| Record::Resulted { queue, job, result, until: at.now + retain })
 }
 
+/// Whether there is room for what came of a job that somebody holds.
+pub(crate) fn may_keep(
+    state: &State,
+    limits: &Limits,
+    (queue, job): (&Name, JobId),
+    result: &Payload,
+) -> Result<(), Refusal> {
+    let bytes = result.body.len() as u64;
+    if bytes > 0 && state.memory().saturating_add(bytes) > limits.memory_max {
+        return Err(Refusal::MemoryFull);
+    }
+    let out = state.queues.get(queue).and_then(|known| known.jobs.out(job));
+    state.usage.admits_result(queue, bytes, out.map_or(Load::default(), |out| out.job.load()))
+}
+
 pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
     let Some(known) = state.queues.get(queue) else {
         return Verdict::Refuse(Refusal::NotFound);

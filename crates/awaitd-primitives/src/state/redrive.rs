@@ -142,7 +142,11 @@ impl<'a> Plan<'a> {
         if !stays && known.is_some_and(|known| known.is_full(bytes, *comes, (0, 0))) {
             return Err(Refusal::Full);
         }
-        self.state.usage.admits_move((self.redrive.queue, to), bytes, &mut self.spaces)?;
+        self.state.usage.admits_move(
+            (self.redrive.queue, to),
+            job.load().bytes,
+            &mut self.spaces,
+        )?;
         *comes = if stays { *comes } else { (comes.0 + 1, comes.1 + bytes) };
         Ok(true)
     }

@@ -47,10 +47,16 @@ impl Usage {
         }
     }
 
-    /// Whether a job of so many bytes may be put there.
-    pub(super) fn admits(&self, queue: &Name, bytes: u64, now: Time) -> Result<(), Refusal> {
+    /// Whether a job of so many bytes may be put there, in place of what goes.
+    pub(super) fn admits(
+        &self,
+        queue: &Name,
+        bytes: u64,
+        goes: Load,
+        now: Time,
+    ) -> Result<(), Refusal> {
         self.quotas.of(queue).try_for_each(|place| {
-            self.has_room(place, (1, bytes))?;
+            self.has_room(place, (1, bytes), goes)?;
             let Some(rate) = self.quotas.all()[place].rate else { return Ok(()) };
             // So many at once that they are used up after a second.
             let ahead = interval(rate) * (rate.get() - 1);
@@ -74,19 +80,25 @@ impl Usage {
         let new = || self.quotas.of(to).filter(|place| !within.contains(place));
         let with =
             |come: Option<&(u64, u64)>| come.map_or((1, bytes), |(n, all)| (n + 1, all + bytes));
-        new().try_for_each(|place| self.has_room(place, with(come.get(&place))))?;
+        new()
+            .try_for_each(|place| self.has_room(place, with(come.get(&place)), Load::default()))?;
         for place in new() {
             come.insert(place, with(come.get(&place)));
         }
         Ok(())
     }
 
-    fn has_room(&self, place: usize, (jobs, bytes): (u64, u64)) -> Result<(), Refusal> {
+    /// Whether a result of so many bytes may be kept there, in place of the job.
+    pub(crate) fn admits_result(&self, queue: &Name, bytes: u64, job: Load) -> Result<(), Refusal> {
+        self.quotas.of(queue).try_for_each(|place| self.has_room(place, (0, bytes), job))
+    }
+
+    fn has_room(&self, place: usize, (jobs, bytes): (u64, u64), goes: Load) -> Result<(), Refusal> {
         let (quota, taken) = (&self.quotas.all()[place], &self.taken[place]);
         let above = |taken: u64, most: Option<u64>| most.is_some_and(|most| taken > most);
-        if above(taken.jobs + jobs, quota.jobs) {
+        if jobs > 0 && above(taken.jobs + jobs - goes.jobs, quota.jobs) {
             Err(self.quotas.refusal(place, Bound::Jobs))
-        } else if above(taken.bytes + bytes, quota.bytes) {
+        } else if bytes > 0 && above(taken.bytes + bytes - goes.bytes, quota.bytes) {
             Err(self.quotas.refusal(place, Bound::Bytes))
         } else {
             Ok(())
