@@ -65,6 +65,11 @@ impl Taken {
         true
     }
 
+    /// Gives back so many.
+    pub(super) fn give_back(&mut self, bytes: usize) {
+        drop(self.bytes.as_mut().and_then(|taken| taken.split(bytes)));
+    }
+
     /// Gives back all but so many.
     pub(super) fn keep(&mut self, bytes: usize) {
         if let Some(taken) = &mut self.bytes {

@@ -64,6 +64,8 @@ impl Upload {
                 if !self.arrived[line.clone()].trim_ascii().is_empty() {
                     return Ok(Some(&self.arrived[line]));
                 }
+                // Nobody deals with it: it would hold its room as long as nothing else comes.
+                self.taken.give_back(self.told - line.start);
             }
             if self.broken.is_some() {
                 return Ok(None);
@@ -287,5 +289,22 @@ mod tests {
         assert_eq!(upload.broken(), Some(Broken::NoRoom));
         drop(upload);
         assert!(other.take(4) && !other.take(1));
+    }
+
+    /// What is blank takes no room once it is passed over, however much of it comes before a line.
+    #[tokio::test]
+    async fn blank_lines_hold_no_room() {
+        let mut config = Config { max_body: MOST, max_incoming_bytes: MOST, ..Config::default() };
+        config.limits.waiting_bytes_max = 0;
+        let room = Room::new(&config);
+        let blank = std::iter::repeat_n(Bytes::from("\n \r\n"), 1_000);
+        let body = Body::new(Arrives(blank.chain([Bytes::from("a\nb")]).collect()));
+        let mut upload = Upload::new(body, MOST, Duration::MAX, room.for_new());
+        for expected in [b"a", b"b"] {
+            assert_eq!(upload.line(true).await.expect("it came"), Some(&expected[..]));
+        }
+        assert_eq!(upload.broken(), None);
+        let mut other = room.for_new();
+        assert!(other.take(5) && !other.take(1), "the lines are here, and nothing else");
     }
 }
