@@ -89,6 +89,20 @@ async fn max_incoming_bytes_bounds_the_bodies_that_are_here() {
     }
 }
 
+/// Who has no lease is refused before he sends a body.
+#[tokio::test]
+async fn no_room_is_held_by_bodies_that_nobody_needs() {
+    let server = Server::start();
+    for (method, last) in [("POST", "/done"), ("POST", "/nack"), ("PUT", "/progress")] {
+        let path = format!("/v1/queues/q/leases/none{last}");
+        let mut raw = Raw::connect(server.at()).await.expect("it listens");
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n");
+        raw.send(head.as_bytes()).await.expect("it reads");
+        raw.answer(method, &path).await.refused(404, "not_found");
+    }
+}
+
 #[tokio::test]
 async fn max_keys_bounds_the_keys_that_are_remembered() {
     let server = Server::with_args(&["--max-keys", "2"]);

@@ -4,6 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, HttpBody};
+use axum::http::Method;
 use axum::http::header::EXPECT;
 use axum::http::request::Parts;
 use bytes::{Bytes, BytesMut};
@@ -24,15 +25,26 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// … and a second more for so many of its bytes that have come.
 const BYTES_PER_SECOND: usize = 16 * 1024;
 
-/// The whole body of a request with this head, if it is not too long, and the room that it takes.
+/// The whole body of a request with this head, if it is not too long, and the room that it takes. What
+/// looks is told nothing by a body: that is passed over.
 pub(super) async fn read_of(
     head: &Parts,
     body: Body,
     config: &Config,
     mut taken: Taken,
 ) -> Result<(Bytes, Taken), Problem> {
-    let whole = read(body, config.max_body, is_awaited(head), PATIENCE, &mut taken).await?;
+    if matches!(head.method, Method::GET | Method::HEAD) {
+        pass_over(head, body, config).await?;
+        return Ok((Bytes::new(), taken));
+    }
+    let room = Some(&mut taken);
+    let whole = read(body, config.max_body, is_awaited(head), PATIENCE, room).await?;
     Ok((whole, taken))
+}
+
+/// Waits until the body of a request with this head is over, if it is not too long. It takes no room.
+pub(super) async fn pass_over(head: &Parts, body: Body, config: &Config) -> Result<(), Problem> {
+    read(body, config.max_body, is_awaited(head), PATIENCE, None).await.map(drop)
 }
 
 /// What a client has for so many bytes that have come, over its patience.
@@ -45,14 +57,14 @@ pub(super) fn is_awaited(head: &Parts) -> bool {
     head.headers.contains_key(EXPECT)
 }
 
-/// The whole body, unless it has more than `limit` bytes. `expects`: its client waits to be told
-/// before it sends.
+/// The whole body, unless it has more than `limit` bytes; nothing of it if nothing is `taken` for it.
+/// `expects`: its client waits to be told before it sends.
 async fn read(
     body: Body,
     limit: usize,
     expects: bool,
     patience: Duration,
-    taken: &mut Taken,
+    mut taken: Option<&mut Taken>,
 ) -> Result<Bytes, Problem> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
@@ -63,11 +75,12 @@ async fn read(
         return Err(Problem::too_large(limit));
     }
     // Not taken before it comes: whoever only says that it will would keep others out.
-    if !taken.fits(told) {
+    if taken.as_ref().is_some_and(|taken| !taken.fits(told)) {
         refuse(body, expects);
         return Err(Problem::no_room());
     }
     let mut body = body;
+    let mut came = 0;
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     let mut late = pin!(real_sleep(patience));
@@ -87,10 +100,12 @@ async fn read(
             let until = late.deadline() + time_for(data.len());
             late.as_mut().reset(until);
         }
-        if first.len() + all.len() + data.len() > limit {
+        came += data.len();
+        if came > limit {
             refuse(body, false);
             return Err(Problem::too_large(limit));
         }
+        let Some(taken) = &mut taken else { continue };
         if !taken.take(data.len()) {
             refuse(body, false);
             return Err(Problem::no_room());
@@ -101,7 +116,7 @@ async fn read(
             // Small bodies come in one piece, and stay where they are.
             if all.is_empty() {
                 // Grown step by step, it would end twice as large as it has to be.
-                all.reserve((first.len() + data.len()).max(told));
+                all.reserve(came.max(told));
                 all.extend_from_slice(&std::mem::take(&mut first));
             }
             all.extend_from_slice(&data);
@@ -145,7 +160,7 @@ mod tests {
             sender.send_data(Bytes::from(*piece)).await.expect("room");
         }
         drop(sender);
-        read(Body::new(channel), limit, false, PATIENCE, &mut room()).await
+        read(Body::new(channel), limit, false, PATIENCE, Some(&mut room())).await
     }
 
     /// A body is the same in however many pieces it comes.
@@ -168,9 +183,33 @@ mod tests {
     async fn has_a_limit() {
         assert!(sent(&["abc", "def"], 6).await.is_ok());
         assert!(sent(&["abc", "defg"], 6).await.is_err());
-        assert!(read(Body::from("abcdef"), 6, false, PATIENCE, &mut room()).await.is_ok());
-        assert!(read(Body::from("abcdefg"), 6, false, PATIENCE, &mut room()).await.is_err());
-        assert!(read(Body::from("abcdefg"), 6, true, PATIENCE, &mut room()).await.is_err());
+        assert!(read(Body::from("abcdef"), 6, false, PATIENCE, Some(&mut room())).await.is_ok());
+        assert!(read(Body::from("abcdefg"), 6, false, PATIENCE, Some(&mut room())).await.is_err());
+        assert!(read(Body::from("abcdefg"), 6, true, PATIENCE, Some(&mut room())).await.is_err());
+    }
+
+    /// What is passed over takes no room, and has the same limit.
+    #[tokio::test]
+    async fn passed_over_it_takes_no_room() {
+        let mut config = Config { max_body: 6, max_incoming_bytes: 6, ..Config::default() };
+        config.limits.waiting_bytes_max = 0;
+        let room = Room::new(&config);
+        let mut others = room.for_new();
+        assert!(others.take(6));
+        for method in [Method::GET, Method::HEAD, Method::POST] {
+            let request = axum::http::Request::builder().method(&method).body(());
+            let (head, ()) = request.expect("a request").into_parts();
+            let sent = async |body: &'static str| {
+                let read = read_of(&head, Body::from(body), &config, room.for_new()).await;
+                read.map(|(body, _)| body).map_err(|problem| problem.detail().to_owned())
+            };
+            if method == Method::POST {
+                sent("abcdef").await.expect_err("it has no room");
+            } else {
+                assert_eq!(sent("abcdef").await, Ok(Bytes::new()));
+            }
+            sent("abcdefg").await.expect_err("it is too long");
+        }
     }
 
     /// A body that never comes to its end is refused, however long its client stays.
@@ -179,7 +218,7 @@ mod tests {
         let (mut sender, channel) = Channel::<Bytes>::new(8);
         sender.send_data(Bytes::from("abc")).await.expect("room");
         let patience = Duration::from_millis(10);
-        let problem = read(Body::new(channel), 6, false, patience, &mut room())
+        let problem = read(Body::new(channel), 6, false, patience, Some(&mut room()))
             .await
             .expect_err("it is late");
         assert!(problem.detail().contains("too slowly"), "{}", problem.detail());
@@ -192,6 +231,6 @@ mod tests {
         let (mut sender, channel) = Channel::<Bytes, std::io::Error>::new(8);
         sender.send_data(Bytes::from("abc")).await.expect("room");
         sender.abort(std::io::Error::other("cut"));
-        assert!(read(Body::new(channel), 6, false, PATIENCE, &mut room()).await.is_err());
+        assert!(read(Body::new(channel), 6, false, PATIENCE, Some(&mut room())).await.is_err());
     }
 }

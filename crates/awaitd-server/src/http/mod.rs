@@ -61,11 +61,13 @@ use std::time::Duration;
 
 use awaitd_primitives::{Ask, Command};
 use axum::Router;
+use axum::body::HttpBody;
 use axum::extract::Request;
 use axum::http::header::{AUTHORIZATION, CACHE_CONTROL};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
+use bytes::Bytes;
 use tower::Service;
 
 use crate::access::{Verb, Who};
@@ -111,7 +113,12 @@ struct Front {
 impl Front {
     /// What is behind a request with this head, who asks, and where his body finds room, before that is heard:
     /// if it is.
-    fn admits(&self, route: &Route, head: &Parts) -> Result<(Handler, Who, Taken), Problem> {
+    fn admits(
+        &self,
+        route: &Route,
+        head: &Parts,
+        has_body: bool,
+    ) -> Result<(Handler, Who, Taken), Problem> {
         head::check(head)?;
         guard::check(head, &self.app.config.hosts)?;
         let method = route.method(head);
@@ -123,6 +130,10 @@ impl Front {
         let who = if for_all { Who::Anyone } else { self.who(head)? };
         let (needs, handler) = method?;
         needs.check(&who, head)?;
+        // Before its body takes room of those who have a lease.
+        if has_body && route.is_of_lease() {
+            Call::new(&self.app, &self.tokens, head, &Bytes::new()).lease()?;
+        }
         if route.is_always_heard(needs, handler) {
             return Ok((handler, who, self.room.for_settling()));
         }
@@ -257,7 +268,7 @@ async fn hear(
     request: Request,
 ) -> Result<Heard, Problem> {
     let (head, body) = request.into_parts();
-    let (handler, who, taken) = match front.admits(route, &head) {
+    let (handler, who, taken) = match front.admits(route, &head, !body.is_end_stream()) {
         Ok(admitted) => admitted,
         Err(problem) => {
             body::refuse(body, body::is_awaited(&head));

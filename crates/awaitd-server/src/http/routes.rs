@@ -278,6 +278,11 @@ impl Route {
         held || managed || matches!(handler, Tells(_) | Sees(_))
     }
 
+    /// Whether it is asked by whom a lease was given, which is in the path.
+    pub(super) fn is_of_lease(&self) -> bool {
+        self.template.contains("/leases/")
+    }
+
     /// Whether something can be asked there by whom nobody knows.
     pub(super) fn is_for_all(&self) -> bool {
         self.methods.iter().any(|(_, needs, _)| *needs == Needs::Nothing)

@@ -51,7 +51,7 @@ pub(super) const PAGES: &[Route] = &[
 /// To the dashboard, for who reads pages; for others nothing is here.
 fn root(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
-        body::read_of(&head, body, &front.app.config, front.room.for_new()).await?;
+        body::pass_over(&head, body, &front.app.config).await?;
         let accepted = head.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
         if !accepted.flat_map(|value| value.split(',')).any(is_html) {
             return Err(Problem::no_route("/"));
@@ -65,7 +65,7 @@ fn root(front: Arc<Front>, head: Parts, body: Body) -> Answering {
 /// To where the files are relative to each other.
 fn folder(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
-        body::read_of(&head, body, &front.app.config, front.room.for_new()).await?;
+        body::pass_over(&head, body, &front.app.config).await?;
         Ok(to_folder(StatusCode::PERMANENT_REDIRECT))
     })
 }
@@ -73,7 +73,7 @@ fn folder(front: Arc<Front>, head: Parts, body: Body) -> Answering {
 /// One of the files, unless the browser has it.
 fn file(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
-        body::read_of(&head, body, &front.app.config, front.room.for_new()).await?;
+        body::pass_over(&head, body, &front.app.config).await?;
         let path = head.uri.path();
         let asked = match path.strip_prefix("/ui/") {
             Some("") | None => "index.html",

@@ -33,10 +33,11 @@ const NOTHING: Bytes = Bytes::from_static(b":\n\n");
 pub(super) fn watch(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
         let app = &front.app;
-        let (body, _taken) = body::read_of(&head, body, &app.config, front.room.for_new()).await?;
+        body::pass_over(&head, body, &app.config).await?;
         let who = front.who(&head)?;
         let (mut filter, span) = {
-            let mut call = Call::new(app, &front.tokens, &head, &body);
+            let empty = Bytes::new();
+            let mut call = Call::new(app, &front.tokens, &head, &empty);
             let asked = asked(&mut call)?;
             call.finish()?;
             asked
