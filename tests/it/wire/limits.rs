@@ -89,10 +89,17 @@ async fn max_incoming_bytes_bounds_the_bodies_that_are_here() {
     }
 }
 
-/// Who has no lease is refused before he sends a body.
+/// Whoever waits holds no body that he came with, and who has no lease is refused before he sends one.
 #[tokio::test]
 async fn no_room_is_held_by_bodies_that_nobody_needs() {
-    let server = Server::start();
+    let flags = ["--max-incoming-bytes", "1000", "--max-waiting-bytes", "24", "--max-body", "1024"];
+    let server = Server::with_args(&flags);
+    let client = server.client();
+    let waits = client.post("/v1/queues/none/get?wait=30s", "x".repeat(1_024)).spawn();
+    server.until_waiting("queue", "none", "get", 1).await;
+    put(&client, "q", &"x".repeat(1_024)).await;
+    put(&client, "none", "x").await;
+    waits.await.expect("no panic").expect(200);
     for (method, last) in [("POST", "/done"), ("POST", "/nack"), ("PUT", "/progress")] {
         let path = format!("/v1/queues/q/leases/none{last}");
         let mut raw = Raw::connect(server.at()).await.expect("it listens");

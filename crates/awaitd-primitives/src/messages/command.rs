@@ -392,7 +392,7 @@ impl Command {
     }
 
     /// Bytes of its body that are held while it waits.
-    pub(crate) fn body_bytes(&self) -> usize {
+    pub fn body_bytes(&self) -> usize {
         if let Self::Put { payload, .. } = self { payload.body.len() } else { 0 }
     }
 }

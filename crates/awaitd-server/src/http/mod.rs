@@ -278,7 +278,7 @@ async fn hear(
     if let Handler::Many(ask) = handler {
         return ask(front, head, body).await.map(Heard::Answered);
     }
-    let (body, taken) = body::read_of(&head, body, &front.app.config, taken).await?;
+    let (body, mut taken) = body::read_of(&head, body, &front.app.config, taken).await?;
     match handler {
         Handler::Asks(parse) => {
             let mut call = Call::new(&front.app, &front.tokens, &head, &body);
@@ -300,6 +300,10 @@ async fn hear(
             if let Some(told) = told {
                 let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
                 return Ok(Heard::Answered(answer));
+            }
+            if !asked.wait.is_zero() {
+                // The body is gone by then, but for what waits with it.
+                taken.keep(ask.command.body_bytes());
             }
             let place = front.place(&who, asked.wait)?;
             Ok(Heard::Question(ask, asked.wait, form, (who, (taken, place))))
