@@ -155,6 +155,10 @@ async fn what_is_new_is_refused_before_long() {
     client.put("/v1/queues/q", "{}").await.expect(201);
     client.post("/v1/queues/q/jobs", "held").await.expect(201);
     let job = client.post("/v1/queues/q/get?lease=1h", "").key("k").await.expect(200).location();
+    for body in ["settled", "got"] {
+        client.post("/v1/queues/other/jobs", body).await.expect(201);
+    }
+    let other = client.post("/v1/queues/other/get?lease=1h", "").await.expect(200).location();
     let held = hold(&client, "1h").await;
     let stall = stalling.stall();
     let put = client.post("/v1/queues/q/jobs", "x").spawn();
@@ -176,9 +180,17 @@ async fn what_is_new_is_refused_before_long() {
         raw.send(request.as_bytes()).await.expect("it reads");
         raw.answer(method, path).await.refused(503, "overloaded");
     }
+    // Only what settles something is more than a get.
+    for path in ["/v1/queues/q/get?settle=none", &format!("/v1/queues/q/jobs?settle={job}")] {
+        client.post(path, "").await.refused(503, "overloaded");
+    }
     client.get("/readyz").await.refused(503, "overloaded");
     client.get("/healthz").await.expect(200);
+    let mut watch = Raw::connect(server.at()).await.expect("it listens");
+    watch.ask("GET", "/v1/watch?prefix=q", "").await.expect("it reads");
+    watch.read_until("\"name\":\"q\"").await;
     let kept = [
+        client.post(&format!("/v1/queues/other/get?settle={other}"), "").spawn(),
         client.patch(&held).spawn(),
         client.post("/v1/queues/q/settle", format!(r#"{{"done": ["{job}"]}}"#)).spawn(),
         client.post("/v1/queues/q/pause", "").spawn(),

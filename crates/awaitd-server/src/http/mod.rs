@@ -130,14 +130,17 @@ impl Front {
         let who = if for_all { Who::Anyone } else { self.who(head)? };
         let (needs, handler) = method?;
         needs.check(&who, head)?;
+        let empty = Bytes::new();
+        let mut call = Call::new(&self.app, &self.tokens, head, &empty);
         // Before its body takes room of those who have a lease.
         if has_body && route.is_of_lease() {
-            Call::new(&self.app, &self.tokens, head, &Bytes::new()).lease()?;
+            call.lease()?;
         }
         if route.is_always_heard(needs, handler) {
             return Ok((handler, who, self.room.for_settling()));
         }
-        if self.app.is_overloaded() {
+        let mut settles = || route.may_settle() && matches!(call.settle(), Ok(Some(_)));
+        if self.app.is_overloaded() && !settles() {
             return Err(Problem::overloaded());
         }
         Ok((handler, who, self.room.for_new()))

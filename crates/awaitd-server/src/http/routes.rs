@@ -270,12 +270,17 @@ impl Route {
     }
 
     /// Whether it is heard however far the loop is behind: what keeps or gives back what is held, what operators
-    /// do, and how the server is.
+    /// do, and how the server is, watched or asked.
     pub(super) fn is_always_heard(&self, needs: Needs, handler: Handler) -> bool {
-        const HELD: [&str; 4] = ["/leases/", "/waiters/", "/settle", "/release"];
-        let held = HELD.iter().any(|part| self.template.contains(part));
+        const HEARD: [&str; 5] = ["/leases/", "/waiters/", "/settle", "/release", "/watch"];
+        let heard = HEARD.iter().any(|part| self.template.contains(part));
         let managed = needs == MANAGE || matches!(needs, Needs::Nothing | Needs::Server(_));
-        held || managed || matches!(handler, Tells(_) | Sees(_))
+        heard || managed || matches!(handler, Tells(_) | Sees(_))
+    }
+
+    /// Whether a lease may be given back there together with what is new.
+    pub(super) fn may_settle(&self) -> bool {
+        self.template == "/v1/queues/{queue}/get"
     }
 
     /// Whether it is asked by whom a lease was given, which is in the path.
