@@ -208,6 +208,32 @@ async fn what_is_new_is_refused_before_long() {
     client.get("/readyz").await.expect(200);
 }
 
+/// A batch that began before is refused with the next line, and is over then.
+#[tokio::test]
+async fn a_batch_ends_where_the_server_is_behind() {
+    let Some((data, stalling)) = stalling() else { return };
+    let server = data.start(&["--max-lag", "100ms"]);
+    let path = "/v1/queues/q/jobs/batch";
+    let mut batch = Raw::connect(server.at()).await.expect("it listens");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked");
+    let line = "e\r\n{\"body\": \"x\"}\n\r\n";
+    batch.send(format!("{head}\r\n\r\n{line}").as_bytes()).await.expect("it reads");
+    batch.read_until("201").await;
+    let stall = stalling.stall();
+    let put = server.client().post("/v1/queues/q/jobs", "x").spawn();
+    until("the server is behind", async || {
+        server.scrape().await.sum("awaitd_lag_seconds", &[]) > 0.1
+    })
+    .await;
+    batch.send(line.as_bytes()).await.expect("it reads");
+    let heard = batch.answer("POST", path).await.expect(200);
+    let lines: Vec<_> = heard.text().lines().collect();
+    assert_eq!(lines.len(), 2, "{lines:?}");
+    assert!(lines[1].contains("\"overloaded\""), "{}", lines[1]);
+    drop(stall);
+    put.await.expect("no panic").expect(201);
+}
+
 /// With as much unwritten as there may be nothing more is judged; what was judged is shown all the same.
 #[tokio::test]
 async fn who_looks_waits_for_no_disk() {

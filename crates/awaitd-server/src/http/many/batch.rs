@@ -92,6 +92,12 @@ impl Batch {
             let refused = chunk.lines.iter().map(|_| front.still(who)).collect();
             return (Ok(tell(refused, Vec::new())), None);
         }
+        // With nothing to answer there is nothing new, either.
+        if front.app.is_overloaded() && !chunk.lines.is_empty() {
+            upload.stop();
+            let refused = chunk.lines.iter().map(|_| Err(Problem::overloaded())).collect();
+            return (Ok(tell(refused, Vec::new())), None);
+        }
         let told = front.app.desk.ask_all(chunk.asks).await;
         upload.dealt_with();
         let piece = tell(chunk.lines, told);

@@ -116,6 +116,11 @@ impl Upload {
 
     fn give_up(&mut self, broken: Broken) {
         self.broken = Some(broken);
+        self.stop();
+    }
+
+    /// Lets the rest run out unread.
+    pub(super) fn stop(&mut self) {
         if let Some(body) = self.body.take() {
             body::refuse(body, false);
         }
