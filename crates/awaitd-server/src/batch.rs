@@ -47,7 +47,7 @@ impl Askers {
         }
     }
 
-    /// One who asked alone has gone.
+    /// One who asked alone is not told.
     pub(crate) fn remove(&mut self, ticket: Ticket) {
         self.alone.remove(&ticket);
     }

@@ -303,6 +303,16 @@ pub struct Asked {
     waiting: bool,
 }
 
+impl Asked {
+    /// Waits no longer: nothing if he still waited, as if he had hung up. Else he was answered by then, and
+    /// that is awaited.
+    pub async fn dismissed(mut self) -> Option<Told> {
+        self.waiting = false;
+        self.counter.send(self.counter.clock.now(), Message::Withdraw(self.ticket));
+        (&mut self.told).await.ok()
+    }
+}
+
 impl Future for Asked {
     type Output = Told;
 

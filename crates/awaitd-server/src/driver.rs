@@ -232,12 +232,9 @@ impl<J: Journal> Driver<J> {
             return false;
         }
         let now = self.clock.now();
-        let until = *self.unhurried.get_or_insert(now + UNHURRIED);
-        let held = now < until;
-        if !held {
-            self.unhurried = None;
-        }
-        held
+        let until = self.unhurried.unwrap_or(now + UNHURRIED);
+        self.unhurried = (now < until).then_some(until);
+        self.unhurried.is_some()
     }
 
     fn is_over_budget(&self) -> bool {
@@ -306,8 +303,10 @@ impl<J: Journal> Driver<J> {
                 }
             }
             Message::Withdraw(ticket) => {
-                self.askers.remove(ticket);
-                self.engine.withdraw(ticket, &mut self.step);
+                // Else its answer is on the way.
+                if self.engine.withdraw(ticket, &mut self.step) {
+                    self.askers.remove(ticket);
+                }
             }
             Message::Handed(lease, others, taken) => {
                 for lease in [lease].into_iter().chain(others) {

@@ -38,7 +38,7 @@ pub(crate) enum Message {
     Ask(Request, oneshot::Sender<Told>),
     /// Somebody asks many things, whose tickets follow each other, and is to be told all at once.
     Batch(Vec<Request>, oneshot::Sender<Vec<Told>>),
-    /// Whoever had this ticket waits no more.
+    /// Whoever has this ticket waits no more. If his answer is on its way, it still is.
     Withdraw(Ticket),
     /// An answer that grants this lease, and others with it, was taken by the connection, or never will be.
     Handed(LeaseId, Vec<LeaseId>, bool),

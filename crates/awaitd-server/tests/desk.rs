@@ -1,8 +1,9 @@
 //! The loop behind the desk, without HTTP: who is told what and when, and what becomes of an answer
 //! that nobody takes. Time stands still unless it is moved.
 
+mod slow;
+
 use std::future::{Ready, ready};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
+
+use slow::{Slow, is_a_start};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -113,6 +116,18 @@ async fn what_nobody_takes_goes_back() {
     assert_eq!(got(&get(&desk, Duration::ZERO).await).attempt, 1);
 }
 
+/// Who is dismissed is told nothing if he still waited, or else what there was to tell.
+#[tokio::test]
+async fn who_is_dismissed_is_told_what_was_done() {
+    let (_server, _clock, desk) = server(Kept::default());
+    assert!(get(&desk, MINUTE).dismissed().await.is_none());
+    assert_eq!(desk.census().await.waits, 0);
+    let placed = put(&desk, MINUTE).dismissed().await.expect("it was answered");
+    assert!(matches!(placed.told, Ok(Answer::Placed { .. })));
+    drop(get(&desk, MINUTE).dismissed().await.expect("it was answered"));
+    assert_eq!(got(&get(&desk, MINUTE).await).attempt, 1, "it went back untried");
+}
+
 /// A lease that ends gives its job back, without anybody asking.
 #[tokio::test]
 async fn a_lease_that_ends_wakes_the_loop() {
@@ -165,39 +180,6 @@ async fn the_journal_has_it_all() {
     let leased = records.iter().filter(|record| matches!(record, Record::Leased { .. })).count();
     assert_eq!((placed, leased), (2, 1), "{records:?}");
     assert_ne!(State::replay(entries), State::new());
-}
-
-/// Appends only when it is allowed to.
-struct Slow(Arc<Semaphore>);
-
-impl Journal for Slow {
-    type Appending = Appending;
-
-    fn append(&mut self, entries: Vec<Entry>, _: bool) -> Appending {
-        let allowed = Arc::clone(&self.0);
-        Box::pin(async move {
-            if !is_a_start(&entries) {
-                allowed.acquire().await.expect("nobody closes it").forget();
-            }
-            Ok(Appended { entries, ..Appended::default() })
-        })
-    }
-
-    fn seal(&mut self) -> Appending {
-        Box::pin(async { Ok(Appended::default()) })
-    }
-
-    fn key(&self) -> [u8; 32] {
-        [7; 32]
-    }
-}
-
-type Appending = Pin<Box<dyn Future<Output = Result<Appended, JournalError>> + Send>>;
-
-/// What every start writes.
-fn is_a_start(entries: &[Entry]) -> bool {
-    let mut records = entries.iter().flat_map(|entry| &entry.records);
-    records.all(|it| matches!(it, Record::Tied { .. } | Record::Reserved { .. }))
 }
 
 /// Nobody is told of what is not durable, not even by a read that comes after it.

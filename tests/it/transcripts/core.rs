@@ -143,7 +143,7 @@ impl Core {
         let ticket = self.open.iter().find(|(_, (open, _))| open == who).map(|(it, _)| *it);
         let ticket = ticket.expect("only who waits hangs up");
         self.open.remove(&ticket);
-        self.turn(|engine, step| engine.withdraw(ticket, step))
+        self.turn(|engine, step| _ = engine.withdraw(ticket, step))
     }
 
     /// Moves time from one moment at which there is something to do to the next.

@@ -150,12 +150,15 @@ impl Engine {
         self.settle(step);
     }
 
-    /// One who waits has hung up. Nothing if it has been answered already.
-    pub fn withdraw(&mut self, ticket: Ticket, step: &mut Step) {
-        if let Some(parked) = self.leave(ticket) {
+    /// One who waits has hung up, and is not answered. `false`, and nothing is done, if it has been answered
+    /// already.
+    pub fn withdraw(&mut self, ticket: Ticket, step: &mut Step) -> bool {
+        let parked = self.leave(ticket);
+        if let Some(parked) = &parked {
             self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);
         }
         self.settle(step);
+        parked.is_some()
     }
 
     /// The server is going: all who wait are told so, and nobody waits from now on.

@@ -68,7 +68,7 @@ pub(crate) fn perform(
             }
         }
         Call::Submit(request) => engine.submit(request, &mut step),
-        Call::Withdraw(ticket) => engine.withdraw(ticket, &mut step),
+        Call::Withdraw(ticket) => _ = engine.withdraw(ticket, &mut step),
         Call::Close => engine.close(&mut step),
         Call::Durable(upto) => engine.durable(Position(upto)),
         Call::Deliver(reply, clock) => {

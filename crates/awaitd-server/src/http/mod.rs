@@ -173,21 +173,23 @@ impl Front {
         self.app.config.access.still(who, now).map_err(Problem::unauthorized)
     }
 
-    /// Asks, and waits no longer than this one is let in: what is granted to him later goes back, as if he had
-    /// hung up.
+    /// Asks, and waits no longer than this one is let in: then it is as if he had hung up. What was done for
+    /// him by then he is told, but he is not handed anything.
     async fn ask(&self, ask: Ask, wait: Duration, who: Who) -> Result<Told, Problem> {
-        let asked = self.app.desk.ask(ask, wait);
+        let mut asked = self.app.desk.ask(ask, wait);
         let access = &self.app.config.access;
         if wait.is_zero() || !access.may_change() {
             return Ok(asked.await);
         }
-        // In a box, so that calls are no larger where there are no tokens.
+        // In a box, so that calls which do not wait are no larger.
         let told = Box::pin(async {
             let now = || self.app.clock.wall(self.app.clock.now());
             tokio::select! {
                 biased;
-                denied = access.denies(&who, now) => Err(Problem::unauthorized(denied)),
-                told = asked => Ok(told),
+                told = &mut asked => Ok(told),
+                denied = access.denies(&who, now) => {
+                    asked.dismissed().await.ok_or_else(|| Problem::unauthorized(denied))
+                }
             }
         });
         let told = told.await?;
