@@ -94,7 +94,8 @@ impl Server {
         // It ends with the loop, which is not to wait for it.
         tokio::spawn(schedules.run());
         tokio::spawn(sampler.run());
-        tokio::spawn(Arc::clone(&config.access).follow());
+        let time = clock.clone();
+        tokio::spawn(Arc::clone(&config.access).follow(move || time.wall(time.now())));
         Self {
             app: App { desk, clock, history, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),

@@ -1,5 +1,7 @@
 //! Who waits with a token waits no longer than that is good.
 
+use std::time::Duration;
+
 use awaitd_tests::Raw;
 
 use super::tokens::Tokens;
@@ -54,6 +56,18 @@ async fn who_waits_is_sent_away_with_his_token() {
     ask("POST", "/v1/queues/q/jobs", &wide).body("job").await.expect(201);
     let got = stays.await.expect("no panic").expect(200);
     assert_eq!((got.text(), got.number("awaitd-attempt")), ("job", 1));
+}
+
+/// A call that waits ends when its token does.
+#[tokio::test]
+async fn who_waits_is_sent_away_when_his_time_is_over() {
+    let tokens = Tokens::new();
+    let ends = jiff::Timestamp::now() + Duration::from_secs(3);
+    let token = tokens.add_until("ends", &["*:*:*"], Some(&ends.to_string()));
+    let server = tokens.server(&[]);
+    let ask = server.client().ask("POST", "/v1/queues/q/get?wait=1h");
+    let heard = ask.header("authorization", &token).await.refused(401, "unauthorized");
+    assert!(heard.text().contains("expired"), "{}", heard.shown());
 }
 
 /// What an upload brings later is not taken any more.

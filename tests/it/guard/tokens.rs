@@ -34,7 +34,8 @@ impl Tokens {
         self.add_until(name, allow, None)
     }
 
-    fn add_until(&self, name: &str, allow: &[&str], expires: Option<&str>) -> String {
+    /// A new one that comes to its end.
+    pub(crate) fn add_until(&self, name: &str, allow: &[&str], expires: Option<&str>) -> String {
         let secret = Secret::new();
         let allow = allow.iter().map(|text| text.parse().expect("a test knows what to allow"));
         let now = SystemTime::UNIX_EPOCH;

@@ -40,7 +40,7 @@ pub struct Access {
     /// `None`: nobody needs a token.
     table: RwLock<Option<Arc<Table>>>,
     seen: Mutex<Option<FileStamp>>,
-    /// They were read anew.
+    /// They were read anew, or one came to its end.
     changes: watch::Sender<()>,
 }
 
@@ -172,10 +172,10 @@ impl Access {
         Ok(())
     }
 
-    /// Reads the file whenever it changes.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    /// Reads the file whenever it changes, and sees which tokens come to their end.
+    pub(crate) async fn follow(self: Arc<Self>, now: impl Fn() -> SystemTime) {
         let mut looks = interval(LOOK_EVERY);
-        let mut told = String::new();
+        let (mut told, mut seen) = (String::new(), now());
         while self.path.is_some() {
             looks.tick().await;
             let wrong = self.reload().err().map(|error| error.to_string()).unwrap_or_default();
@@ -184,6 +184,11 @@ impl Access {
                 error!(error = %wrong, "the tokens cannot be read: those known before hold on");
             }
             told = wrong;
+            let now = now();
+            if self.table().is_some_and(|table| table.ends(seen, now)) {
+                self.changes.send_replace(());
+            }
+            seen = now;
         }
     }
 
@@ -209,6 +214,12 @@ impl Table {
             }
         }
         table
+    }
+
+    /// Whether one has come to its end since then.
+    fn ends(&self, since: SystemTime, now: SystemTime) -> bool {
+        let mut all = self.tokens.values().chain(self.certificates.values());
+        all.any(|entry| entry.expired(now) && !entry.expired(since))
     }
 
     fn len(&self) -> usize {

@@ -174,8 +174,9 @@ impl Front {
     }
 
     /// Asks, and waits no longer than this one is let in: then it is as if he had hung up. What was done for
-    /// him by then he is told, but he is not handed anything.
+    /// him by then he is told, but he is not handed or shown anything.
     async fn ask(&self, ask: Ask, wait: Duration, who: Who) -> Result<Told, Problem> {
+        let shows = needs::does_nothing(&ask.command);
         let mut asked = self.app.desk.ask(ask, wait);
         let access = &self.app.config.access;
         if wait.is_zero() || !access.may_change() {
@@ -193,7 +194,7 @@ impl Front {
             }
         });
         let told = told.await?;
-        if told.delivery.is_some() {
+        if shows || told.delivery.is_some() {
             self.still(&who)?;
         }
         Ok(told)

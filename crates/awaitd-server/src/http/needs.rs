@@ -116,6 +116,17 @@ pub(super) fn check(who: &Who, command: &Command) -> Result<(), Problem> {
     }
 }
 
+/// Whether a command that may wait shows what is there and does nothing.
+pub(super) fn does_nothing(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::WaitEvent { .. }
+            | Command::WaitResult { .. }
+            | Command::Join { .. }
+            | Command::Watch { .. }
+    )
+}
+
 /// Keys of the server itself belong to no thing that one may be allowed: each token has its own.
 pub(super) fn of_his_own(who: &Who, mut ask: Ask) -> Ask {
     let Some(name) = who.name() else { return ask };
