@@ -282,6 +282,9 @@ async fn hear(
         }
     };
     if let Handler::Many(ask) = handler {
+        let mut head = head;
+        // Of him it was checked what he may: known anew, he may have other rights.
+        head.extensions.insert(who);
         return ask(front, head, body).await.map(Heard::Answered);
     }
     let (body, mut taken) = body::read_of(&head, body, &front.app.config, taken).await?;

@@ -34,7 +34,7 @@ pub(super) struct Route {
 pub(super) enum Handler {
     /// Makes a command of the request.
     Asks(fn(&mut Call<'_>) -> Result<Asked, Problem>),
-    /// Asks for many things or tells many, and takes the body by itself.
+    /// Asks for many things or tells many, and takes the body by itself. With the head comes the [`Who`].
     Many(fn(Arc<Front>, Parts, Body) -> Answering),
     /// Answers by itself. Takes no parameters.
     Tells(for<'a> fn(&'a App, Bytes) -> Telling<'a>),

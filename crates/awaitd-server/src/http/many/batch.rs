@@ -37,7 +37,7 @@ pub(in crate::http) fn put(front: Arc<Front>, head: Parts, body: Body) -> Answer
             call.finish()?;
             queue
         };
-        let who = front.who(&head)?;
+        let who = head.extensions.get::<Who>().cloned().expect("who was let in is known");
         let taken = front.room.for_new();
         let upload = Upload::new(body, front.app.config.max_body, PATIENCE, taken);
         // The first chunk before the answer's head, since a client may wait to be asked for it; and
