@@ -88,6 +88,17 @@ impl Allow {
         })
     }
 
+    /// Whether it covers all that another one does.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        let verbs = self.verbs.iter().zip(other.verbs).all(|(own, other)| *own || !other);
+        let names = if self.open {
+            other.prefix.starts_with(&self.prefix)
+        } else {
+            !other.open && other.prefix == self.prefix
+        };
+        verbs && names && (self.realm.is_none() || self.realm == other.realm)
+    }
+
     /// What the names begin with that it covers, and whether that is only the beginning.
     pub(super) fn names(&self, verb: Verb, realm: Realm) -> Option<(&str, bool)> {
         let covers = self.verbs[verb as usize] && self.realm.is_none_or(|own| own == realm);
@@ -201,6 +212,22 @@ mod tests {
             things.covers(Verb::Manage, queue, None)
                 && !things.covers(Verb::Look, Realm::Server, None)
         );
+    }
+
+    /// One right includes another if whatever that covers it covers too.
+    #[test]
+    fn a_right_includes_smaller_ones() {
+        let mail = allow("queue:emails-*:put,get");
+        for text in ["queue:emails-*:put,get", "queue:emails-*:get", "queue:emails-de:put"] {
+            assert!(mail.includes(&allow(text)) && allow("*:*:*").includes(&allow(text)), "{text}");
+        }
+        for text in ["queue:email*:get", "queue:emails-*:*", "lock:emails-a:get", "*:emails-a:get"]
+        {
+            assert!(!mail.includes(&allow(text)), "{text}");
+        }
+        assert!(allow("lock:a:get").includes(&allow("lock:a:get")));
+        assert!(!allow("lock:a:get").includes(&allow("lock:a*:get")));
+        assert!(!allow("queue:*:*").includes(&allow("server:*:look")));
     }
 
     /// A text is shown as it was read.

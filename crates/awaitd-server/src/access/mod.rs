@@ -72,7 +72,7 @@ pub enum Denied {
     Unknown,
     /// Its time is over.
     Expired,
-    /// It allows something else than when it was shown.
+    /// It allows no longer all that it did when it was shown.
     Changed,
 }
 
@@ -119,7 +119,7 @@ impl Access {
         known(entry, now()).map_err(|denied| if entry.is_none() { Denied::Missing } else { denied })
     }
 
-    /// Whether who was let in would still be, with the same rights.
+    /// Whether who was let in would still be, with all the rights that he had.
     pub(crate) fn still(&self, who: &Who, now: impl FnOnce() -> SystemTime) -> Result<(), Denied> {
         let Some(table) = self.table() else { return Ok(()) };
         let Who::Known(entry) = who else { return Err(Denied::Missing) };
@@ -127,8 +127,8 @@ impl Access {
             (Some(hash), _) => table.tokens.get(&hash),
             (None, name) => name.as_ref().and_then(|name| table.certificates.get(name)),
         };
-        let same = known(found, now())?.is_as(who);
-        if same { Ok(()) } else { Err(Denied::Changed) }
+        let may_all = known(found, now())?.includes(who);
+        if may_all { Ok(()) } else { Err(Denied::Changed) }
     }
 
     /// Until he would not.
@@ -273,6 +273,12 @@ impl Who {
         }
     }
 
+    /// Whether he may do whatever another one may. Each right of that one has to be in one of his.
+    fn includes(&self, other: &Self) -> bool {
+        let Self::Known(other) = other else { return matches!(self, Self::Anyone) };
+        other.allow.iter().all(|right| self.any(|own| own.includes(right)))
+    }
+
     /// The name of the token, for logs.
     pub fn name(&self) -> Option<&str> {
         match self {
@@ -353,13 +359,20 @@ mod tests {
             );
         }
 
-        Book::edit(&path, |book| {
-            book.entries[0].allow = vec!["queue:mail-*:get".parse().unwrap()];
-            Ok(())
-        })
-        .unwrap();
-        access.reload().unwrap();
-        assert_eq!(access.still(&who, || NOW), Err(Denied::Changed));
+        for (allowed, still) in [
+            (&["queue:mail-*:put", "lock:*:get"][..], Ok(())),
+            (&["queue:mail*:put,get"], Ok(())),
+            (&["queue:mail-de*:put"], Err(Denied::Changed)),
+            (&["queue:mail-*:get"], Err(Denied::Changed)),
+        ] {
+            let edited = Book::edit(&path, |book| {
+                book.entries[0].allow = allowed.iter().map(|text| text.parse().unwrap()).collect();
+                Ok(())
+            });
+            edited.unwrap();
+            access.reload().unwrap();
+            assert_eq!(access.still(&who, || NOW), still, "{allowed:?}");
+        }
         Book::edit(&path, |book| {
             book.entries.retain(|entry| entry.name != "mail");
             Ok(())

@@ -113,7 +113,7 @@ impl Problem {
             }
             Denied::Unknown => (INVALID_TOKEN, "this token is not known here, or not any more"),
             Denied::Expired => (INVALID_TOKEN, "this token has expired"),
-            Denied::Changed => (INVALID_TOKEN, "this token allows something else by now"),
+            Denied::Changed => (INVALID_TOKEN, "this token no longer allows all that it did"),
         };
         let detail = format!("{why}; send Authorization: Bearer awd_…");
         let challenge = format!("Bearer realm=\"awaitd\"{error}");
