@@ -227,7 +227,7 @@ async fn a_batch_ends_where_the_server_is_behind() {
     .await;
     batch.send(line.as_bytes()).await.expect("it reads");
     let ended = batch.answer("POST", path).await.expect(200);
-    let lines: Vec<_> = heard.text().lines().collect();
+    let lines: Vec<_> = ended.text().lines().collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[1].contains("\"overloaded\""), "{}", lines[1]);
     drop(stall);
