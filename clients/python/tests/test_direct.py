@@ -1,6 +1,8 @@
 """Plain methods ask on their caller's thread: whatever comes of that, nothing is lost, done twice or overtaken."""
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import threading
@@ -44,11 +46,12 @@ class Peer:
             except OSError:
                 return
             self.connections += 1
+            self.last = connection
             threading.Thread(target=self._talk, args=(connection,), daemon=True).start()
 
     def _talk(self, connection: socket.socket) -> None:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        with connection:
+        with contextlib.suppress(ConnectionError), connection:
             while asked := connection.recv(2**16):
                 self.asked.append(asked)
                 for start in range(0, len(self._answer), self._piece):
@@ -116,6 +119,20 @@ def test_a_connection_that_ends_is_not_used_again(monkeypatch: pytest.MonkeyPatc
         assert ask(direct) == (200, "so", b"ok")
         now = time.monotonic() + IDLE_FOR
         monkeypatch.setattr("awaitd._direct.time.monotonic", lambda: now)
+        assert ask(direct) == (200, "so", b"ok")
+        assert peer.connections == 2
+        direct.close()
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 408 Request Timeout\r\n\r\n", b""], ids=["spoken on", "ended"])
+def test_an_idle_connection_that_stirs_is_not_used_again(said: bytes) -> None:
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct) == (200, "so", b"ok")
+        peer.last.sendall(said)
+        peer.last.shutdown(socket.SHUT_WR)
+        ((kept, _),) = direct._idle
+        assert select.select([kept], [], [], PATIENCE)[0]
         assert ask(direct) == (200, "so", b"ok")
         assert peer.connections == 2
         direct.close()
@@ -221,6 +238,81 @@ def test_interrupted_with_its_answer_it_gives_that_back(
     assert comes(items) == 1
     items.task_done()
     assert items._state()["unfinished"] == 0
+
+
+def test_interrupted_before_its_answer_is_seen_it_gives_back_what_that_granted(
+    items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard = Direct.ask
+
+    def interrupted(*asked: Any) -> None:
+        assert heard(*asked) is not None
+        raise KeyboardInterrupt
+
+    items.put_nowait(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Direct, "ask", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            items.get_nowait()
+    assert comes(items) == 1
+    until("the end of the call", lambda: not io().calls)
+
+
+def test_interrupted_as_it_is_lent_the_turn_it_leaves_it(
+    items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lend = _lane.Turns.lend
+
+    def interrupted(turn: _lane.Turns, call: Any) -> bool:
+        assert lend(turn, call)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_lane.Turns, "lend", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            items.put_nowait(1)
+    until("the turn is left", lambda: not items._lane.turn._taken)
+    until("the end of the call", lambda: not io().calls)
+    items.put_nowait(2)
+    assert items.get_nowait() == 2
+
+
+def acquired(server: Server) -> asyncio.Semaphore:
+    """One of which this process has a permit, although no loop runs any more."""
+    semaphore = asyncio.Semaphore(1, name="direct", url=server.url)
+    asyncio.run(semaphore.acquire())
+    return semaphore
+
+
+def test_a_lease_that_is_lost_while_it_is_released_leaves_the_turn(
+    server: Server, items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    semaphore = acquired(server)
+    hold = semaphore._pick()
+    assert hold is not None
+    asks = Direct.ask
+
+    def loses(*asked: Any) -> object:
+        hold.lease.lost = True
+        return asks(*asked)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Direct, "ask", loses)
+        semaphore.release()
+    assert not semaphore._lane.turn._taken
+    assert not semaphore.locked()
+
+
+def test_a_lease_that_was_dropped_is_not_lost(server: Server) -> None:
+    semaphore = acquired(server)
+    hold = semaphore._pick()
+    assert hold is not None
+    keeper = io().keeper
+    keeper.drop(hold.lease)
+    hold.lease.until = 0.0
+    keeper._see_to(hold.lease)
+    assert not hold.lease.lost
+    semaphore.release()
 
 
 def test_many_threads_are_in_nobodys_way(items: asyncio.Queue[int]) -> None:

@@ -157,7 +157,7 @@ class Call(Generic[T]):
         if first is None or wire is None or not turn.lend(self):
             self._start(then)
             return False
-        self.near, self.has_turn, self.keyed, self.since = loop, True, True, time.monotonic()
+        self.near, self.keyed, self.since = loop, True, time.monotonic()
         io.lent(self)
         reply = None
         try:
@@ -182,7 +182,7 @@ class Call(Generic[T]):
         if first is None or lane.io.closed or not lane.direct.open or not lane.turn.lend(self):
             self._start(then)
             return False
-        self.has_turn, self.since = True, time.monotonic()
+        self.keyed, self.since = first.keyed, time.monotonic()
         lane.io.calls.add(self)
         reply = None
         try:

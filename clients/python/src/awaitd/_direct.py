@@ -85,7 +85,8 @@ class Direct:
                 connection = socket.create_connection(self._address, within)
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return connection
-            if now - since < IDLE_FOR:
+            if now - since < IDLE_FOR and not _stirs(connection):
+                connection.settimeout(within)
                 return connection
             connection.close()
 
@@ -127,3 +128,15 @@ def _more(connection: socket.socket) -> bytes:
     if not got:
         raise ConnectionResetError
     return got
+
+
+def _stirs(connection: socket.socket) -> bool:
+    """Whether it has ended, or something was said on it that nobody asked."""
+    connection.settimeout(0)
+    try:
+        connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

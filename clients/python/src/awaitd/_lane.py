@@ -85,7 +85,8 @@ class Turns:
             self._alone = 0 if self._taken or self._coming else self._alone + 1
             if self._alone <= ALONE:
                 return False
-            self._taken, self._lent = True, call
+            # An interrupted call is known by that to have it.
+            call.has_turn, self._taken, self._lent = True, True, call
             return True
 
     def claim(self, call: Call[Any]) -> bool:

@@ -123,6 +123,8 @@ class Keeper:
             self._see_to(lease)
 
     def _see_to(self, lease: Lease) -> None:
+        if lease not in self.leases:
+            return  # Another thread dropped it meanwhile.
         if lease.holder() is None:
             # Nobody can end it any more: it goes back when its time is over.
             self.drop(lease)
