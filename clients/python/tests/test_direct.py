@@ -7,12 +7,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
 
-from awaitd import _lane, asyncio
+from awaitd import Client, Problem, _lane, asyncio
 from awaitd._direct import IDLE_FOR, Direct
 from awaitd._io import io
 from awaitd.testing import Server
@@ -89,6 +89,7 @@ def test_an_answer_is_read_however_it_comes(piece: int) -> None:
         ANSWER.replace("content-length: 2", "Content-Length: +2"),
         ANSWER.replace("HTTP/1.1", "HTTP/1.0"),
         ANSWER.replace("200 OK", "103 Early Hints"),
+        ANSWER.replace("200 OK", "308 Permanent Redirect"),
         ANSWER.replace("X-Said: so", "so"),
         "SSH-2.0-ok\r\n\r\n",
         "x" * 2**17,
@@ -301,6 +302,29 @@ def test_a_lease_that_is_lost_while_it_is_released_leaves_the_turn(
         semaphore.release()
     assert not semaphore._lane.turn._taken
     assert not semaphore.locked()
+
+
+def test_a_redirect_is_no_grant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be it asked on the I/O thread, on the caller's own or on its loop."""
+    answer = ANSWER.replace("200 OK", "308 Permanent Redirect\r\nLocation: https://elsewhere/it")
+    with Peer(answer) as peer:
+        items, event = asyncio.Queue[int](name="moved", url=peer.url), asyncio.Event(name="moved", url=peer.url)
+        for alone in (_lane.ALONE, 0):
+            monkeypatch.setattr(_lane, "ALONE", alone)
+            items._ready = alone == 0
+            calls: list[Callable[[], object]] = [
+                lambda: items.put_nowait(1),
+                event.set,
+                lambda: asyncio.run(items.put(1)),
+            ]
+            for asks in calls:
+                with pytest.raises(Problem, match="redirects to https://elsewhere/it") as raised:
+                    asks()
+                assert raised.value.status == 308
+        before = len(peer.asked)
+        with Client(peer.url) as client, pytest.raises(Problem, match="https://elsewhere/it"):
+            client.put("moved", b"1")
+        assert len(peer.asked) == before + 1
 
 
 def test_a_lease_that_was_dropped_is_not_lost(server: Server) -> None:

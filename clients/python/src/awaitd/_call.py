@@ -199,11 +199,13 @@ class Call(Generic[T]):
 
     def _granted(self, reply: Reply | None) -> bool:
         """Whether it is done where it was asked. If not, the I/O thread goes on with it."""
-        granted = reply is not None and reply.status < 400
+        granted = reply is not None and reply.status < 300
         if not self.lane.turn.claim(self):
             return False
-        # The server is asked again if it said nothing, or that it cannot answer, or does not know who asks.
-        self.answer = reply if reply is not None and reply.status < 500 and reply.status != 401 else None
+        # The server is asked again if it said nothing, or that it cannot answer, or does not know who asks,
+        # or something else redirects to it.
+        heard = reply is not None and (granted or 400 <= reply.status < 500) and reply.status != 401
+        self.answer = reply if heard else None
         if granted:
             self.near = None
         else:

@@ -100,7 +100,7 @@ def _reply(connection: socket.socket, asked: float) -> tuple[Reply, bool]:
         got += _more(connection)
     first, *lines = got[:end].decode("latin-1").split("\r\n")
     said = first.split(" ", 2)
-    if said[0] != "HTTP/1.1" or len(said[1:]) == 0 or not re.fullmatch("[2-5][0-9][0-9]", said[1]):
+    if said[0] != "HTTP/1.1" or len(said[1:]) == 0 or not re.fullmatch("[245][0-9][0-9]", said[1]):
         raise Odd
     headers = CIMultiDict[str]()
     for line in lines:

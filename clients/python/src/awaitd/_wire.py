@@ -116,8 +116,8 @@ class Wire:
         within: float = RETRY_FOR,
         twice: bool = True,
     ) -> Reply:
-        """The answer, whatever it is. `within`: for how long it may stay away. `twice`: whether it may be
-        asked again if it may have been heard before."""
+        """The answer, whatever it is but a redirect: that is raised. `within`: for how long it may stay away.
+        `twice`: whether it may be asked again if it may have been heard before."""
         headers = headers or {}
         if key is not None:
             headers["Idempotency-Key"] = key
@@ -133,6 +133,8 @@ class Wire:
             answer_within = round(min(ANSWER_WITHIN, left or ANSWER_WITHIN), 1) or 0.1
             try:
                 reply = await self.once(method, path, body, headers, wait + answer_within)
+                if 300 <= reply.status < 400:
+                    raise self._elsewhere(reply)
                 if reply.status != 503:
                     self._heard = reply.heard
                     return reply
@@ -190,6 +192,12 @@ class Wire:
             # It knows what was asked, and so the token, which its `repr` would tell.
             odd = f"what came is no answer: {error.message}"
         raise aiohttp.ClientPayloadError(odd)
+
+    def _elsewhere(self, reply: Reply) -> Problem:
+        """No server of ours redirects, so what is in between was asked, and nothing was done."""
+        where = reply.headers.get("Location", "nowhere")
+        said = f"{self.url} redirects to {where}: the URL has to be that of the server itself"
+        return Problem(reply.status, said.encode())
 
     async def close(self) -> None:
         if self._session is not None:
