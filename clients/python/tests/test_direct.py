@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from awaitd import Client, Problem, _lane, asyncio
-from awaitd._direct import IDLE_FOR, Direct
+from awaitd._direct import IDLE_FOR, ODD_FOR, Direct
 from awaitd._io import io
 from awaitd.testing import Server
 from support.child import Child
@@ -25,10 +25,11 @@ ANSWER = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nX-Said: so\r\n\r\nok"
 class Peer:
     """Says the same to whatever it is asked, a few bytes at a time, and keeps what that was."""
 
-    def __init__(self, answer: str, piece: int = 1000) -> None:
+    def __init__(self, answer: str, piece: int = 1000, pause: float = 0.0) -> None:
         self.asked: list[bytes] = []
         self.connections = 0
-        self._answer, self._piece = answer.encode(), piece
+        self._piece, self._pause = piece, pause
+        self.says(answer)
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
@@ -38,6 +39,10 @@ class Peer:
 
     def __exit__(self, *_: object) -> None:
         self._socket.close()
+
+    def says(self, answer: str) -> None:
+        """From now on."""
+        self._answer = answer.encode()
 
     def _serve(self) -> None:
         while True:
@@ -56,6 +61,7 @@ class Peer:
                 self.asked.append(asked)
                 for start in range(0, len(self._answer), self._piece):
                     connection.sendall(self._answer[start : start + self._piece])
+                    time.sleep(self._pause)
                 if b"close" in self._answer.lower() or not self._answer.endswith(b"ok"):
                     return
 
@@ -87,6 +93,8 @@ def test_an_answer_is_read_however_it_comes(piece: int) -> None:
         ANSWER.replace("content-length: 2\r\n", ""),
         ANSWER.replace("content-length: 2", "Content-Length: 1"),
         ANSWER.replace("content-length: 2", "Content-Length: +2"),
+        ANSWER.replace("content-length: 2", f"Content-Length: {'0' * 18}2"),
+        ANSWER.replace("content-length: 2", "Content-Length: 2\r\nContent-Length: 3"),
         ANSWER.replace("HTTP/1.1", "HTTP/1.0"),
         ANSWER.replace("200 OK", "103 Early Hints"),
         ANSWER.replace("200 OK", "308 Permanent Redirect"),
@@ -100,6 +108,65 @@ def test_what_is_odd_is_left_to_the_library(answer: str) -> None:
         direct = Direct(peer.url)
         assert ask(direct) is None
         assert not direct.open
+
+
+def test_what_was_odd_is_tried_again_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct) == (200, "so", b"ok")
+        peer.says(ANSWER.replace("HTTP/1.1", "HTTP/1.0"))
+        assert ask(direct) is None
+        assert not direct.open
+        now = time.monotonic() + ODD_FOR
+        monkeypatch.setattr("awaitd._direct.time.monotonic", lambda: now)
+        assert direct.open
+
+
+def test_connections_that_are_used_no_more_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+
+        def kept(count: int) -> list[socket.socket]:
+            """As after that many calls at the same time."""
+            made = [direct._connection(time.monotonic(), PATIENCE) for _ in range(count)]
+            direct._idle += [(each, time.monotonic()) for each in made]
+            return made
+
+        old = kept(3)
+        now = time.monotonic() + IDLE_FOR
+        monkeypatch.setattr("awaitd._direct.time.monotonic", lambda: now)
+        direct._idle += [(direct._connection(now, PATIENCE), now)]
+        new = kept(1)
+        assert ask(direct) == (200, "so", b"ok")
+        assert [each.fileno() for each in old] == [-1] * 3
+        assert new[0].fileno() >= 0
+        more = kept(2)
+        peer.says(ANSWER.replace("HTTP/1.1", "HTTP/1.0"))
+        assert ask(direct) is None
+        assert [each.fileno() for each in [*more, *new]] == [-1] * 3
+
+
+def test_a_connection_that_comes_back_after_the_end_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Late(list[Any]):
+        """To which one comes back just when another thread has closed all."""
+
+        def append(self, kept: Any) -> None:
+            direct.close()
+            super().append(kept)
+
+    with Peer(ANSWER) as peer:
+        direct = Direct(peer.url)
+        direct._idle = Late()
+        assert ask(direct) == (200, "so", b"ok")
+        assert direct._idle == []
+        assert not direct.open
+
+
+def test_an_answer_that_trickles_is_none() -> None:
+    with Peer(ANSWER, 1, pause=0.05) as peer:
+        direct = Direct(peer.url)
+        assert ask(direct, within=0.5) is None
+        assert direct.open
 
 
 @pytest.mark.parametrize("answer", ["", ANSWER[:-1], ANSWER[:20]])

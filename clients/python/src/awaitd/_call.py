@@ -179,10 +179,12 @@ class Call(Generic[T]):
         """Whether it was granted on the caller's thread. If not, the I/O thread does it, or goes on with it."""
         lane, first = self.lane, self._first
         self._then = then
+        # Interrupted from now on, it is finished, and then undone.
+        self.keyed = first is not None and first.keyed
         if first is None or lane.io.closed or not lane.direct.open or not lane.turn.lend(self):
             self._start(then)
             return False
-        self.keyed, self.since = first.keyed, time.monotonic()
+        self.since = time.monotonic()
         lane.io.calls.add(self)
         reply = None
         try:

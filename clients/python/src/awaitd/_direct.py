@@ -6,6 +6,7 @@ few lines know as much of HTTP as it takes to talk to an awaitd. What they do no
 
 from __future__ import annotations
 
+import math
 import re
 import socket
 import time
@@ -18,10 +19,16 @@ from awaitd._wire import Reply
 IDLE_FOR = 15.0
 """Seconds after which a connection is not used any more, as in the library: what is between may have forgotten it."""
 
+ODD_FOR = 60.0
+"""Seconds for which the library asks after an answer that was not understood: what is between may be gone then."""
+
 LONGEST_HEAD = 2**16
 """Bytes."""
 
 SENDABLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+LENGTH = re.compile("[0-9]{1,18}")
 
 
 class Odd(Exception):
@@ -33,14 +40,21 @@ class Direct:
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
-        self.open = parts.scheme == "http" and parts.username is None and bool(SENDABLE.fullmatch(url))
-        """Whether it can be asked: else the library is."""
+        self._able = parts.scheme == "http" and parts.username is None and bool(SENDABLE.fullmatch(url))
+        self._again_at = 0.0
+        """When it can be asked again, after something odd."""
         self._address = parts.hostname or "", parts.port or 80
         self._before, self._host = parts.path, parts.netloc
         self._idle: list[tuple[socket.socket, float]] = []
 
+    @property
+    def open(self) -> bool:
+        """Whether it can be asked: else the library is."""
+        return self._able and time.monotonic() >= self._again_at
+
     def ask(self, method: str, path: str, body: bytes, headers: dict[str, str], within: float) -> Reply | None:
-        """The answer; None if there is none, or none that is understood."""
+        """The answer; None if there is none, or none that is understood. `within`: for how long all of it, and to
+        send what is asked, may take."""
         lines = [f"{method} {self._before}{path} HTTP/1.1", f"Host: {self._host}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         if body or method in ("POST", "PUT"):
@@ -54,28 +68,40 @@ class Direct:
             return None
         try:
             connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
-            reply, lasts = _reply(connection, asked)
+            reply, lasts = _reply(connection, asked, asked + within)
         except OSError:
             connection.close()
             return None
         except Odd:
             # What is between speaks otherwise, and will do so the next time.
-            self.open = False
+            self._again_at = time.monotonic() + ODD_FOR
             connection.close()
+            self._let_go()
             return None
         except BaseException:  # Ctrl-C.
             connection.close()
             raise
         if lasts and self.open:
             self._idle.append((connection, reply.heard))
+            self._let_go(reply.heard - IDLE_FOR)
+            if not self.open:  # Another thread has closed it meanwhile.
+                self._let_go()
         else:
             connection.close()
         return reply
 
     def close(self) -> None:
-        self.open = False
-        while self._idle:
-            self._idle.pop()[0].close()
+        self._able = False
+        self._let_go()
+
+    def _let_go(self, before: float = math.inf) -> None:
+        """Closes the connections that have been idle since then. The oldest are the first."""
+        try:
+            while (oldest := self._idle[0])[1] <= before:
+                self._idle.remove(oldest)
+                oldest[0].close()
+        except (IndexError, ValueError):
+            pass  # There are none left, or another thread took it.
 
     def _connection(self, now: float, within: float) -> socket.socket:
         while True:
@@ -91,13 +117,13 @@ class Direct:
             connection.close()
 
 
-def _reply(connection: socket.socket, asked: float) -> tuple[Reply, bool]:
+def _reply(connection: socket.socket, asked: float, until: float) -> tuple[Reply, bool]:
     """An answer, and whether there can be another one."""
     got = b""
     while (end := got.find(b"\r\n\r\n")) < 0:
         if len(got) > LONGEST_HEAD:
             raise Odd
-        got += _more(connection)
+        got += _more(connection, until)
     first, *lines = got[:end].decode("latin-1").split("\r\n")
     said = first.split(" ", 2)
     if said[0] != "HTTP/1.1" or len(said[1:]) == 0 or not re.fullmatch("[245][0-9][0-9]", said[1]):
@@ -109,12 +135,12 @@ def _reply(connection: socket.socket, asked: float) -> tuple[Reply, bool]:
             raise Odd
         headers.add(name, value.strip())
     status = int(said[1])
-    length = headers.get("Content-Length", "0" if status == 204 else "")
-    if "Transfer-Encoding" in headers or not (length.isascii() and length.isdecimal()):
+    length, *others = headers.getall("Content-Length", ["0" if status == 204 else ""])
+    if "Transfer-Encoding" in headers or others or not LENGTH.fullmatch(length):
         raise Odd
     body, left = [got[end + 4 :]], int(length) - len(got) + end + 4
     while left > 0:
-        body.append(_more(connection))
+        body.append(_more(connection, until))
         left -= len(body[-1])
     if left < 0:
         raise Odd
@@ -123,7 +149,11 @@ def _reply(connection: socket.socket, asked: float) -> tuple[Reply, bool]:
     ).lower() != "close"
 
 
-def _more(connection: socket.socket) -> bytes:
+def _more(connection: socket.socket, until: float) -> bytes:
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
     got = connection.recv(2**16)
     if not got:
         raise ConnectionResetError
