@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from awaitd import Client, Problem, _lane, asyncio
+from awaitd._codec import plain
 from awaitd._direct import IDLE_FOR, ODD_FOR, Direct
 from awaitd._io import io
 from awaitd.testing import Server
@@ -404,6 +405,38 @@ def test_a_lease_that_was_dropped_is_not_lost(server: Server) -> None:
     keeper._see_to(hold.lease)
     assert not hold.lease.lost
     semaphore.release()
+
+
+def test_what_is_large_is_sent_by_the_other_thread(items: asyncio.Queue[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[int] = []
+    asks = Direct.ask
+
+    def noted(direct: Direct, method: str, path: str, body: bytes, *more: Any) -> object:
+        sent.append(len(body))
+        return asks(direct, method, path, body, *more)
+
+    monkeypatch.setattr(Direct, "ask", noted)
+    items.put_nowait("x" * 2**15)
+    items.put_nowait("x" * 2**17)
+    assert len(sent) == 1 and sent[0] < 2**16
+    assert [len(items.get_nowait()) for _ in range(2)] == [2**15, 2**17]
+
+
+def test_what_nobody_awaits_is_not_overtaken(items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An item that cannot be read is out of the way before anything else is asked."""
+
+    def unreadable(*_: object) -> None:
+        raise ValueError("unreadable")
+
+    items.put_nowait(1)
+    gate = threading.Event()
+    io().loop.call_soon_threadsafe(gate.wait, PATIENCE)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(plain), "decode", unreadable)
+        with pytest.raises(ValueError, match="unreadable"):
+            items.get_nowait()
+    threading.Timer(0.3, gate.set).start()
+    assert items._state()["delayed"] == 1
 
 
 def test_many_threads_are_in_nobodys_way(items: asyncio.Queue[int]) -> None:

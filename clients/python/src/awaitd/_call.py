@@ -30,6 +30,9 @@ NEAR_WITHIN = 2.0
 NEAR_LEASE = 3 * NEAR_WITHIN
 """Seconds of the shortest lease for which is asked there: if the loop is blocked then, it is renewed that late."""
 
+LARGEST_NEAR = 2**16
+"""Bytes of the largest body that is sent there: more takes its time, and is not begun twice."""
+
 MOMENT = 0.001
 """Seconds of a first wait: none to speak of, but it gives a place in line that is kept for a repeat."""
 
@@ -59,7 +62,8 @@ class Call(Generic[T]):
         """When it was asked by its caller himself."""
         self.answer: Reply | None = None
         """What was said to that."""
-        self._work, self._undo, self._first = work, undo, first
+        small = first is not None and len(first.body) <= LARGEST_NEAR
+        self._work, self._undo, self._first = work, undo, first if small else None
         self._task: asyncio.Task[None] | None = None
         self._coming = False
         self._left = False

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from awaitd._call import NEAR_WITHIN, Call, start
 from awaitd._direct import Direct
-from awaitd._lane import Lane
+from awaitd._lane import Lane, Turns
 from awaitd._lease import Keeper
 from awaitd._near import Near
 from awaitd._wire import Wire
@@ -97,11 +97,20 @@ class Io:
             self._wires[url, token] = Wire(url, token)
         return self._wires[url, token]
 
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Does something that nobody awaits, before whatever is asked later."""
+    def spawn(self, work: Coroutine[Any, Any, Any], turn: Turns | None = None) -> None:
+        """Does something that nobody awaits, before whatever is asked later where this is the turn."""
         if self.closed:
             return work.close()
-        self.loop.call_soon_threadsafe(lambda: self.hold(start(self.loop, work)))
+        if turn is not None:
+            turn.come()
+
+        def begin() -> None:
+            task = start(self.loop, work)
+            self.hold(task)
+            if turn is not None:
+                task.add_done_callback(lambda _: turn.came())
+
+        self.loop.call_soon_threadsafe(begin)
 
     def check(self) -> None:
         """Raises once the program ends: nobody would answer."""

@@ -142,7 +142,7 @@ class Permits(Thing):
         async def work(call: Call[Reply | None]) -> Reply | None:
             if hold.lease.lost and not call.has_turn:
                 # In case that the server, which goes by a later clock, still has it.
-                call.lane.io.spawn(hold.lease.end())
+                call.lane.io.spawn(hold.lease.end(), call.lane.turn)
                 return None
             return await self._ask_once(call, asked)
 

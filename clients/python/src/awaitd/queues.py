@@ -257,7 +257,7 @@ class Queue(Thing, Generic[T]):
         try:
             item: T = self._codec.decode(reply.body, reply.headers.get("Content-Type", ""))
         except Exception as error:
-            call.lane.io.spawn(self._unread(held, f"it cannot be read: {error!r}"))
+            call.lane.io.spawn(self._unread(held, f"it cannot be read: {error!r}"), call.lane.turn)
             raise
         call.lane.held.append(held)
         if self._ack == "auto":
