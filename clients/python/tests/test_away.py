@@ -101,3 +101,21 @@ def test_who_came_later_has_all_his_time(server: Server) -> None:
             await first
 
     asyncio.run(main())
+
+
+def test_an_earlier_try_that_comes_late_takes_no_place(server: Server) -> None:
+    async def main() -> None:
+        wire, other = Wire(server.url), Wire(server.url)
+        acquire, key = "/v1/locks/l/acquire?lease=30s", {"Idempotency-Key": "one"}
+        held = (await wire.ask("POST", acquire)).good()
+        waits = asyncio.create_task(wire.ask("POST", f"{acquire}&wait=30s", key="one", wait=30.0))
+        while not (await wire.ask("GET", "/v1/locks/l")).json()["waiters"]:
+            await asyncio.sleep(0.01)
+        late = await other.once("POST", f"{acquire}&wait=30s", b"", key, PATIENCE)
+        assert late.problem.code == "superseded"
+        (await wire.ask("DELETE", held.headers["Location"])).good()
+        assert (await waits).status == 201
+        await wire.close()
+        await other.close()
+
+    asyncio.run(main())

@@ -57,6 +57,10 @@ class Reply(NamedTuple):
     def problem(self) -> Problem:
         return Problem(self.status, self.body)
 
+    @property
+    def problem_code(self) -> str | None:
+        return self.problem.code if self.status >= 400 else None
+
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -124,7 +128,7 @@ class Wire:
         since = in_line_since.get()
         silent_since = None if since is None else max(since, self._heard)
         failure: Exception = TimeoutError()
-        pause = PAUSE
+        pause, late = PAUSE, False
         while True:
             asked = time.monotonic()
             left = within - (asked - silent_since) if silent_since is not None else within
@@ -137,7 +141,11 @@ class Wire:
                     raise self._elsewhere(reply)
                 if reply.status != 503:
                     self._heard = reply.heard
-                    return reply
+                    if late or "Idempotency-Key" not in headers or reply.problem_code != "superseded":
+                        return reply
+                    # An earlier try of the same request came behind this one, and nobody waits for that.
+                    late = True
+                    continue
                 pause = max(pause, float(reply.headers.get("Retry-After", 0)))
                 failure = reply.problem
             except UNHEARD as error:
