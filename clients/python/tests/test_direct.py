@@ -309,6 +309,28 @@ def test_interrupted_with_its_answer_it_gives_that_back(
     assert items._state()["unfinished"] == 0
 
 
+def test_interrupted_as_it_takes_an_item_it_gives_that_back(
+    items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    granted = asyncio.Queue._granted
+    before = set(io().keeper.leases)
+
+    def interrupted(*more: Any) -> Any:
+        held = granted(*more)
+        if threading.current_thread() is threading.main_thread():
+            raise KeyboardInterrupt
+        return held
+
+    items.put_nowait(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio.Queue, "_granted", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            items.get_nowait()
+        until("the end of the call", lambda: not items.empty())
+    assert io().keeper.leases <= before
+    assert items.get_nowait() == 1
+
+
 def test_interrupted_before_its_answer_is_seen_it_gives_back_what_that_granted(
     items: asyncio.Queue[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

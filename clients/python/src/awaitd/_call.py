@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
 from awaitd._lane import Lane
+from awaitd._lease import Lease
 from awaitd._wire import UNHEARD, Asked, Reply, Wire
 from awaitd.errors import Unreachable
 
@@ -67,6 +68,10 @@ class Call(Generic[T]):
         self._task: asyncio.Task[None] | None = None
         self._coming = False
         self._left = False
+        self.kept: Lease | None = None
+        """What it was granted, once that is renewed."""
+        self._interrupted = False
+        """Whether it was, while it took what it was granted."""
         self._then: Callable[[], object]
         self._result: list[T] = []
         self._error: BaseException | None = None
@@ -199,6 +204,10 @@ class Call(Generic[T]):
         if granted:
             try:
                 self._result.append(at_once(self._work(self)))
+            except BaseException as error:
+                # The server says again what that was.
+                self._interrupted = not isinstance(error, Exception)
+                raise
             finally:
                 lane.io.calls.discard(self)
         return granted
@@ -253,7 +262,9 @@ class Call(Generic[T]):
         try:
             if self._task is None and not self._left:
                 return  # It was granted where it was asked.
-            if self._task is None and self.has_turn:
+            if self._interrupted and self.kept is not None:
+                self.lane.io.keeper.drop(self.kept)
+            if self._task is None and (self.has_turn or (self._interrupted and not self._result)):
                 self.go_on()  # That was interrupted.
             if self._task is not None:
                 await self._ended(self._task)

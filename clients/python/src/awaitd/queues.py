@@ -236,6 +236,7 @@ class Queue(Thing, Generic[T]):
     def _granted(self, call: Call[Any], reply: Reply, waited: bool, owner: Callable[[], object]) -> Held:
         lease = Lease(call.lane.wire, reply, self, self._lease, waited=waited)
         lease.done_with_the_program = False  # Nobody here has it yet.
+        call.kept = lease
         call.lane.io.keeper.keep(lease)
         return Held(lease, owner)
 
