@@ -101,14 +101,14 @@ class Io:
         """Does something that nobody awaits, before whatever is asked later where this is the turn."""
         if self.closed:
             return work.close()
+        came = turn.came if turn else lambda: None
         if turn is not None:
             turn.come()
 
         def begin() -> None:
             task = start(self.loop, work)
             self.hold(task)
-            if turn is not None:
-                task.add_done_callback(lambda _: turn.came())
+            task.add_done_callback(lambda _: came())
 
         self.loop.call_soon_threadsafe(begin)
 
