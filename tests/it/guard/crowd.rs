@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use awaitd_tests::{Raw, Server, until};
+use awaitd_tests::{Raw, Server, leave_out, until};
 use tokio::net::TcpStream;
 
 /// Connections that say nothing.
@@ -28,22 +28,29 @@ async fn ten_thousand_connections_that_say_nothing_are_closed() {
     let line = limit.lines().find(|line| line.starts_with("Max open files")).expect("a limit");
     let files: usize = line.split_whitespace().nth(3).and_then(|it| it.parse().ok()).unwrap_or(0);
     let count = IDLE.min(files.saturating_sub(1_000));
+    if count < 1_000 {
+        return leave_out("there may be too few open files");
+    }
     let server = Server::start();
     let client = server.client();
     client.post("/v1/queues/q/jobs", "job").await.expect(201);
     let before = resident(&server);
     let mut idle = Vec::with_capacity(count);
-    let mut most = 0;
+    let (mut most, mut each) = (0, 0);
     for number in 0..count {
         idle.push(TcpStream::connect(server.at()).await.expect("the server listens"));
         if number % 100 == 0 {
             client.post("/v1/queues/q/jobs", "job").await.expect(201);
             client.post("/v1/queues/q/get?ack=true", "").await.expect(200);
-            most = most.max(server.scrape().await.count("awaitd_connections", &[]));
+            let open = server.scrape().await.count("awaitd_connections", &[]) as usize;
+            if open > most {
+                (most, each) = (open, resident(&server).saturating_sub(before) / open);
+            }
         }
     }
-    let each = resident(&server).saturating_sub(before) / count;
     println!("{count} connections, of which {most} were seen at one time: {each} bytes each");
+    // The first are closed by the time that a slow machine has opened the last.
+    assert!(most >= count.min(1_000), "only {most} were open at one time");
     assert!(each < BYTES_MAX, "a connection costs {each} bytes");
     until("all of them are closed", async || {
         client.post("/v1/queues/q/jobs", "job").await.expect(201);
