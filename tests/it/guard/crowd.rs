@@ -42,7 +42,8 @@ async fn ten_thousand_connections_that_say_nothing_are_closed() {
         if number % 100 == 0 {
             client.post("/v1/queues/q/jobs", "job").await.expect(201);
             client.post("/v1/queues/q/get?ack=true", "").await.expect(200);
-            let open = server.scrape().await.count("awaitd_connections", &[]) as usize;
+            let open = server.scrape().await.count("awaitd_connections", &[]);
+            let open = usize::try_from(open).expect("not so many");
             if open > most {
                 (most, each) = (open, resident(&server).saturating_sub(before) / open);
             }
