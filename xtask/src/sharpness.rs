@@ -171,3 +171,18 @@ fn copy_all(from: &Path, to: &Path) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The text of each rule stands once in the core: whoever changes it hears so long before the histories play.
+    #[test]
+    fn each_rule_is_found() {
+        let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/awaitd-primitives/src");
+        for Mutant { name, file, text, .. } in MUTANTS.iter().chain(SHARING).chain(WORK) {
+            let source = fs::read_to_string(core.join(file)).expect("the core is there");
+            assert_eq!(source.matches(text).count(), 1, "{name}, in {file}");
+        }
+    }
+}

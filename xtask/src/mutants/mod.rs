@@ -40,10 +40,9 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "who hung up with a key stays in line",
         rule: "an absent one is passed over",
         file: "engine/mod.rs",
-        text: "if let Some(parked) = self.leave(ticket) {\n            self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);",
+        text: "let parked = self.leave(ticket);",
         instead: "if self.waiters.get(ticket).is_some_and(|parked| parked.key.is_some()) {\n            \
-                  return;\n        }\n        if let Some(parked) = self.leave(ticket) {\n            \
-                  self.keep_place(parked.key.as_ref(), &parked.ask, parked.number);",
+                  return false;\n        }\n        let parked = self.leave(ticket);",
     },
     Mutant {
         name: "an undelivered job goes to the tail",
@@ -119,8 +118,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "a get makes room and tells nobody",
         rule: "a freed thing is handed to the first in line in the same step",
         file: "engine/settle.rs",
-        text: "self.stir(Line::Put(queue.clone()));\n                self.stir(Line::Get(queue.clone()));",
-        instead: "self.stir(Line::Get(queue.clone()));",
+        text: "self.stir_at(Line::Put, queue);\n                self.stir_at(Line::Get, queue);",
+        instead: "self.stir_at(Line::Get, queue);",
     },
     Mutant {
         name: "a repeat is a new request",
