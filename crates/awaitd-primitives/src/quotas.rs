@@ -14,7 +14,7 @@ pub struct Quota {
     pub prefix: Arc<str>,
     /// Jobs of its queues, in whatever state.
     pub jobs: Option<u64>,
-    /// Bytes that these jobs take as they are written: their bodies, and some tens of bytes beside each.
+    /// Bytes that these jobs take as they are written: their bodies, and up to a hundred bytes beside each.
     pub bytes: Option<u64>,
     /// Requests that wait at its names at one time; one that waits at several names counts at each.
     pub waits: Option<u64>,

@@ -41,7 +41,7 @@ use tracing::{debug, info, warn};
 use exit::Exit;
 use flags::{Command, Serve};
 use guard::Open;
-use quotas::QuotasError;
+use quotas::{QuotasError, QuotasFile};
 use socket::{At, Socket};
 
 // Many small jobs and connections of all ages: it keeps them denser than the system's allocator. Not
@@ -124,8 +124,10 @@ fn run(flags: &Serve) -> Result<(), Failure> {
     let runtime = runtime(flags.workers).map_err(|error| Failure::Start("threads", error))?;
     let mut config = Config::from(flags);
     config.limits.memory_max = data::memory_max(flags);
+    let mut quotas = None;
     if let Some(path) = &flags.guard.quotas {
-        config.limits.quotas = Arc::new(quotas::read(path).map_err(Failure::Quotas)?);
+        let (file, read) = QuotasFile::open(path).map_err(Failure::Quotas)?;
+        (quotas, config.limits.quotas) = (Some(file), Arc::new(read));
     }
     config.access = Arc::new(flags.access().map_err(Failure::Tokens)?);
     config.hosts = flags.guard.hosts(&flags.listen, &socket.at);
@@ -145,8 +147,8 @@ fn run(flags: &Serve) -> Result<(), Failure> {
         };
         let Socket { listener, at, file: _removed_at_the_end } = socket;
         greet(&at, flags);
-        if let Some(path) = &flags.guard.quotas {
-            tokio::spawn(quotas::follow(path.clone(), server.app().desk.clone()));
+        if let Some(file) = quotas {
+            tokio::spawn(file.follow(server.app().desk.clone()));
         }
         systemd::begun(server.app().desk.clone());
         server.serve(listener, shutdown).await.map_err(Failure::Serve)?;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use awaitd_primitives::{Bound, Name, Quota, Quotas};
 use awaitd_server::desk::Desk;
-use awaitd_server::stamp::stamp;
+use awaitd_server::stamp::{Stamp, stamp};
 use tokio::time::interval;
 use tracing::{error, info};
 
@@ -34,8 +34,51 @@ pub(crate) enum QuotasError {
     Line(PathBuf, usize, String),
 }
 
-/// What is in a file.
-pub(crate) fn read(path: &Path) -> Result<Quotas, QuotasError> {
+/// A file of quotas, and how it was when it was read last.
+pub(crate) struct QuotasFile {
+    path: PathBuf,
+    seen: Option<Stamp>,
+}
+
+impl QuotasFile {
+    /// Reads a file, so that it can be followed from there on.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Quotas), QuotasError> {
+        // Before it is read: what changes meanwhile is another file to whoever looks later.
+        let seen = stamp(path).ok().flatten();
+        Ok((Self { path: path.to_owned(), seen }, read(path)?))
+    }
+
+    /// Reads it whenever it changes, and tells the loop. If it cannot be read, what held before does.
+    pub(crate) async fn follow(mut self, desk: Desk) {
+        let mut looks = interval(LOOK_EVERY);
+        let mut told = String::new();
+        loop {
+            looks.tick().await;
+            let now = stamp(&self.path).ok().flatten();
+            if now.is_some() && now == self.seen {
+                continue;
+            }
+            match read(&self.path) {
+                Ok(quotas) => {
+                    let namespaces = quotas.all().len();
+                    info!(path = %self.path.display(), namespaces, "read the quotas");
+                    desk.set_quotas(Arc::new(quotas));
+                    (self.seen, told) = (now, String::new());
+                }
+                Err(wrong) => {
+                    let wrong = wrong.to_string();
+                    // Once, not each second.
+                    if wrong != told {
+                        error!(error = %wrong, "the quotas cannot be read: those known before hold on");
+                    }
+                    told = wrong;
+                }
+            }
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Quotas, QuotasError> {
     let text = fs::read_to_string(path).map_err(|error| QuotasError::Io(path.to_owned(), error))?;
     let mut all: Vec<Quota> = Vec::new();
     for (place, line) in text.lines().enumerate() {
@@ -56,34 +99,6 @@ pub(crate) fn read(path: &Path) -> Result<Quotas, QuotasError> {
         all.push(quota);
     }
     Ok(Quotas::new(all))
-}
-
-/// Reads the file whenever it changes, and tells the loop. If it cannot be read, what held before does.
-pub(crate) async fn follow(path: PathBuf, desk: Desk) {
-    let mut looks = interval(LOOK_EVERY);
-    let (mut seen, mut told) = (None, String::new());
-    loop {
-        looks.tick().await;
-        let now = stamp(&path).ok().flatten();
-        if now.is_some() && now == seen {
-            continue;
-        }
-        match read(&path) {
-            Ok(quotas) => {
-                info!(path = %path.display(), namespaces = quotas.all().len(), "read the quotas");
-                desk.set_quotas(Arc::new(quotas));
-                (seen, told) = (now, String::new());
-            }
-            Err(wrong) => {
-                let wrong = wrong.to_string();
-                // Once, not each second.
-                if wrong != told {
-                    error!(error = %wrong, "the quotas cannot be read: those known before hold on");
-                }
-                told = wrong;
-            }
-        }
-    }
 }
 
 fn quota(line: &str) -> Result<Quota, String> {
