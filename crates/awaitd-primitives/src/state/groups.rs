@@ -1,8 +1,10 @@
 //! The jobs of one queue that have a key: one of each key goes at a time, in order, and of each key only
 //! the job that may go next stands in the way of others.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashMapExt};
 
 use crate::messages::command::JobId;
 use crate::messages::configuration::Rank;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use foldhash::HashMap;
 
 use crate::messages::command::JobId;
 use crate::messages::time::Time;
@@ -49,7 +49,7 @@ impl Special {
 /// died elsewhere.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Values {
-    first: FxHashMap<Arc<str>, JobId>,
+    first: HashMap<Arc<str>, JobId>,
     more: BTreeSet<(Arc<str>, JobId)>,
 }
 
