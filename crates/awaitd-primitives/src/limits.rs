@@ -130,8 +130,12 @@ pub const LEASE_GRACE: Duration = Duration::from_secs(10);
 /// What was never configured and is at rest goes after so long.
 pub const REST_FOR: Duration = Duration::from_mins(5);
 
-/// Due jobs, ended leases and judged waits in one turn of the loop: about four milliseconds.
+/// Ended leases and judged waits in one turn of the loop: about four milliseconds.
 pub const TURN_MAX: usize = 4_096;
+
+/// Due jobs that become ready in one turn of the loop, beside that: about four milliseconds if very many wait.
+/// What is left of them holds nobody up.
+pub const RIPE_MAX: usize = 1_024;
 
 /// What became of the last so many leases is known, at two bits each: two megabytes.
 pub const SETTLED_WINDOW: u64 = 8 * 1024 * 1024;

@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use awaitd_primitives::limits::TURN_MAX;
+use awaitd_primitives::limits::{RIPE_MAX, TURN_MAX};
 use awaitd_primitives::{
-    Answer, Ask, At, Backoff, Command, Configuration, DropCause, Engine, Entry, GetMode, Key,
-    LeaseId, Limits, Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply, Request,
-    State, Step, Ticket, Time,
+    Answer, Ask, At, Backoff, Command, Configuration, DropCause, Engine, Entry, GetMode, JobState,
+    Key, LeaseId, Limits, Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply,
+    Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -19,12 +19,14 @@ struct Play {
     now: Time,
     tickets: u64,
     entries: Vec<Entry>,
+    /// Jobs that became ready in the last turn.
+    ripe: usize,
 }
 
 impl Play {
     fn new() -> Self {
         let engine = Engine::new(State::new(), Limits::default());
-        Self { engine, now: Time::ZERO, tickets: 0, entries: Vec::new() }
+        Self { engine, now: Time::ZERO, tickets: 0, entries: Vec::new(), ripe: 0 }
     }
 
     /// One call, as a turn of its own; what was told by it.
@@ -32,6 +34,7 @@ impl Play {
         let mut step = Step::default();
         call(&mut self.engine, &mut step);
         assert!(step.work <= TURN_MAX, "a turn did {} things", step.work);
+        self.ripe = step.ripe;
         self.entries.append(&mut step.entries);
         self.engine.durable(Position(self.entries.len() as u64));
         step.replies
@@ -58,10 +61,11 @@ impl Play {
         for _ in 0..100 {
             let mut done = false;
             turns.push(self.turn(|engine, step| done = engine.advance(at, step)));
-            if done {
+            let sleeps = self.engine.wake_at().is_none_or(|wake| wake > self.now);
+            assert!(done || !sleeps, "it would sleep");
+            if sleeps {
                 return turns;
             }
-            assert!(self.engine.wake_at().is_some_and(|wake| wake <= self.now), "it would sleep");
         }
         panic!("time is never worked off");
     }
@@ -80,6 +84,21 @@ impl Play {
         let told: Vec<u64> = turns.iter().flatten().map(|reply| reply.ticket.0).collect();
         assert!(turns.len() > 2 && told.into_iter().eq(tickets), "not in order, or not all");
         assert_eq!(self.engine.census().waits, 0);
+        self.check_replay();
+    }
+
+    /// One turn after so long; what was told in it.
+    fn one_turn(&mut self, by: Duration) -> Vec<Reply> {
+        self.now = self.now + by;
+        let at = At { now: self.now, clock: self.now };
+        let mut done = false;
+        let told = self.turn(|engine, step| done = engine.advance(at, step));
+        assert!(done && self.ripe == RIPE_MAX, "{} jobs became ready", self.ripe);
+        told
+    }
+
+    /// What was recorded gives what is there.
+    fn check_replay(&self) {
         let mut replayed = State::replay(self.entries.clone());
         let mut lived = self.engine.state().clone();
         replayed.advance(self.now);
@@ -90,6 +109,10 @@ impl Play {
 
 fn name() -> Name {
     "q".parse().expect("a name")
+}
+
+fn other() -> Name {
+    "other".parse().expect("a name")
 }
 
 fn payload() -> Payload {
@@ -165,13 +188,112 @@ fn more_jobs_become_ready_than_a_turn_may_move() {
     for _ in 0..MANY {
         play.ask(get(), 2 * MINUTE);
     }
-    let turns = play.pass(MINUTE);
+    let first = play.one_turn(MINUTE);
+    assert_eq!(first.len(), RIPE_MAX);
+    let turns = [vec![first], play.pass(Duration::ZERO)].concat();
     let jobs = turns.iter().flatten().map(|reply| match &reply.told {
         Ok(Answer::Got(got)) => got.job.0,
         other => panic!("no job: {other:?}"),
     });
     assert!(jobs.eq(1..=MANY), "not in order");
     play.end(&turns, 2 + MANY..2 + 2 * MANY);
+}
+
+/// One turn after a moment at which more jobs are due than a turn may make ready.
+fn overdue(play: &mut Play) {
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(MINUTE), Duration::ZERO);
+    }
+    play.one_turn(MINUTE);
+}
+
+/// Time does not stop for jobs that are due: whoever asks for something else is answered at once, and whoever
+/// asks for one of them has it, in their order.
+#[test]
+fn nobody_waits_while_many_jobs_become_ready() {
+    let mut play = Play::new();
+    overdue(&mut play);
+    let told = play.ask(put(Duration::ZERO), Duration::ZERO);
+    assert!(matches!(told[..], [Reply { told: Ok(Answer::Placed { .. }), .. }]), "{told:?}");
+    for expected in 1..=MANY + 1 {
+        let told = play.ask(get(), Duration::ZERO);
+        let [Reply { told: Ok(Answer::Got(got)), .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(got.job.0, expected);
+    }
+    let told = play.ask(get(), Duration::ZERO);
+    assert_eq!(told[0].told, Err(Refusal::Empty));
+    play.pass(Duration::ZERO);
+    play.check_replay();
+}
+
+/// A get of many, and one from several queues, have what is due.
+#[test]
+fn a_get_of_many_has_what_is_due() {
+    let mut play = Play::new();
+    overdue(&mut play);
+    let (mode, settle) = (GetMode::Leased(Some(MINUTE)), None);
+    let most = RIPE_MAX as u64 + 500;
+    let many = Command::Get { queue: name(), mode, settle, most };
+    let queues = vec![other(), name()].into();
+    let any = Command::GetAny { queues, fair: false, mode, most };
+    for asked in [many, any] {
+        let told = play.ask(asked, Duration::ZERO);
+        let [Reply { told: Ok(Answer::GotMany(all)), .. }] = &told[..] else { panic!("{told:?}") };
+        assert_eq!(all.len() as u64, most);
+    }
+    play.pass(Duration::ZERO);
+    play.check_replay();
+}
+
+/// The many that are due in one queue do not keep the one of another from whoever waits for it.
+#[test]
+fn the_many_of_one_queue_do_not_hold_up_another() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(MINUTE), Duration::ZERO);
+    }
+    let Command::Put { payload, delay, rank, ttl, traits, .. } = put(MINUTE) else {
+        unreachable!()
+    };
+    play.ask(Command::Put { queue: other(), payload, delay, rank, ttl, traits }, Duration::ZERO);
+    let mode = GetMode::Leased(Some(MINUTE));
+    let get = Command::Get { queue: other(), mode, settle: None, most: 1 };
+    play.ask(get, 2 * MINUTE);
+    let told = play.one_turn(MINUTE);
+    assert!(matches!(&told[..], [Reply { told: Ok(Answer::Got(_)), .. }]), "{told:?}");
+}
+
+/// Nobody whose wait ends when jobs are due is turned away, however many there are.
+#[test]
+fn waits_end_when_many_jobs_are_due() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put(MINUTE), Duration::ZERO);
+    }
+    for _ in 0..MANY {
+        play.ask(get(), MINUTE);
+    }
+    let turns = play.pass(MINUTE);
+    let got = |reply: &Reply| matches!(reply.told, Ok(Answer::Got(_)));
+    assert!(turns.iter().flatten().all(got), "somebody was turned away");
+    play.end(&turns, 2 + MANY..2 + 2 * MANY);
+}
+
+/// What is due is ready for a purge, too, as it will be in a replay.
+#[test]
+fn a_purge_among_jobs_that_become_ready() {
+    for (state, dropped) in [(JobState::Delayed, 0), (JobState::Ready, MANY)] {
+        let mut play = Play::new();
+        overdue(&mut play);
+        let purge = Command::Purge { queue: name(), state: Some(state) };
+        let told = play.ask(purge, Duration::ZERO);
+        assert_eq!(told[0].told, Ok(Answer::Purged { dropped }));
+        play.pass(Duration::ZERO);
+        play.check_replay();
+    }
 }
 
 /// Leases that end at one moment all give back; those who wait have the jobs, and nobody is turned

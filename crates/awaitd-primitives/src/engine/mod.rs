@@ -78,8 +78,10 @@ pub struct Step {
     /// To be delivered once what they tell of is durable, see [`Reply::after`] and
     /// [`Engine::deliver`].
     pub replies: Vec<Reply>,
-    /// Due jobs, ended leases and judged waits so far; [`crate::limits::TURN_MAX`] bounds it.
+    /// Ended leases and judged waits so far; [`crate::limits::TURN_MAX`] bounds it.
     pub work: usize,
+    /// Delayed jobs that became ready; [`crate::limits::RIPE_MAX`] bounds those for which nobody asked.
+    pub ripe: usize,
 }
 
 /// What there is at one moment, for gauges.
@@ -213,6 +215,7 @@ impl Engine {
     /// Answers a request that has come, or parks it.
     fn take(&mut self, request: Request, step: &mut Step) {
         let Request { ticket, arrived, mut until, mut ask } = request;
+        self.ripen_for(&ask.command, step);
         let (seat, told) = match self.seat(&mut ask, (arrived, &mut until), step) {
             Err(refusal) => (Seat::default(), Some(Err(refusal))),
             Ok(seat) => {

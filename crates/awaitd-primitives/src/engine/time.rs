@@ -1,11 +1,14 @@
 //! Time, worked off moment by moment: at each, what was kept for nobody goes back, due jobs become
 //! ready, ended leases become records, lines are settled, and only then those whose wait is over are
-//! turned away, so that nobody is turned away from what is free.
+//! turned away, so that nobody is turned away from what is free. Only of due jobs there may be too many for
+//! that: then time goes on without them, and whoever asks for one has it.
+
+use std::slice;
 
 use crate::engine::{Engine, Step};
 use crate::judge::{At, turned_away};
-use crate::limits::TURN_MAX;
-use crate::messages::command::LeaseId;
+use crate::limits::{RIPE_MAX, TURN_MAX};
+use crate::messages::command::{Command, LeaseId};
 use crate::messages::time::Time;
 use crate::state::ending::{Ending, end};
 use crate::state::tend::end_wait;
@@ -20,7 +23,8 @@ impl Engine {
             if !self.settle(step) {
                 return false;
             }
-            let Some(moment) = self.next_moment(at.now) else {
+            let next = self.next_moment(at.now, step.ripe < RIPE_MAX);
+            let Some(moment) = next else {
                 break;
             };
             self.at.now = self.at.now.max(moment);
@@ -35,14 +39,15 @@ impl Engine {
 
     /// When [`Engine::advance`] has something to do next.
     pub fn wake_at(&self) -> Option<Time> {
-        if self.stirred.is_empty() { self.next_moment(Time::MAX) } else { Some(self.at.now) }
+        if self.stirred.is_empty() { self.next_moment(Time::MAX, true) } else { Some(self.at.now) }
     }
 
-    /// The next moment with something to do, if it comes by then.
-    fn next_moment(&self, by: Time) -> Option<Time> {
+    /// The next moment with something to do, if it comes by then. `ripens`: jobs that are due count.
+    fn next_moment(&self, by: Time, ripens: bool) -> Option<Time> {
         let moments = [
             self.deliveries.next_keep().map(|(end, _)| end),
-            self.state.next_due(),
+            self.state.next_due().filter(|_| ripens),
+            self.state.remembered.next_end(),
             self.state.next_end_of_wait().map(|(end, ..)| end),
             self.again.first().map(|(at, _)| *at),
             self.next_end(by).map(|(end, _)| end),
@@ -69,8 +74,8 @@ impl Engine {
             step.work += 1;
             self.give_back(lease, step);
         }
-        let (ripe, queues) = self.state.ripen(now, TURN_MAX.saturating_sub(step.work));
-        step.work += ripe;
+        let (ripe, queues) = self.state.ripen(now, RIPE_MAX.saturating_sub(step.ripe));
+        step.ripe += ripe;
         for queue in queues {
             self.stir(Line::Get(queue));
         }
@@ -101,6 +106,16 @@ impl Engine {
             && let Some((_, ticket)) = self.waiters.next_end().filter(|(end, _)| *end <= now)
         {
             step.work += 1;
+            if self.is_overdue()
+                && let Some(command) = self.waiters.get(ticket).map(|it| it.ask.command.clone())
+            {
+                if !self.ripen_for(&command, step) {
+                    return;
+                }
+                if self.waiters.get(ticket).is_none() {
+                    continue;
+                }
+            }
             if !self.wakes_by_itself(ticket) {
                 let parked = self.leave(ticket).expect("whose wait is over is parked");
                 let told = turned_away(&self.state, &parked.ask.command, true);
@@ -114,6 +129,37 @@ impl Engine {
         }
         step.work += self.waiters.forget(now, TURN_MAX.saturating_sub(step.work));
         self.let_go(step);
+    }
+
+    /// Whether more jobs were due than one turn may make ready.
+    fn is_overdue(&self) -> bool {
+        self.state.next_due().is_some_and(|due| due <= self.at.now)
+    }
+
+    /// Whoever asks for jobs of a queue is not told that there are none while more are due than were made ready
+    /// so far: as many become so as he, and those who wait before him, may take; all, if they are to be purged.
+    /// `false`: the turn was over before all who wait were judged.
+    pub(super) fn ripen_for(&mut self, command: &Command, step: &mut Step) -> bool {
+        if !self.is_overdue() {
+            return true;
+        }
+        let (queues, most) = match command {
+            Command::Get { queue, most, .. } => (slice::from_ref(queue), *most),
+            Command::GetAny { queues, most, .. } => (&**queues, *most),
+            Command::Purge { queue, .. } => (slice::from_ref(queue), u64::MAX),
+            _ => return true,
+        };
+        for queue in queues {
+            let line = Line::Get(queue.clone());
+            let most = most.saturating_add(self.waiters.count(&line));
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let ripe = self.state.ripen_in(queue, self.at.now, most);
+            if ripe > 0 {
+                step.ripe += ripe;
+                self.stir(line);
+            }
+        }
+        self.settle(step)
     }
 
     /// The time of a lease is over. It counts only if anybody ever heard of it.

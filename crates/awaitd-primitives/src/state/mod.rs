@@ -160,24 +160,35 @@ impl State {
         self.remembered.forget(now, usize::MAX);
     }
 
-    /// Makes delayed jobs ready that are due, and forgets results, at most `most` of them. Says how many
-    /// there were, and of which queues.
+    /// Makes delayed jobs ready that are due, and forgets results, at most `most` of them; no queue's many
+    /// keep those of another from it. Says how many there were, and of which queues.
     pub(crate) fn ripen(&mut self, now: Time, most: usize) -> (usize, Vec<Name>) {
         let (mut moved, mut queues) = (0, Vec::new());
-        while moved < most && self.due.first().is_some_and(|(due, _)| *due <= now) {
-            let (_, name) = self.due.first().cloned().expect("one is due");
-            let ripe = self.with_queue(&name, |queue| queue.jobs.ripen(now, most - moved));
-            moved += ripe.expect("only a queue that is there has due jobs");
-            self.index(&name);
-            queues.push(name);
+        while moved < most {
+            let due = self.due.iter().take_while(|(due, _)| *due <= now).take(most - moved);
+            let due: Vec<Name> = due.map(|(_, name)| name.clone()).collect();
+            if due.is_empty() {
+                break;
+            }
+            let share = (most - moved) / due.len();
+            moved += due.iter().map(|name| self.ripen_in(name, now, share)).sum::<usize>();
+            queues.extend(due);
         }
         (moved, queues)
     }
 
-    /// When [`State::advance`] has something to do next.
+    /// Likewise, of one queue. Says how many there were.
+    pub(crate) fn ripen_in(&mut self, queue: &Name, now: Time, most: usize) -> usize {
+        let ripe = self.with_queue(queue, |queue| queue.jobs.ripen(now, most)).unwrap_or(0);
+        if ripe > 0 {
+            self.index(queue);
+        }
+        ripe
+    }
+
+    /// When the next delayed job is due, or was.
     pub(crate) fn next_due(&self) -> Option<Time> {
-        let due = self.due.first().map(|(due, _)| *due);
-        due.into_iter().chain(self.remembered.next_end()).min()
+        self.due.first().map(|(due, _)| *due)
     }
 
     /// The next job that has waited for as long as it may, if there is one by then.
