@@ -18,9 +18,10 @@ fn a_result_that_is_forgotten_takes_nothing() {
     for _ in 0..10 {
         play.put(put("q", &[]));
         let got = play.get("q");
-        play.done(finish(&got, "a result of some length"));
+        play.done(finish(&got, &"r".repeat(1_000)));
     }
-    assert!(play.engine.state().live_bytes() > before);
+    assert!(play.engine.state().live_bytes() > before + 10_000);
+    assert!(play.engine.state().bytes_here() > 10_000);
     play.pass(SECOND);
     play.put(put("q", &[]));
     play.check();
@@ -33,24 +34,27 @@ fn a_result_that_is_forgotten_takes_nothing() {
 /// of them lives, no more is put.
 #[test]
 fn a_value_is_unique_until_the_last_of_its_jobs_is_gone() {
-    let mut play = Play::new();
-    play.done(configure("d", 0, |_| ()));
-    play.done(configure("q", 0, |policy| {
-        policy.max_attempts = 1;
-        policy.dead_letter = Some(name("d"));
-    }));
-    let died = play.put(put("q", &[unique("u")]));
-    let got = play.get("q");
-    let first = play.put(put("d", &[unique("u")]));
-    play.done(nack(&got));
-    let present = |job| Ok(Answer::Present { queue: name("d"), job: JobId(job) });
-    assert_eq!(play.ask(put("d", &[unique("u")])), present(died));
-    play.check();
-    play.done(cancel("d", first, false));
-    assert_eq!(play.ask(put("d", &[unique("u")])), present(died));
-    play.done(cancel("d", died, false));
-    play.put(put("d", &[unique("u")]));
-    play.check();
+    for the_first_goes in [false, true] {
+        let mut play = Play::new();
+        play.done(configure("d", 0, |_| ()));
+        play.done(configure("q", 0, |policy| {
+            policy.max_attempts = 1;
+            policy.dead_letter = Some(name("d"));
+        }));
+        let died = play.put(put("q", &[unique("u")]));
+        let got = play.get("q");
+        let last = play.put(put("d", &[unique("u")]));
+        play.done(nack(&got));
+        let present = |job| Ok(Answer::Present { queue: name("d"), job: JobId(job) });
+        assert_eq!(play.ask(put("d", &[unique("u")])), present(died));
+        play.check();
+        let (goes, stays) = if the_first_goes { (died, last) } else { (last, died) };
+        play.done(cancel("d", goes, false));
+        assert_eq!(play.ask(put("d", &[unique("u")])), present(stays));
+        play.done(cancel("d", stays, false));
+        play.put(put("d", &[unique("u")]));
+        play.check();
+    }
 }
 
 /// What is redriven into the queue where it is dead is unfinished there again, however many go elsewhere.
