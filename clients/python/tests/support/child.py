@@ -5,6 +5,7 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -35,10 +36,17 @@ class Child:
 
     all: ClassVar["list[Child]"] = []
 
-    def __init__(self, program: str, url: str, *arguments: str, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        program: str,
+        url: str,
+        *arguments: str,
+        folder: Path | None = None,
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", program, *arguments],
-            env=environment(url),
+            env=environment(url) | dict(variables or {}),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -69,6 +77,13 @@ class Child:
             raise AssertionError(f"it says nothing\n{self.errors}") from None
         assert line is not None, f"it ended, with {self.process.wait()}, instead of saying something\n{self.errors}"
         return line
+
+    def said(self) -> list[str]:
+        """What it has said by now, and was not heard yet."""
+        lines = [self._lines.get() for _ in range(self._lines.qsize())]
+        if lines and lines[-1] is None:
+            self._lines.put(lines.pop())  # Its end is heard by who waits for more.
+        return [line for line in lines if line is not None]
 
     def says(self, *lines: str) -> None:
         """Goes on once it has said exactly this."""
