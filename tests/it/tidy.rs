@@ -147,6 +147,31 @@ fn no_file_holds_what_was_left_behind() {
     assert_none(&wrong, "what was left behind");
 }
 
+/// Whoever chooses names and keys cannot choose them so that a table becomes a list: where the hash can be
+/// guessed, keys are our own numbers and words.
+#[test]
+fn what_users_choose_is_hashed_with_a_seed() {
+    let ours = ["JobId,", "LeaseId,", "Ticket,", "(&'static str, &'static str, u16),"];
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for path in files("crates", &[".rs"]) {
+        let text = read(&path);
+        for table in text.split("FxHash").skip(1).filter_map(|rest| rest.split_once('<')) {
+            // Anything but a name of a table is an import.
+            let ("Map" | "Set", keys) = table else { continue };
+            seen += 1;
+            if !ours.iter().any(|key| keys.starts_with(key)) {
+                wrong.push(format!(
+                    "{}: {}",
+                    named(&path),
+                    keys.lines().next().unwrap_or_default()
+                ));
+            }
+        }
+    }
+    assert!(seen > 5, "only {seen} tables: are they found rightly?");
+    assert_none(&wrong, "rustc-hash for what is not our own number");
+}
+
 /// A number without a reason is a guess.
 #[test]
 fn every_limit_says_why() {

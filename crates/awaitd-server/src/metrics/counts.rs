@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::time::Duration;
 
 use awaitd_primitives::Name;
-use rustc_hash::FxHashMap;
+// Names come from users: with a seed that is another at each start, those that fall together cannot be chosen.
+use foldhash::{HashMap, HashMapExt};
 
 /// The upper bounds of all histograms, in seconds: from a hand-off to the longest sensible wait.
 pub(super) const BOUNDS: [f64; 12] =
@@ -155,7 +156,7 @@ impl Sum for OfPermits {
 pub(super) struct Names<S> {
     max: usize,
     /// At most `max`.
-    pub(super) own: FxHashMap<Name, Own<S>>,
+    pub(super) own: HashMap<Name, Own<S>>,
     /// Of all who have none of their own.
     pub(super) other: S,
 }
@@ -172,7 +173,7 @@ pub(super) struct Own<S> {
 impl<S: Sum> Names<S> {
     /// Nothing counted yet, of at most `max` names.
     pub(super) fn new(max: usize) -> Self {
-        Self { max, own: FxHashMap::default(), other: S::default() }
+        Self { max, own: HashMap::new(), other: S::default() }
     }
 
     /// Whether one more name may have its own.
