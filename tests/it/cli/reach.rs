@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Stdio;
 
 use awaitd_tests::{Folder, Process, Ran, attentive, binary};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio::process::Command;
 
 use super::ended;
@@ -39,8 +39,8 @@ async fn a_socket_is_asked_by_its_path() {
     assert_eq!((got.exit, &*got.out), (0, "hello"), "{got:?}");
 }
 
-/// Puts `cert.pem` and `key.pem` of a server at `localhost` into a folder, and with `ca.pem` who vouches for it.
-pub(crate) fn certify(folder: &Folder) {
+/// Puts `cert.pem` and `key.pem` of a server of this name into a folder, and with `ca.pem` who vouches for it.
+pub(crate) fn certify(folder: &Folder, name: &str) {
     let file = |name: &str| folder.inside(name);
     let mut authority = CertificateParams::new(Vec::new()).expect("no name is no bad name");
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -49,7 +49,9 @@ pub(crate) fn certify(folder: &Folder) {
     fs::write(file("ca.pem"), vouches.pem()).expect("there is room");
     let issuer = Issuer::new(authority, key);
     let key = KeyPair::generate().expect("there is randomness");
-    let named = CertificateParams::new(vec!["localhost".to_owned()]).expect("it is a name");
+    let mut named = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
+    // Else it is called as the authority is, and OpenSSL takes it for its own.
+    named.distinguished_name.push(DnType::CommonName, name);
     let signed = named.signed_by(&key, &issuer).expect("it signs");
     fs::write(file("cert.pem"), signed.pem()).expect("there is room");
     fs::write(file("key.pem"), key.serialize_pem()).expect("there is room");
@@ -60,7 +62,7 @@ pub(crate) fn certify(folder: &Folder) {
 async fn a_server_proves_who_it_is() {
     let folder = Folder::new();
     let file = |name: &str| folder.inside(name);
-    certify(&folder);
+    certify(&folder, "localhost");
     let (cert, key) = (file("cert.pem"), file("key.pem"));
     let server = serve(&["--listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key]);
     server.complains("listening on https://").await;

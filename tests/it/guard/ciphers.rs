@@ -19,7 +19,7 @@ const HARMLESS: [&str; 5] = ["OK", "INFO", "WARN", "LOW", "MEDIUM"];
 async fn testssl_finds_nothing_of_weight() {
     let Some(program) = tool("testssl") else { return };
     let folder = Folder::new();
-    certify(&folder);
+    certify(&folder, "localhost");
     let (cert, key) = (folder.inside("cert.pem"), folder.inside("key.pem"));
     let mut serve = Command::new(binary());
     serve.args(["serve", "--memory", "--listen", "127.0.0.1:0"]);

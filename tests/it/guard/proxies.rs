@@ -1,5 +1,6 @@
 //! awaitd behind nginx, haproxy and Caddy, each with its example of `deploy/`: waits last, hang-ups arrive,
-//! streams flow, and a restart is an error that passes.
+//! streams flow, and a restart is an error that passes. Over TLS and HTTP/2, as in the example, and without,
+//! since what is sent there can be cut anywhere.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -7,9 +8,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use awaitd_tests::{Folder, Heard, Process, Raw, Server, tool, until};
+use awaitd_tests::{Curled, Folder, Heard, Process, Raw, Server, curl, tool, until};
 use serde_json::Value;
 
+use crate::cli::reach::certify;
 use crate::tidy::read;
 
 /// By which name clients ask.
@@ -17,8 +19,16 @@ const NAME: &str = "awaitd.example.com";
 
 /// A running proxy.
 struct Proxy {
-    at: SocketAddr,
+    ports: Ports,
+    /// Who vouches for its certificate.
+    ca: String,
     _process: Process,
+}
+
+/// Where it listens, with its certificate and without.
+struct Ports {
+    tls: SocketAddr,
+    plain: SocketAddr,
 }
 
 /// A port that was free a moment ago.
@@ -36,23 +46,25 @@ fn example(path: &str, changes: &[(&str, &str)]) -> String {
 }
 
 impl Proxy {
-    /// In front of what is at `behind`; for which `command` makes the configuration and how it is started.
-    async fn start(at: SocketAddr, command: Command) -> Self {
+    async fn start(ports: Ports, folder: &Folder, command: Command) -> Self {
         let process = Process::start(command);
-        until("the proxy listens", async || Raw::connect(at).await.is_ok()).await;
-        Self { at, _process: process }
+        until("the proxy listens", async || {
+            Raw::connect(ports.plain).await.is_ok() && Raw::connect(ports.tls).await.is_ok()
+        })
+        .await;
+        Self { ports, ca: folder.inside("ca.pem"), _process: process }
     }
 
     async fn nginx(program: &Path, folder: &Folder, behind: &str) -> Self {
-        let at = free();
-        let listen = format!("listen {at};");
+        let ports = Ports::of_a_certificate(folder);
+        let listen = format!("listen {}; listen {} ssl", ports.plain, ports.tls);
         let example = example(
             "deploy/nginx/awaitd.conf",
             &[
                 ("127.0.0.1:29248", behind),
-                ("listen 443 ssl http2;", &listen),
-                ("ssl_certificate /etc/nginx/awaitd.pem;", ""),
-                ("ssl_certificate_key /etc/nginx/awaitd.key;", ""),
+                ("listen 443 ssl", &listen),
+                ("/etc/nginx/awaitd.pem", &folder.inside("cert.pem")),
+                ("/etc/nginx/awaitd.key", &folder.inside("key.pem")),
             ],
         );
         let kinds = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -65,39 +77,49 @@ impl Proxy {
         );
         let mut command = Command::new(program);
         command.args(["-e", "stderr", "-c", &written(folder, "nginx.conf", &whole)]);
-        Self::start(at, command).await
+        Self::start(ports, folder, command).await
     }
 
     async fn haproxy(program: &Path, folder: &Folder, behind: &str) -> Self {
-        let at = free();
-        let bind = format!("bind {at}");
-        let tls = "bind :443 ssl crt /etc/haproxy/awaitd.pem alpn h2,http/1.1";
+        let ports = Ports::of_a_certificate(folder);
+        let bind = format!("bind {}\n    bind {} ssl", ports.plain, ports.tls);
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| read(folder.inside(name)));
         let example = example(
             "deploy/haproxy/haproxy.cfg",
-            // Fewer, since the shells of tests allow fewer files.
-            &[("127.0.0.1:29248", behind), (tls, &bind), ("maxconn 20000", "maxconn 200")],
+            &[
+                ("127.0.0.1:29248", behind),
+                ("bind :443 ssl", &bind),
+                ("/etc/haproxy/awaitd.pem", &written(folder, "both.pem", &(cert + &key))),
+                // Fewer, since the shells of tests allow fewer files.
+                ("maxconn 20000", "maxconn 200"),
+            ],
         );
         let mut command = Command::new(program);
         command.args(["-db", "-f", &written(folder, "haproxy.cfg", &example)]);
-        Self::start(at, command).await
+        Self::start(ports, folder, command).await
     }
 
     async fn caddy(program: &Path, folder: &Folder, behind: &str) -> Self {
-        let at = free();
-        let site = format!("http://{NAME}:{} {{\n\tbind 127.0.0.1\n", at.port());
-        let example = example(
-            "deploy/caddy/Caddyfile",
-            &[("127.0.0.1:29248", behind), ("awaitd.example.com {\n", &site)],
-        );
-        let whole = format!("{{\n\tadmin off\n}}\n{example}");
+        let ports = Ports::of_a_certificate(folder);
+        // Nobody on the network vouches for it here.
+        let [cert, key] = ["cert.pem", "key.pem"].map(|name| folder.inside(name));
+        let tls = format!("tls {cert} {key}");
+        let sites = [("http", ports.plain, ""), ("https", ports.tls, &tls)];
+        let sites = sites.map(|(scheme, at, tls)| {
+            let site = format!("{scheme}://{NAME}:{} {{\n\tbind 127.0.0.1\n\t{tls}\n", at.port());
+            let changes = [("127.0.0.1:29248", behind), ("awaitd.example.com {\n", &site)];
+            example("deploy/caddy/Caddyfile", &changes)
+        });
+        let whole =
+            format!("{{\n\tadmin off\n\tauto_https disable_redirects\n}}\n{}", sites.concat());
         let mut command = Command::new(program);
         command.args(["run", "--config", &written(folder, "Caddyfile", &whole)]);
         command.env("HOME", folder.path());
-        Self::start(at, command).await
+        Self::start(ports, folder, command).await
     }
 
     async fn connect(&self) -> Raw {
-        Raw::connect(self.at).await.expect("the proxy listens")
+        Raw::connect(self.ports.plain).await.expect("the proxy listens")
     }
 
     /// Sends a request by the public name.
@@ -111,12 +133,35 @@ impl Proxy {
     }
 
     fn host(&self) -> String {
-        format!("{NAME}:{}", self.at.port())
+        format!("{NAME}:{}", self.ports.plain.port())
+    }
+
+    /// How curl posts over TLS, by the public name.
+    fn curls(&self, path: &str, body: &str) -> Vec<String> {
+        let (at, port) = (self.ports.tls, self.ports.tls.port());
+        let resolve = format!("{NAME}:{port}:{}", at.ip());
+        let url = format!("https://{NAME}:{port}{path}");
+        let args = ["--http2", "--cacert", &self.ca, "--resolve", &resolve, "-d", body, &url];
+        args.map(str::to_owned).to_vec()
+    }
+
+    async fn curl(&self, path: &str, body: &str, more: &[&str]) -> Curled {
+        let args = self.curls(path, body);
+        let args: Vec<_> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
+        curl(&args, b"").await
     }
 
     async fn ask(&self, method: &str, path: &str, body: &str) -> Heard {
         let mut raw = self.send(method, path, body).await;
         raw.hear().await.expect("an answer")
+    }
+}
+
+impl Ports {
+    /// Free ones, for a proxy with the certificate that is in this folder from now on.
+    fn of_a_certificate(folder: &Folder) -> Self {
+        certify(folder, NAME);
+        Self { tls: free(), plain: free() }
     }
 }
 
@@ -172,6 +217,36 @@ async fn is_served(proxy: &Proxy, server: &Server) {
         let message = format!("POST /v1/queues/other/jobs HTTP/1.1\r\n{head}\r\n\r\n");
         raw.send(message.as_bytes()).await.expect("the proxy reads");
         raw.hear().await.expect("an answer").expect(status);
+    }
+}
+
+/// The same over TLS and HTTP/2.
+async fn is_served_over_tls(proxy: &Proxy, server: &Server) {
+    let get = "/v1/queues/tls/get?wait=40s&ack=true";
+    let waits = async || proxy.curl(get, "", &[]).await;
+    let puts = async || {
+        server.until_waiting("queue", "tls", "get", 1).await;
+        proxy.curl("/v1/queues/tls/jobs", "later", &[]).await
+    };
+    let (got, put) = tokio::join!(waits(), puts());
+    assert_eq!((&*put.version, &*got.version), ("2", "2"));
+    put.heard.expect(201);
+    assert_eq!(got.heard.expect(200).text(), "later");
+
+    let mut command = Command::new("curl");
+    command.args(["-q", "-sS", "--noproxy", "*"]).args(proxy.curls(get, ""));
+    let gone = Process::start(command);
+    server.until_waiting("queue", "tls", "get", 1).await;
+    drop(gone);
+    server.until_waiting("queue", "tls", "get", 0).await;
+    proxy.curl("/v1/queues/tls/jobs", "kept", &[]).await.heard.expect(201);
+    assert_eq!(proxy.curl(get, "", &[]).await.heard.expect(200).text(), "kept");
+
+    let own = format!("{NAME}:{}", proxy.ports.tls.port());
+    for (origin, status) in [(&*own, 201), ("evil.example", 403)] {
+        let origin = format!("Origin: https://{origin}");
+        let heard = proxy.curl("/v1/queues/other/jobs", "", &["-H", &origin]).await.heard;
+        heard.expect(status);
     }
 }
 
@@ -247,6 +322,7 @@ async fn it_works_behind_nginx() {
     let server = awaitd(&listen, &folder);
     let proxy = Proxy::nginx(&program, &folder, &listen).await;
     is_served(&proxy, &server).await;
+    is_served_over_tls(&proxy, &server).await;
     takes_batches(&proxy).await;
     outlives(&proxy, server, &listen, &folder).await;
 }
@@ -258,6 +334,7 @@ async fn it_works_behind_haproxy() {
     let server = awaitd(&listen, &folder);
     let proxy = Proxy::haproxy(&program, &folder, &listen).await;
     is_served(&proxy, &server).await;
+    is_served_over_tls(&proxy, &server).await;
     takes_batches(&proxy).await;
     answers_line_by_line(&proxy).await;
     outlives(&proxy, server, &listen, &folder).await;
@@ -270,6 +347,7 @@ async fn it_works_behind_caddy() {
     let server = awaitd(&listen, &folder);
     let proxy = Proxy::caddy(&program, &folder, &listen).await;
     is_served(&proxy, &server).await;
+    is_served_over_tls(&proxy, &server).await;
     takes_batches(&proxy).await;
     outlives(&proxy, server, &listen, &folder).await;
 }

@@ -37,7 +37,7 @@ impl Place {
         let free = TcpListener::bind("127.0.0.1:0").expect("some port is free");
         let port = free.local_addr().expect("it is bound").port();
         let folder = Folder::new();
-        certify(&folder);
+        certify(&folder, "localhost");
         Self { folder, tokens: Tokens::new(), port }
     }
 
