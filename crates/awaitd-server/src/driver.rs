@@ -153,8 +153,11 @@ impl<J: Journal> Driver<J> {
             return Ok(false);
         }
         let open = self.may_judge();
-        let others = [Some(self.tied + TIE_EVERY), self.unhurried];
-        let next = self.engine.wake_at().into_iter().chain(others.into_iter().flatten()).min();
+        let wake = self.engine.wake_at();
+        let moments = [wake, Some(self.tied + TIE_EVERY), self.unhurried];
+        let next = moments.into_iter().flatten().min();
+        // More is due than a turn takes: whoever else has something to do goes in between.
+        let late = self.behind || wake.is_some_and(|wake| wake <= self.reached);
         tokio::select! {
             biased;
             landed = self.outbox.landed() => self.land(&landed?),
@@ -166,18 +169,17 @@ impl<J: Journal> Driver<J> {
             }
             // The turn comes first: whoever looks sees what was asked before.
             Some(look) = self.inbox.looks.recv() => self.looking = Some(look),
-            () = task::yield_now(), if open && self.behind => {}
+            () = task::yield_now(), if open && late => {}
             message = self.inbox.messages.recv(), if open && !self.stopped => {
                 self.held = message;
                 return Ok(self.held.is_some());
             }
-            () = self.alarm.ring(next), if open => {}
+            () = self.alarm.ring(next), if open && !late => {}
         }
         Ok(true)
     }
 
-    /// Whether there is room for what would be judged. If not, time stands still as well: a renewal
-    /// may lie in the inbox.
+    /// Whether there is room for what would be judged. If not, time stands still: a renewal may lie in the inbox.
     fn may_judge(&self) -> bool {
         !self.outbox.is_full() && self.space.credit() != Some(0)
     }
@@ -323,8 +325,7 @@ impl<J: Journal> Driver<J> {
         None
     }
 
-    /// Works time off up to `now`. Stamps are taken by many threads and may arrive a little out of
-    /// order: time stands still then.
+    /// Works time off up to `now`. Stamps of many threads may arrive a little out of order: time stands still then.
     fn advance(&mut self, now: Time) -> bool {
         self.reached = self.reached.max(now);
         let at = At { now: self.reached, clock: self.reached.max(self.clock.now()) };

@@ -60,7 +60,7 @@ impl<J: Journal> Outbox<J> {
         self.next_bytes += self.weigh(&step.entries);
         self.judged = (0, 0);
         self.next.append(&mut step.entries);
-        step.work = 0;
+        step.begin_turn();
         let mut ready = Vec::new();
         for reply in step.replies.drain(..) {
             if reply.after <= durable {

@@ -85,7 +85,7 @@ impl Core {
     fn work_off(&mut self, step: &mut Step) {
         let at = At { now: self.now, clock: self.now };
         while !self.engine.advance(at, step) {
-            step.work = 0;
+            step.begin_turn();
         }
     }
 

@@ -1,5 +1,7 @@
 //! Jobs that are put a line each: `jobs/batch`.
 
+use std::time::Duration;
+
 use awaitd_tests::{Client, Server, until};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -226,4 +228,18 @@ async fn memory_has_a_limit() {
     assert_eq!(job.body.len(), 10_000);
     until("it is as it should be", async || state(&client, "q").await["leased"] == 0).await;
     client.post("/v1/queues/q/jobs", "x".repeat(10_000)).await.expect(201);
+}
+
+/// More than a turn of the loop makes ready: none of them is left, and nobody has to ask for them.
+#[tokio::test]
+async fn thousands_of_jobs_are_due_at_one_moment() {
+    let server = Server::start();
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"maxsize": 0}"#).await.expect(201);
+    let at = jiff::Timestamp::now() + Duration::from_secs(2);
+    let told =
+        batch(&client, "q", format!("{{\"body\": 1, \"at\": \"{at:.3}\"}}\n").repeat(5_000)).await;
+    assert!(told.len() == 5_000 && told.iter().all(|line| line["status"] == 201));
+    until("all are ready", async || state(&client, "q").await["ready"] == 5_000).await;
+    assert_eq!(state(&client, "q").await["delayed"], 0);
 }

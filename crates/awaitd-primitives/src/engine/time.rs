@@ -14,6 +14,13 @@ use crate::state::ending::{Ending, end};
 use crate::state::tend::end_wait;
 use crate::waiters::Line;
 
+impl Step {
+    /// What it has to do outside stays; what a turn may do is counted anew.
+    pub fn begin_turn(&mut self) {
+        (self.work, self.ripe) = (0, 0);
+    }
+}
+
 impl Engine {
     /// Works off time up to `at.now`. `false`: there was more to do than one turn may take, time
     /// stopped before `at.now`, and the next turn must go on at once with no command submitted.
