@@ -170,7 +170,7 @@ fn shown(value: &Value) -> String {
 
 /// Jobs that were put, were not done, and are not there.
 async fn lost(server: &Server, counts: &Arc<Counts>) -> io::Result<i64> {
-    let request = format!("GET /v1/queues/{QUEUE} HTTP/1.1\r\nHost: bench\r\n\r\n");
+    let request = format!("GET /v1/queues/{QUEUE} HTTP/1.1\r\nHost: localhost\r\n\r\n");
     let mut connections = load::open(server, 1).await?;
     let state = connections[0].ask(request.as_bytes()).await?.expect(200)?.body;
     let state: Value = serde_json::from_slice(&state)?;
