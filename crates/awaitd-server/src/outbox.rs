@@ -117,7 +117,7 @@ impl<J: Journal> Outbox<J> {
     pub(crate) fn weigh(&mut self, judged: &[Entry]) -> usize {
         // Each is looked at once.
         let seen = self.judged.0.min(judged.len());
-        self.judged.1 += judged[seen..].iter().map(bytes).sum::<usize>();
+        self.judged.1 += weight(&judged[seen..]);
         self.judged.0 = judged.len();
         self.judged.1
     }
@@ -145,12 +145,13 @@ impl<J: Journal> Outbox<J> {
     }
 }
 
-fn bytes(entry: &Entry) -> usize {
+/// About how many bytes these are.
+pub(crate) fn weight(entries: &[Entry]) -> usize {
     let body = |record: &Record| match record {
         Record::Placed { payload, .. } | Record::Set { value: payload, .. } => payload.body.len(),
         _ => 0,
     };
-    entry.records.iter().map(|record| RECORD_BYTES + body(record)).sum()
+    entries.iter().flat_map(|entry| &entry.records).map(|it| RECORD_BYTES + body(it)).sum()
 }
 
 /// How to get the bodies that are on the disk alone, in the order of their jobs.

@@ -8,6 +8,8 @@ use awaitd_journal::{Journal, JournalError, Slice, Sweep, Trimming, Usage};
 use awaitd_primitives::{Engine, Position, Room, Step};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use crate::outbox;
+
 /// So much may be copied of a slice: it fits into one append without holding it up…
 const COPIED_BYTES: u64 = 128 * 1024;
 
@@ -120,8 +122,14 @@ impl Space {
         let Slice { candidates, bytes, end } = slice?;
         let (part, most) = if self.above { (4, CREDIT_MAX_ABOVE) } else { (2, CREDIT_MAX) };
         self.credit = (self.credit + i64::try_from(bytes / part).unwrap_or(0)).min(most);
+        let before = step.entries.len();
         for (part, body) in &candidates {
             engine.copy(part, body.as_ref(), step);
+        }
+        if self.late {
+            // The copies are weighed with all that is judged, and are not what the credit is for: beside a part of
+            // which all lives nobody would be heard.
+            self.credit += i64::try_from(outbox::weight(&step.entries[before..])).unwrap_or(0);
         }
         let judged = engine.judged();
         self.stage = match end {
