@@ -2,7 +2,7 @@
 
     python3 asyncio_oracle.py tests/scenarios/queue_basics.txt ...
 
-Only the standard library is used. The language is described in tests/src/transcript.rs; here
+Only the standard library is used. The language is described in tests/transcripts/src/lib.rs; here
 only that part of it is known for which asyncio has words. What asyncio does not have (leases,
 attempts, generations, who holds a lock) is not compared: of `job 1 "a" lease 1 attempt 1` only "a"
 is. The loop's clock stands still and is moved by `+10s`, so nothing sleeps. Exits with 1 if anything differs.

@@ -22,7 +22,6 @@ mod scrape;
 mod seen;
 mod server;
 mod tool;
-pub mod transcript;
 mod until;
 
 pub use binary::{attentive, binary};

@@ -25,22 +25,13 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     let wanted = |mutant: &&Mutant| only.is_none_or(|only| mutant.name.contains(only));
     let mutants = Mutex::new(MUTANTS.iter().chain(SHARING).chain(WORK).filter(wanted));
     let next = || mutants.lock().expect("nobody panics with it").next();
-    let left = thread::scope(|scope| {
+    let dull = thread::scope(|scope| {
         let deal = |copy| scope.spawn(move || work_off(copy, histories, next));
         let all: Vec<_> = copies.iter().map(deal).collect();
-        let left = all.into_iter().map(|it| it.join().expect("a worker does not panic"));
-        left.collect::<io::Result<Vec<_>>>()
+        let dull = all.into_iter().map(|it| it.join().expect("a worker does not panic"));
+        dull.collect::<io::Result<Vec<_>>>()
     })?;
-    let mut dull = Vec::new();
-    for mutant in left.into_iter().flatten() {
-        let may = WORK.iter().any(|it| it.name == mutant.name);
-        if may && copies[0].with(mutant, Copy::break_transcripts)? {
-            tell(mutant, "a transcript");
-        } else {
-            tell(mutant, "NOT NOTICED");
-            dull.push(mutant.name);
-        }
-    }
+    let dull = dull.concat();
     if dull.is_empty() {
         Ok(())
     } else {
@@ -48,24 +39,33 @@ pub(crate) fn run(histories: u64, only: Option<&str>) -> io::Result<()> {
     }
 }
 
-/// Plays histories on the core as it is, then on one mutant after the other; those that none noticed.
+/// Plays histories on the core as it is, then on one mutant after the other; the names of those that
+/// nothing noticed.
 fn work_off<'a>(
     copy: &Copy,
     histories: u64,
     next: impl Fn() -> Option<&'a Mutant>,
-) -> io::Result<Vec<&'a Mutant>> {
+) -> io::Result<Vec<&'a str>> {
     if let Some(number) = copy.first_broken(histories)? {
         let why = format!("the core as it is does not pass: AWAITD_SEED={number} tells how");
         return Err(io::Error::other(why));
     }
-    let mut left = Vec::new();
+    let mut dull = Vec::new();
     while let Some(mutant) = next() {
-        match copy.with(mutant, |copy| copy.first_broken(histories))? {
-            Some(number) => tell(mutant, &format!("history {number}")),
-            None => left.push(mutant),
+        let may = WORK.iter().any(|it| it.name == mutant.name);
+        let noticed = copy.with(mutant, |copy| {
+            Ok(match copy.first_broken(histories)? {
+                Some(number) => Some(format!("history {number}")),
+                None if may && copy.break_transcripts()? => Some("a transcript".to_owned()),
+                None => None,
+            })
+        })?;
+        if noticed.is_none() {
+            dull.push(mutant.name);
         }
+        tell(mutant, noticed.as_deref().unwrap_or("NOT NOTICED"));
     }
-    Ok(left)
+    Ok(dull)
 }
 
 /// One line for a mutant, and what noticed it.
@@ -133,8 +133,8 @@ impl Copy {
 
     /// Whether any transcript broke; an error if none was played.
     fn break_transcripts(&self) -> io::Result<bool> {
-        let mut test = self.test(&["awaitd-tests", "--test", "it", "transcripts::on_the_core"]);
-        let failure = "transcripts::on_the_core ... FAILED";
+        let mut test = self.test(&["awaitd-transcripts", "--test", "on_the_core"]);
+        let failure = "on_the_core ... FAILED";
         failed(&mut test, |said| said.contains(failure).then_some(())).map(|it| it.is_some())
     }
 

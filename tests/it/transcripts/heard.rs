@@ -7,7 +7,7 @@ use awaitd_primitives::{
     QueueView, QueueWaiters, SemaphoreConfig, SemaphoreView, Share, Thing, Time, View,
 };
 use awaitd_tests::Heard;
-use awaitd_tests::transcript::{Facts, Lease, Said};
+use awaitd_transcripts::{Facts, Lease, Said};
 use serde_json::Value;
 
 use super::configured::config;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use awaitd_server::desk::Desk;
 use awaitd_server::{Clock, Config, Server};
-use awaitd_tests::transcript::{Asking, Hands, MAX_WAIT, Said, Script, What, World};
 use awaitd_tests::{Client, Heard};
+use awaitd_transcripts::{Asking, Hands, MAX_WAIT, Said, Script, What, World};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinHandle, yield_now};
 

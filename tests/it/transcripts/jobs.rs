@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use awaitd_primitives::Command;
 use awaitd_tests::Heard;
-use awaitd_tests::transcript::{Died, Facts, Lease, Looked, More, Said, Taken};
+use awaitd_transcripts::{Died, Facts, Lease, Looked, More, Said, Taken};
 use serde_json::Value;
 
 use super::heard::{count, lease_in, seconds, thing_in};

@@ -5,9 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use awaitd_tests::transcript::{Places, Script};
-
-use super::{folder, scripts};
+use awaitd_transcripts::{Places, Script, folder, scripts};
 
 /// Fewer files than this on asyncio, and it is no oracle any more.
 const FILES_MIN: usize = 40;

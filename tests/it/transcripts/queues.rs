@@ -6,7 +6,7 @@ use std::time::Duration;
 use awaitd_primitives::{
     Backoff, Command, GetMode, Milli, Name, Order, Policy, QueueConfig, Rank, Trait, WhenFull,
 };
-use awaitd_tests::transcript::here;
+use awaitd_transcripts::here;
 use serde_json::{Value, json};
 
 use super::wire::{Sent, millis, path, token};

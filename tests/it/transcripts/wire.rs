@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use awaitd_primitives::{Command, Configuration, Kind, LeaseRef, Share, Thing};
-use awaitd_tests::transcript::{Asking, here};
 use awaitd_tests::{Asked, Client};
+use awaitd_transcripts::{Asking, here};
 use serde_json::json;
 
 use super::queues;

@@ -8,9 +8,7 @@ mod work;
 
 use std::fmt::Debug;
 
-use awaitd_tests::transcript::Script;
-
-use crate::transcripts::play_on_core;
+use awaitd_transcripts::{Script, play_on_core};
 
 /// What happens, among those who wait for such things.
 struct Cause<K: 'static> {

@@ -6,10 +6,23 @@ use std::time::Duration;
 use awaitd_primitives::{
     Answer, Ask, At, Engine, Entry, LeaseId, Position, Reply, Request, State, Step, Ticket, Time,
 };
-use awaitd_tests::transcript::{Asking, Hands, Said, Script, What, World, told};
+
+use super::asking::{Asking, Hands};
+use super::play::{Played, World, play};
+use super::said::Said;
+use super::script::{Script, What};
+use super::told::told;
+
+/// Plays a script on the core, and its records again.
+pub fn play_on_core(script: &Script) -> Played {
+    let mut core = Core::new(script);
+    let played = play(script, &mut core);
+    core.check_replay(&script.name);
+    played
+}
 
 /// An engine, and what its loop knows.
-pub(super) struct Core {
+struct Core {
     engine: Engine,
     now: Time,
     /// All that was ever made durable.
@@ -28,7 +41,7 @@ pub(super) struct Core {
 
 impl Core {
     /// One that is asked for the first time.
-    pub(super) fn new(script: &Script) -> Self {
+    fn new(script: &Script) -> Self {
         let mut engine = Engine::new(State::new(), script.limits.clone());
         let mut step = Step::default();
         engine.start(At::default(), 0, &mut step);
@@ -48,7 +61,7 @@ impl Core {
     }
 
     /// What was recorded gives what is there.
-    pub(super) fn check_replay(&self, name: &str) {
+    fn check_replay(&self, name: &str) {
         let mut replayed = State::replay(self.entries.clone());
         let mut state = self.engine.state().clone();
         replayed.advance(self.now);

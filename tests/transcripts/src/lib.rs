@@ -26,6 +26,8 @@
 //! - `limits waits=2` and the like say what the operator set.
 
 mod asking;
+mod core;
+mod corpus;
 mod jobs;
 mod play;
 mod policy;
@@ -35,7 +37,9 @@ mod script;
 mod told;
 mod words;
 
+pub use self::core::play_on_core;
 pub use asking::{Asking, Hands, MAX_WAIT};
+pub use corpus::{difference, folder, scripts};
 pub use jobs::{Died, Looked, More, Taken};
 pub use play::{Played, World, play};
 pub use said::{Facts, Lease, Said};
