@@ -189,7 +189,8 @@ impl Run {
         if !self.seen.exists() {
             return Ok(Outcome::LeftOut("no tests ran before that could have seen any".to_owned()));
         }
-        let last = ["--test", "it", "--", "--ignored", "all_that_was_seen_is_declared"];
+        // Of all tests, since cargo would build anew for a choice among them.
+        let last = ["--tests", "--", "--ignored", "all_that_was_seen_is_declared"];
         let last = [&["test"], &WORKSPACE[..], &last].concat();
         passed(self.equip(&mut cargo(&last)))
     }
