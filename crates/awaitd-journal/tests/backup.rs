@@ -1,110 +1,20 @@
 //! Backups: what is restored is what was durable, and a damaged one is refused whole.
 
+#[path = "backup/small.rs"]
+mod small;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use awaitd_journal::disk::Folder;
-use awaitd_journal::file::{Opened, reading};
+use awaitd_journal::file::reading;
 use awaitd_journal::read::OpenError;
-use awaitd_journal::recover::{self, Options, Scanned};
+use awaitd_journal::recover;
 use awaitd_journal::restore::{LEAP, RestoreError, restore};
 use awaitd_journal::{FileJournal, Journal};
-use awaitd_primitives::{Body, Entry, JobId, Name, Payload, Record, Thing, Time};
+use awaitd_primitives::{Record, Time};
 
-const SMALL: u64 = 4 * 1024;
-
-/// A folder of its own, gone with the test.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        // In memory where there is such a place: thousands of restores are synced here.
-        let memory = Path::new("/dev/shm");
-        let base = if memory.is_dir() { memory.into() } else { std::env::temp_dir() };
-        let path = base.join(format!("awaitd-backup-{:016x}", fastrand::u64(..)));
-        fs::create_dir(&path).expect("there is room for tests");
-        Self(path)
-    }
-
-    fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-fn options(segment_bytes: u64) -> Options {
-    Options { segment_bytes, memory_budget: u64::MAX, new_key: [5; 32] }
-}
-
-fn open(folder: &Path, segment_bytes: u64) -> Opened {
-    FileJournal::open(folder, &options(segment_bytes), |_| {}).expect("the journal opens")
-}
-
-fn queue() -> Name {
-    "q".parse().expect("a name")
-}
-
-/// A job with a body that says which one it is.
-fn job(number: u64) -> Entry {
-    let mut body = number.to_le_bytes().to_vec();
-    body.resize(100, b'x');
-    let payload = Payload { body: Body::from(body), content_type: None };
-    let at = Time::from_micros(number);
-    let placed = Record::Placed { queue: queue(), job: JobId(number), ready_at: at, payload };
-    Entry { at, records: vec![placed] }
-}
-
-fn made() -> Entry {
-    let records = vec![
-        Record::Made { thing: Thing::Queue(queue()) },
-        Record::Reserved { from: 0, upto: 65_536 },
-    ];
-    Entry { at: Time::ZERO, records }
-}
-
-fn copy(journal: &FileJournal) -> Vec<u8> {
-    let pieces = journal.backup().expect("a journal on a disk can be copied");
-    pieces.flat_map(|piece| piece.expect("the disk is good")).collect()
-}
-
-fn try_restore(backup: &[u8], folder: &Path) -> Result<u64, RestoreError> {
-    restore(backup, folder, SMALL, |_| {}).map(|restored| restored.counts.jobs)
-}
-
-/// The jobs that were put, by the entries of a journal.
-fn jobs(folder: &Path) -> (Vec<u64>, Scanned) {
-    let disk = Folder::at(folder).expect("the folder is there");
-    let mut jobs = Vec::new();
-    let scanned = recover::scan(
-        &disk,
-        |_| {},
-        |_, entry| {
-            jobs.extend(entry.records.iter().filter_map(|record| match record {
-                Record::Placed { job, .. } => Some(job.0),
-                _ => None,
-            }));
-        },
-    );
-    (jobs, scanned.expect("what was restored can be read"))
-}
-
-/// A small journal of several segments, as a backup.
-async fn small(folder: &Path) -> Vec<u8> {
-    let mut journal = open(folder, SMALL).journal;
-    journal.append(vec![made()], false).await.expect("the disk is good");
-    for number in (1..=60).step_by(2) {
-        let append = vec![job(number), job(number + 1)];
-        journal.append(append, false).await.expect("the disk is good");
-    }
-    let backup = copy(&journal);
-    assert!(journal.usage().expect("it is on a disk").closed_bytes > 0, "one segment shows little");
-    backup
-}
+use crate::small::*;
 
 /// What was acknowledged before the backup began is in it, whatever is appended meanwhile, and nothing
 /// is in it that something earlier is missing from.
@@ -183,8 +93,8 @@ async fn numbers_leap_ahead_and_the_journal_goes_on() {
             |_| {},
             |_, entry| {
                 for record in &entry.records {
-                    if let Record::Checkpoint(checkpoint) = record {
-                        leaps.push((checkpoint.last_lease, checkpoint.last_job, checkpoint.from));
+                    if let Record::Checkpoint(it) = record {
+                        leaps.push((it.last_lease, it.last_job, it.last_generation, it.from));
                     }
                 }
             },
@@ -196,12 +106,12 @@ async fn numbers_leap_ahead_and_the_journal_goes_on() {
     journal.append(vec![job(60 + LEAP + 1)], false).await.expect("the disk is good");
     let again = copy(&journal);
     drop(journal);
-    assert_eq!(leaps(&target), [(65_536 + LEAP, 60 + LEAP, 1)]);
+    assert_eq!(leaps(&target), [(65_536 + LEAP, 60 + LEAP, LEAP, 1)]);
 
     let second = scratch.join("second");
     assert_eq!(try_restore(&again, &second).expect("a good backup"), 61);
-    let once = (65_536 + LEAP, 60 + LEAP, 1);
-    assert_eq!(leaps(&second), [once, (65_536 + 2 * LEAP, 61 + 2 * LEAP, 1)]);
+    let once = (65_536 + LEAP, 60 + LEAP, LEAP, 1);
+    assert_eq!(leaps(&second), [once, (65_536 + 2 * LEAP, 61 + 2 * LEAP, 2 * LEAP, 1)]);
 }
 
 /// An empty journal can be copied as well: its key is worth it.
@@ -279,31 +189,6 @@ async fn what_was_damaged_before_is_refused() {
     assert!(!target.exists());
 }
 
-/// A folder with something in it is left as it is; what an earlier restore left is no hindrance.
-#[tokio::test]
-async fn only_an_empty_folder_is_restored_into() {
-    let scratch = Scratch::new();
-    let source = scratch.join("source");
-    let backup = small(&source).await;
-    let refused = try_restore(&backup, &source);
-    assert!(matches!(refused, Err(RestoreError::Occupied(..))), "{refused:?}");
-    assert_eq!(jobs(&source).0.len(), 60);
-
-    let other = scratch.join("other");
-    fs::create_dir(&other).expect("there is room");
-    fs::write(other.join("notes"), "mine").expect("there is room");
-    assert!(matches!(try_restore(&backup, &other), Err(RestoreError::Occupied(..))));
-    assert_eq!(fs::read_dir(&other).expect("it is there").count(), 1);
-
-    let target = scratch.join("target");
-    fs::create_dir_all(target.join("restoring")).expect("there is room");
-    fs::write(target.join("restoring/journal-00000000000000000001.segment"), "half").expect("room");
-    assert!(try_restore(&backup[..1_000], &target).is_err());
-    assert_eq!(fs::read_dir(&target).expect("it was there before").count(), 0);
-    assert_eq!(try_restore(&backup, &target).expect("a good backup"), 60);
-    assert!(!target.join("restoring").exists());
-}
-
 /// While a journal is open, nobody reads it as if it stood still; while it is read, nobody opens it.
 #[tokio::test]
 async fn who_reads_and_who_writes_keep_out_of_each_others_way() {
@@ -320,32 +205,4 @@ async fn who_reads_and_who_writes_keep_out_of_each_others_way() {
     assert!(matches!(refused, Err(OpenError::Locked(..))), "it is read");
     drop(readers);
     open(&source, SMALL);
-}
-
-/// A restore that is cut off while it moves its files leaves what no start takes for a journal.
-#[tokio::test]
-async fn a_part_of_what_was_restored_is_not_opened() {
-    let scratch = Scratch::new();
-    let backup = small(&scratch.join("source")).await;
-    let target = scratch.join("target");
-    assert_eq!(try_restore(&backup, &target).expect("a good backup"), 60);
-    let names = fs::read_dir(&target).expect("it is there");
-    let names = names.map(|entry| entry.expect("it can be read").file_name());
-    let mut segments: Vec<_> = names.filter(|name| name != "lock").collect();
-    segments.sort();
-    assert!(segments.len() >= 3, "{segments:?}");
-    // The newest one is moved first, the others in any order.
-    let others = segments.len() - 1;
-    for there in 0..(1 << others) - 1 {
-        let part = scratch.join(&format!("part-{there}"));
-        fs::create_dir(&part).expect("there is room");
-        for (at, name) in segments.iter().enumerate() {
-            if at == others || there >> at & 1 == 1 {
-                fs::copy(target.join(name), part.join(name)).expect("there is room");
-            }
-        }
-        let refused = FileJournal::open(&part, &options(SMALL), |_| {});
-        assert!(matches!(refused, Err(OpenError::Missing(_))), "{there:b}: {refused:?}");
-        assert!(matches!(try_restore(&backup, &part), Err(RestoreError::Occupied(..))));
-    }
 }

@@ -6,7 +6,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use awaitd_journal::disk::{Disk, DiskFile, Folder, is_passing};
+use awaitd_journal::frame::HEAD;
 use awaitd_journal::recover::Options;
+use awaitd_journal::segment;
 use awaitd_journal::{FileJournal, Forgetful, Journal, JournalError, Kept};
 use awaitd_primitives::{Body, Entry, JobId, Payload, Record, Room, Stored, Time};
 use rustix::fs::statvfs;
@@ -163,7 +165,8 @@ async fn a_journal_keeps_its_key() {
 /// A body is read back by itself, as it was written, and for nobody else.
 #[tokio::test]
 async fn a_body_is_read_back() {
-    let mut journal = open(&place("body"), 1);
+    let place = place("body");
+    let mut journal = open(&place, 1);
     let body: Vec<u8> = (0..=250).cycle().take(3_000).collect();
     journal.append(put(1, b"another"), true).await.expect("it is durable");
     let appended = journal.append(put(2, &body), true).await.expect("it is durable");
@@ -172,11 +175,113 @@ async fn a_body_is_read_back() {
     let fetch = journal.fetch(&written.stored, JobId(2)).expect("it is there");
     let read = |body: &Body| body.here().map(|bytes| bytes.to_vec());
     assert_eq!(read(&fetch.read().expect("it is there")), Some(body.clone()));
-    if let Some(now) = fetch.now() {
-        assert_eq!(read(&now), Some(body));
+    let file = Folder::at(&place).and_then(|folder| folder.open(&segment::name(1)));
+    let mut whole = [0; 8 * 1024];
+    // Nobody has to know what the system has in its cache, but who knows it says so.
+    if file.expect("it is there").read_now_at(&mut whole, 0) == Some(whole.len()) {
+        assert_eq!(fetch.now().as_ref().and_then(read), Some(body));
     }
     let nobody = journal.fetch(&written.stored, JobId(1)).expect("a segment is there");
     assert!(nobody.read().is_err() && nobody.now().is_none());
+}
+
+/// An entry may have much beside a body, the jobs of one request for instance: that takes a second look.
+#[tokio::test]
+async fn a_body_is_read_back_from_among_others() {
+    let mut journal = open(&place("among"), 1);
+    let bodies = [vec![b'a'; 10], vec![b'b'; 2_000], vec![b'c'; 600]];
+    let mut entries = put(1, &bodies[0]);
+    entries[0].records.extend(put(2, &bodies[1]).remove(0).records);
+    entries[0].records.extend(put(3, &bodies[2]).remove(0).records);
+    let appended = journal.append(entries, true).await.expect("it is durable");
+    assert_eq!(appended.written.len(), 3);
+    for (written, body) in appended.written.iter().zip(bodies) {
+        let fetch = journal.fetch(&written.stored, written.job).expect("it is there");
+        let read = fetch.read().expect("it is there");
+        assert_eq!(read.here().map(|bytes| bytes.to_vec()), Some(body));
+    }
+}
+
+/// A start keeps bodies in memory up to its budget, to the byte; the others stay on the disk.
+#[tokio::test]
+async fn a_start_keeps_as_many_bodies_as_it_may() {
+    let place = place("budget");
+    let mut journal = open(&place, 1);
+    for job in 1..=3 {
+        journal.append(put(job, &[b'x'; 400]), false).await.expect("it is durable");
+    }
+    drop(journal);
+    for (memory_budget, here) in
+        [(0, 0), (399, 0), (400, 400), (799, 400), (800, 800), (u64::MAX, 1_200)]
+    {
+        let options = Options { segment_bytes: SEGMENT, memory_budget, new_key: [1; 32] };
+        let opened = FileJournal::open(&place, &options, |_| ()).expect("it opens");
+        assert_eq!(opened.state.bytes_here(), here, "of {memory_budget}");
+    }
+}
+
+/// An old segment is read in slices of any size, and tells the same; a slice is no larger than was asked, but for
+/// one entry that is.
+#[tokio::test]
+async fn an_old_segment_is_read_in_slices() {
+    let mut journal = open(&place("slices"), 1);
+    let mut entry = 0;
+    while journal.usage().expect("it takes room").numbers.1 == 1 {
+        let appended = journal.append(put(entry + 1, &[b'x'; 700]), false).await;
+        entry = appended.expect("it is durable").entries[0].at.micros();
+    }
+    let used = journal.usage().expect("it takes room").oldest_bytes;
+    let mut told = Vec::new();
+    for most in [16, 700, 1_000, 2_000, 5_000, 100_000] {
+        let mut sweep = journal.sweep().expect("one segment is old");
+        let (mut jobs, mut bytes, mut end) = (Vec::new(), 0, None);
+        while end.is_none() {
+            let slice = sweep.read(most).expect("it is good");
+            assert!(slice.bytes > 0 && slice.bytes <= most.max(1_000) as u64);
+            jobs.extend(slice.candidates);
+            (bytes, end) = (bytes + slice.bytes, slice.end);
+        }
+        assert_eq!((end, bytes), (Some(2), used - HEAD as u64));
+        assert_eq!(sweep.read(most).expect("nothing is left").end, end);
+        // What met the first entry of the next segment is not in it.
+        assert_eq!(jobs.len() as u64, entry - 1);
+        told.push(jobs);
+    }
+    assert!(told.iter().all(|jobs| *jobs == told[0]));
+}
+
+/// What makes a segment larger is told like all that it takes.
+#[tokio::test]
+async fn a_segment_that_grew_is_told() {
+    let mut journal = open(&place("grown"), 1);
+    for job in 1..=2 {
+        let body = vec![b'x'; 30_000];
+        let appended = journal.append(put(job, &body), false).await.expect("it is durable");
+        let usage = journal.usage().expect("it takes room");
+        assert_eq!((usage.numbers, usage.active_bytes), ((1, job), HEAD as u64 + appended.bytes));
+        let grown = job * usage.active_bytes;
+        assert_eq!(usage.closed_bytes, grown - usage.active_bytes);
+        assert_eq!(usage.bytes, grown + (usage.segments - job) * SEGMENT);
+    }
+}
+
+/// Of a file's name all twenty digits are its number, and nothing else is in it.
+#[test]
+fn a_segment_has_its_number_in_its_name() {
+    for number in [0, 1, 12_345, u64::MAX] {
+        assert_eq!(segment::number(&segment::name(number)), Some(number));
+    }
+    for name in [
+        "journal-1.segment",
+        "journal-000000000000000000001.segment",
+        "journal-+0000000000000000001.segment",
+        "journal-0000000000000000000a.segment",
+        "journal-00000000000000000001.part",
+        "other-00000000000000000001.segment",
+        "lock",
+    ] {
+        assert_eq!(segment::number(name), None, "{name}");
+    }
 }
 
 /// Without a disk there is nothing to wait for, to run out of, or to look after.

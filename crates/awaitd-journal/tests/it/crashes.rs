@@ -168,6 +168,42 @@ fn what_was_cut_does_not_come_back() {
     }
 }
 
+/// A seal whose sync failed reads as if it were there. A start that goes on behind it writes it once more, or
+/// there would be a hole before all that it is told after that.
+#[test]
+fn a_seal_that_was_found_is_durable() {
+    let open = |twin: &Twin| recover::open(twin, &options(), |_| ()).map_err(|it| it.to_string());
+    let entry = |job, length| {
+        let (queue, job, payload) = (name("q"), JobId(job), payload(&vec![b'x'; length]));
+        let placed = Record::Placed { queue, job, ready_at: Time::ZERO, payload };
+        Entry { at: Time::ZERO, records: vec![placed] }
+    };
+    let mut holes = 0;
+    // Some seals end where a sector does: what comes next is not written with them.
+    for length in 400..912 {
+        let twin = Twin::default();
+        let mut log = open(&twin).expect("it opens").log;
+        log.append(&[entry(1, length)], false).expect("it is durable");
+        let sync = twin.world().calls + 2;
+        twin.world().plan = Some((sync, Fault::Io));
+        assert!(log.seal().is_err());
+        holes += usize::from(!sealed(&twin.world().after(Crash::Dropped)));
+        let twin = Twin::new(twin.world().after(Crash::Killed));
+        let found = open(&twin).expect("it opens");
+        assert!(found.sealed, "it reads as if it were there");
+        let mut log = found.log;
+        log.append(&[entry(2, 10)], false).expect("it is durable");
+        let found = open(&Twin::new(twin.world().after(Crash::Dropped))).expect("it opens");
+        assert_eq!(found.state.counts().jobs, 2, "behind {length} bytes");
+    }
+    assert!(holes > 100, "{holes} seals were lost");
+}
+
+fn sealed(world: &World) -> bool {
+    let found = recover::open(&Twin::new(world.clone()), &options(), |_| ());
+    found.map_err(|error| error.to_string()).expect("it opens").sealed
+}
+
 /// The call of a start that syncs the zeros.
 fn calls_until_zeroed(left: &World) -> u64 {
     let calls = (1..100).find(|call| {

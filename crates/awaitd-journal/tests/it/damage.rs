@@ -157,6 +157,28 @@ fn a_journal_may_end_anywhere_in_its_last_frames() {
     }
 }
 
+/// What was begun behind a seal and did not become whole goes like any other, or it could come to light
+/// behind what is written next.
+#[test]
+fn what_was_begun_behind_a_seal_is_zeroed() {
+    let twin = Twin::default();
+    let mut log =
+        recover::open(&twin, &options(), |_| ()).map_err(|it| it.to_string()).unwrap().log;
+    log.append(&entries(1, b"some bytes")[..1], false).expect("it is written");
+    log.seal().expect("it is written");
+    let used = usize::try_from(log.active().used).expect("it is small");
+    let (whole, of) = (twin.world().files(), segment::name(1));
+    for length in [1, 10, 20, 1_000, 4_000] {
+        let mut files = whole.clone();
+        files.get_mut(&of).expect("it is there")[used..used + length].fill(7);
+        let twin = Twin::new(World::of(files));
+        let found = recover::open(&twin, &options(), |_| ()).expect("it opens");
+        let cut = found.cut.expect("it is there");
+        assert_eq!((cut.offset, cut.bytes), (used as u64, length as u64));
+        assert!(found.sealed && twin.world().files() == whole, "{length} bytes");
+    }
+}
+
 /// Every segment but those before the newest checkpoint must be there.
 #[test]
 fn a_segment_is_missing() {
