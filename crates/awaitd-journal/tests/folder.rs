@@ -250,6 +250,27 @@ async fn an_old_segment_is_read_in_slices() {
     assert!(told.iter().all(|jobs| *jobs == told[0]));
 }
 
+/// A segment is filled to its last byte before the next one is begun.
+#[tokio::test]
+async fn a_segment_is_filled_to_its_last_byte() {
+    let place = place("full");
+    let mut journal = open(&place, 1);
+    let appended = journal.append(put(1, &[b'x'; 1_000]), false).await.expect("it is durable");
+    let left = SEGMENT - HEAD as u64 - appended.bytes;
+    let body = vec![b'x'; usize::try_from(left - (appended.bytes - 1_000)).expect("it is small")];
+    let appended = journal.append(put(2, &body), false).await.expect("it is durable");
+    let usage = journal.usage().expect("it takes room");
+    assert_eq!((appended.bytes, usage.numbers), (left, (1, 1)));
+    assert_eq!((usage.active_bytes, usage.closed_bytes), (SEGMENT, 0));
+    journal.append(put(3, b"x"), false).await.expect("it is durable");
+    let usage = journal.usage().expect("it takes room");
+    assert_eq!((usage.numbers, usage.closed_bytes), ((1, 2), SEGMENT));
+    drop(journal);
+    let options = Options { segment_bytes: SEGMENT, memory_budget: 0, new_key: [1; 32] };
+    let opened = FileJournal::open(&place, &options, |_| ()).expect("it opens");
+    assert_eq!((opened.state.counts().jobs, opened.cut), (3, None));
+}
+
 /// What makes a segment larger is told like all that it takes.
 #[tokio::test]
 async fn a_segment_that_grew_is_told() {

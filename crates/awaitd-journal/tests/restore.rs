@@ -44,7 +44,7 @@ async fn only_an_empty_folder_is_restored_into() {
     fs::write(strange.join("restoring"), "mine").expect("there is room");
     let refused = try_restore(&backup, &strange);
     let Err(RestoreError::Io(place, _)) = refused else { panic!("{refused:?}") };
-    assert_eq!(place, strange, "what is in the way cannot be removed");
+    assert_eq!(place, strange, "what is in the way is no folder");
 }
 
 /// A restore that is cut off while it moves its files leaves what no start takes for a journal.
