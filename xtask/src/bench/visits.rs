@@ -185,7 +185,9 @@ impl Visit<'_> {
     /// Sets an event of all, waits for it, and clears it.
     async fn event(&mut self) -> io::Result<()> {
         let head = |method: &str| {
-            format!("{method} /v1/events/soak HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n")
+            format!(
+                "{method} /v1/events/soak HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+            )
         };
         self.ask(head("PUT").as_bytes()).await?.expect(200)?;
         let seen = self.ask(head("GET").as_bytes()).await?;

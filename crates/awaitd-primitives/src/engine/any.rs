@@ -108,6 +108,9 @@ impl Engine {
             other => return other,
         };
         let queue = first.queue.clone();
+        if self.is_overdue() {
+            self.ripen_in(&queue, most - 1, step);
+        }
         let mut bytes = first.payload.body.len();
         let mut all = Vec::with_capacity(most.min(USUAL) as usize);
         all.push(first);

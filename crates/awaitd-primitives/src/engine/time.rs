@@ -3,12 +3,12 @@
 //! turned away, so that nobody is turned away from what is free. Only of due jobs there may be too many for
 //! that: then time goes on without them, and whoever asks for one has it.
 
-use std::slice;
-
 use crate::engine::{Engine, Step};
 use crate::judge::{At, turned_away};
 use crate::limits::{RIPE_MAX, TURN_MAX};
 use crate::messages::command::{Command, LeaseId};
+use crate::messages::job::JobState;
+use crate::messages::name::Name;
 use crate::messages::time::Time;
 use crate::state::ending::{Ending, end};
 use crate::state::tend::end_wait;
@@ -103,7 +103,17 @@ impl Engine {
                 self.state.next_end_of_wait().filter(|(end, ..)| *end <= now)
         {
             step.work += 1;
-            let records = end_wait(&self.state, now, &queue.clone(), job);
+            let queue = queue.clone();
+            if self.is_overdue() {
+                self.ripen_in(&queue, 0, step);
+                if !self.settle(step) {
+                    return;
+                }
+                if self.state.next_end_of_wait().is_none_or(|(.., next)| next != job) {
+                    continue;
+                }
+            }
+            let records = end_wait(&self.state, now, &queue, job);
             self.commit(records, step);
         }
         if step.work >= TURN_MAX || !self.settle(step) {
@@ -139,34 +149,51 @@ impl Engine {
     }
 
     /// Whether more jobs were due than one turn may make ready.
-    fn is_overdue(&self) -> bool {
+    pub(super) fn is_overdue(&self) -> bool {
         self.state.next_due().is_some_and(|due| due <= self.at.now)
     }
 
     /// Whoever asks for jobs of a queue is not told that there are none while more are due than were made ready
-    /// so far: as many become so as he, and those who wait before him, may take; all, if they are to be purged.
-    /// `false`: the turn was over before all who wait were judged.
+    /// so far. `false`: the turn was over before all who wait were judged.
     pub(super) fn ripen_for(&mut self, command: &Command, step: &mut Step) -> bool {
         if !self.is_overdue() {
             return true;
         }
-        let (queues, most) = match command {
-            Command::Get { queue, most, .. } => (slice::from_ref(queue), *most),
-            Command::GetAny { queues, most, .. } => (&**queues, *most),
-            Command::Purge { queue, .. } => (slice::from_ref(queue), u64::MAX),
-            _ => return true,
-        };
-        for queue in queues {
-            let line = Line::Get(queue.clone());
-            let most = most.saturating_add(self.waiters.count(&line));
-            let most = usize::try_from(most).unwrap_or(usize::MAX);
-            let ripe = self.state.ripen_in(queue, self.at.now, most);
-            if ripe > 0 {
-                step.ripe += ripe;
-                self.stir(line);
+        match command {
+            Command::Get { queue, most, .. } => self.ripen_in(queue, *most, step),
+            // The rest of the many comes from one of them, see [`Engine::take_more`].
+            Command::GetAny { queues, .. } => {
+                for queue in queues {
+                    self.ripen_in(queue, 1, step);
+                }
             }
+            // What is due is ready for it, too, as it will be in a replay.
+            Command::Purge { queue, state: None | Some(JobState::Ready | JobState::Delayed) } => {
+                step.ripe += self.state.ripen_in(queue, self.at.now, usize::MAX);
+                self.stir(Line::Get(queue.clone()));
+            }
+            _ => return true,
         }
         self.settle(step)
+    }
+
+    /// As many jobs of a queue become ready as one who asks, and those who wait before him, may take; more, as far
+    /// as this turn reaches, if none of them can be handed out.
+    pub(super) fn ripen_in(&mut self, queue: &Name, most: u64, step: &mut Step) {
+        let (now, line) = (self.at.now, Line::Get(queue.clone()));
+        let wanted = most.saturating_add(self.waiters.count(&line));
+        let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
+        loop {
+            let Some(known) = self.state.queues.get(queue) else { return };
+            let due = known.jobs.due().is_some_and(|due| due <= now);
+            let blocked = known.jobs.first().is_none() && step.ripe < TURN_MAX;
+            let lacks = wanted.saturating_sub(known.jobs.ready());
+            if !due || lacks == 0 && !blocked {
+                break;
+            }
+            step.ripe += self.state.ripen_in(queue, now, lacks.max(RIPE_MAX / 4));
+        }
+        self.stir(line);
     }
 
     /// The time of a lease is over. It counts only if anybody ever heard of it.

@@ -179,11 +179,9 @@ impl State {
 
     /// Likewise, of one queue. Says how many there were.
     pub(crate) fn ripen_in(&mut self, queue: &Name, now: Time, most: usize) -> usize {
-        let ripe = self.with_queue(queue, |queue| queue.jobs.ripen(now, most)).unwrap_or(0);
-        if ripe > 0 {
-            self.index(queue);
-        }
-        ripe
+        let ripe = self.with_queue(queue, |queue| queue.jobs.ripen(now, most));
+        self.index(queue);
+        ripe.unwrap_or(0)
     }
 
     /// When the next delayed job is due, or was.

@@ -1,6 +1,8 @@
 //! More than one turn may take: what is too much is left for the next turn, in order, and nothing of
 //! it is lost. Each turn is bounded, so that whoever asks meanwhile is not held up.
 
+mod overdue;
+
 use std::time::Duration;
 
 use awaitd_primitives::limits::{RIPE_MAX, TURN_MAX};
@@ -197,104 +199,6 @@ fn more_jobs_become_ready_than_a_turn_may_move() {
     });
     assert!(jobs.eq(1..=MANY), "not in order");
     play.end(&turns, 2 + MANY..2 + 2 * MANY);
-}
-
-/// One turn after a moment at which more jobs are due than a turn may make ready.
-fn overdue(play: &mut Play) {
-    play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
-    play.one_turn(MINUTE);
-}
-
-/// Time does not stop for jobs that are due: whoever asks for something else is answered at once, and whoever
-/// asks for one of them has it, in their order.
-#[test]
-fn nobody_waits_while_many_jobs_become_ready() {
-    let mut play = Play::new();
-    overdue(&mut play);
-    let told = play.ask(put(Duration::ZERO), Duration::ZERO);
-    assert!(matches!(told[..], [Reply { told: Ok(Answer::Placed { .. }), .. }]), "{told:?}");
-    for expected in 1..=MANY + 1 {
-        let told = play.ask(get(), Duration::ZERO);
-        let [Reply { told: Ok(Answer::Got(got)), .. }] = &told[..] else { panic!("{told:?}") };
-        assert_eq!(got.job.0, expected);
-    }
-    let told = play.ask(get(), Duration::ZERO);
-    assert_eq!(told[0].told, Err(Refusal::Empty));
-    play.pass(Duration::ZERO);
-    play.check_replay();
-}
-
-/// A get of many, and one from several queues, have what is due.
-#[test]
-fn a_get_of_many_has_what_is_due() {
-    let mut play = Play::new();
-    overdue(&mut play);
-    let (mode, settle) = (GetMode::Leased(Some(MINUTE)), None);
-    let most = RIPE_MAX as u64 + 500;
-    let many = Command::Get { queue: name(), mode, settle, most };
-    let queues = vec![other(), name()].into();
-    let any = Command::GetAny { queues, fair: false, mode, most };
-    for asked in [many, any] {
-        let told = play.ask(asked, Duration::ZERO);
-        let [Reply { told: Ok(Answer::GotMany(all)), .. }] = &told[..] else { panic!("{told:?}") };
-        assert_eq!(all.len() as u64, most);
-    }
-    play.pass(Duration::ZERO);
-    play.check_replay();
-}
-
-/// The many that are due in one queue do not keep the one of another from whoever waits for it.
-#[test]
-fn the_many_of_one_queue_do_not_hold_up_another() {
-    let mut play = Play::new();
-    play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
-    let Command::Put { payload, delay, rank, ttl, traits, .. } = put(MINUTE) else {
-        unreachable!()
-    };
-    play.ask(Command::Put { queue: other(), payload, delay, rank, ttl, traits }, Duration::ZERO);
-    let mode = GetMode::Leased(Some(MINUTE));
-    let get = Command::Get { queue: other(), mode, settle: None, most: 1 };
-    play.ask(get, 2 * MINUTE);
-    let told = play.one_turn(MINUTE);
-    assert!(matches!(&told[..], [Reply { told: Ok(Answer::Got(_)), .. }]), "{told:?}");
-}
-
-/// Nobody whose wait ends when jobs are due is turned away, however many there are.
-#[test]
-fn waits_end_when_many_jobs_are_due() {
-    let mut play = Play::new();
-    play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
-    for number in 0..MANY {
-        // Before whoever is to leave stands one who is not.
-        play.ask(get(), if number % 2 == 0 { 2 * MINUTE } else { MINUTE });
-    }
-    let turns = play.pass(MINUTE);
-    let got = |reply: &Reply| matches!(reply.told, Ok(Answer::Got(_)));
-    assert!(turns.iter().flatten().all(got), "somebody was turned away");
-    play.end(&turns, 2 + MANY..2 + 2 * MANY);
-}
-
-/// What is due is ready for a purge, too, as it will be in a replay.
-#[test]
-fn a_purge_among_jobs_that_become_ready() {
-    for (state, dropped) in [(JobState::Delayed, 0), (JobState::Ready, MANY)] {
-        let mut play = Play::new();
-        overdue(&mut play);
-        let purge = Command::Purge { queue: name(), state: Some(state) };
-        let told = play.ask(purge, Duration::ZERO);
-        assert_eq!(told[0].told, Ok(Answer::Purged { dropped }));
-        play.pass(Duration::ZERO);
-        play.check_replay();
-    }
 }
 
 /// Leases that end at one moment all give back; those who wait have the jobs, and nobody is turned
