@@ -39,7 +39,8 @@ async fn a_batch_is_put_line_by_line() {
     assert_eq!(statuses, [201, 201, 201, 400, 200, 400, 201, 201, 429]);
     assert_eq!(told[1]["location"], told[4]["location"]);
     assert!(told[3]["detail"].as_str().is_some_and(|why| why.contains("size")), "{}", told[3]);
-    assert_eq!(told[8]["code"], "queue_full");
+    let full = ["type", "status", "code"].map(|member| &told[8][member]);
+    assert_eq!(full, [&json!("urn:awaitd:problem:queue_full"), &json!(429), &json!("queue_full")]);
     let list = get_many(&client, "q", "max=9").await;
     let bodies: Vec<&Value> = list.iter().map(|job| &job["body"]).collect();
     assert_eq!(

@@ -272,7 +272,11 @@ async fn many_leases_are_settled_each_for_itself() {
     assert_eq!(statuses("done"), [204, 204, 204, 404, 404, 404]);
     assert_eq!(statuses("nack"), [204, 410]);
     assert_eq!(statuses("renew"), [200, 410]);
-    assert_eq!(heard["nack"][1]["code"], "lease_lost");
+    let lost = &heard["nack"][1];
+    assert_eq!(
+        (&lost["type"], &lost["code"]),
+        (&json!("urn:awaitd:problem:lease_lost"), &json!("lease_lost"))
+    );
     assert!(heard["nack"][1]["detail"].as_str().is_some(), "{heard}");
     assert!(heard["renew"][0]["expires_in"].as_f64().is_some_and(|left| left > 30.0), "{heard}");
     let again = client.post("/v1/queues/q/get", "").await.expect(200);

@@ -30,7 +30,7 @@ pub(super) struct Problem {
     configuration: Option<serde_json::Value>,
 }
 
-/// As it stands in the body.
+/// As it stands in a body, alone or among others.
 #[derive(Serialize)]
 struct Document<'a> {
     r#type: String,
@@ -39,16 +39,7 @@ struct Document<'a> {
     detail: &'a str,
     code: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    configuration: Option<serde_json::Value>,
-}
-
-/// As it stands among others.
-#[derive(Serialize)]
-struct Item<'a> {
-    status: u16,
-    code: &'a str,
-    title: &'a str,
-    detail: &'a str,
+    configuration: Option<&'a serde_json::Value>,
 }
 
 /// What is wrong with a request before anybody is asked.
@@ -331,28 +322,23 @@ impl Problem {
         }
     }
 
-    /// As it is told of one of many.
-    pub(super) fn write_item(&self, text: &mut Vec<u8>) {
-        let item = Item {
-            status: self.status.as_u16(),
-            code: self.code,
-            title: self.title,
-            detail: &self.detail,
-        };
-        serde_json::to_writer(text, &item).expect("a problem is JSON");
-    }
-
-    /// As it is sent.
-    pub(super) fn into_response(self) -> Response {
+    /// The document, written behind what is there.
+    pub(super) fn write(&self, text: &mut Vec<u8>) {
         let document = Document {
             r#type: format!("urn:awaitd:problem:{}", self.code),
             title: self.title,
             status: self.status.as_u16(),
             detail: &self.detail,
             code: self.code,
-            configuration: self.configuration,
+            configuration: self.configuration.as_ref(),
         };
-        let mut body = serde_json::to_vec(&document).expect("a problem is JSON");
+        serde_json::to_writer(text, &document).expect("a problem is JSON");
+    }
+
+    /// As it is sent.
+    pub(super) fn into_response(self) -> Response {
+        let mut body = Vec::new();
+        self.write(&mut body);
         // It is shown on terminals.
         body.push(b'\n');
         let mut response = Response::new(Body::from(body));

@@ -140,10 +140,10 @@ fn tell(lines: Vec<Result<(), Problem>>, told: Vec<Told>) -> Bytes {
     let mut told = told.into_iter();
     for line in lines {
         match line.map(|()| told.next()) {
-            Err(problem) => problem.write_item(&mut text),
+            Err(problem) => problem.write(&mut text),
             Ok(None) => unreachable!("all who ask are told"),
             Ok(Some(Told { told, now, .. })) => match told {
-                Err(refusal) => Problem::refused(refusal, now).write_item(&mut text),
+                Err(refusal) => Problem::refused(refusal, now).write(&mut text),
                 Ok(Answer::Placed { queue, job }) => located(&mut text, "201", &queue, job.0),
                 Ok(Answer::Present { queue, job }) => located(&mut text, "200", &queue, job.0),
                 Ok(other) => unreachable!("a put is not answered with {other:?}"),

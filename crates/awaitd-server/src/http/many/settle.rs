@@ -130,9 +130,9 @@ fn tell(known: &[Vec<bool>; 3], told: Vec<Told>) -> Vec<u8> {
                 }
                 Some(Told { told: Ok(_), .. }) => text.extend_from_slice(br#"{"status":204}"#),
                 Some(Told { told: Err(refusal), now, .. }) => {
-                    Problem::refused(refusal, now).write_item(&mut text);
+                    Problem::refused(refusal, now).write(&mut text);
                 }
-                None => Problem::no_lease().write_item(&mut text),
+                None => Problem::no_lease().write(&mut text),
             }
         }
         text.push(b']');
