@@ -72,7 +72,10 @@ async fn a_line_has_the_knobs_of_a_put() {
         "lease": 5, "at": "1999-01-01T00:00:00+02:00",
     });
     let first = json!({ "body": "first", "priority_key": "00" });
-    assert_eq!(batch(&client, "q", format!("{good}\n{first}")).await[0]["status"], 201);
+    // By the parameter's name, too.
+    let second = json!({ "body": "second", "priority-key": "01" });
+    let told = batch(&client, "q", format!("{good}\n{first}\n{second}")).await;
+    assert!(told.iter().all(|line| line["status"] == 201), "{told:?}");
     let bad = [
         json!({ "body": "x", "body_base64": "" }),
         json!({ "body_base64": "!" }),
@@ -81,6 +84,7 @@ async fn a_line_has_the_knobs_of_a_put() {
         json!({ "body": "x", "at": "soon" }),
         json!({ "body": "x", "priority": 1.5 }),
         json!({ "body": "x", "priority": 1, "priority_key": "00" }),
+        json!({ "body": "x", "priority_key": "00", "priority-key": "00" }),
         json!({ "body": "x", "priority_key": "0" }),
         json!({ "body": "x", "key": "" }),
         json!({ "body": "x", "ttl": 0 }),
@@ -99,10 +103,10 @@ async fn a_line_has_the_knobs_of_a_put() {
     assert_eq!(told.len(), bad.len());
     let list = get_many(&client, "q", "max=9").await;
     assert_eq!(
-        (&list[0]["body"], &list[1]["body"], &list[1]["key"]),
-        (&json!("first"), &json!("last"), &json!("k"))
+        [&list[0]["body"], &list[1]["body"], &list[2]["body"], &list[2]["key"]],
+        [&json!("first"), &json!("second"), &json!("last"), &json!("k")]
     );
-    assert!(list[1]["expires_in"].as_f64().is_some_and(|left| left <= 5.0), "{}", list[1]);
+    assert!(list[2]["expires_in"].as_f64().is_some_and(|left| left <= 5.0), "{}", list[2]);
 }
 
 /// Reads until the answer has so many lines of this kind, and says what it is.

@@ -64,8 +64,11 @@ impl Said {
         let number = members.signed("priority")?.map(Rank::from);
         let right = format!("2 to {} hexadecimal digits", 2 * limits::RANK_BYTES_MAX);
         let bytes = |text: &str| parameters::bytes_of(text).map(|bytes| Rank(bytes.into()));
-        let bytes = members.text("priority_key", &right, bytes)?;
-        if number.is_some() && bytes.is_some() {
+        // As lines call it, and as a put's parameter is called.
+        let said = ["priority_key", "priority-key"].map(|name| members.text(name, &right, bytes));
+        let [bytes, parameter] = said;
+        let ranks = [number, bytes?, parameter?];
+        if ranks.iter().flatten().count() > 1 {
             return Err(
                 "`priority` and `priority_key` both say where it stands: leave one out".into()
             );
@@ -88,7 +91,7 @@ impl Said {
             lease.map(Trait::Lease),
         ];
         let traits = said.into_iter().flatten().chain(headers).collect();
-        Ok(Self { rank: number.or(bytes), ttl, traits })
+        Ok(Self { rank: ranks.into_iter().flatten().next(), ttl, traits })
     }
 }
 
