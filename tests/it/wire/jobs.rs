@@ -195,10 +195,10 @@ async fn jobs_are_listed_in_pages() {
     assert_eq!(list("body=true").await["items"][6]["body"], "job 6");
     let (mut found, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = list(&format!("limit=3{cursor}")).await;
+        let page = list(&format!("limit=3&cursor={cursor}")).await;
         found.extend(numbers(&page));
         let Some(next) = page["cursor"].as_str() else { break };
-        cursor = format!("&cursor={next}");
+        next.clone_into(&mut cursor);
     }
     assert_eq!(found, all);
     let odd: Vec<_> = all.iter().copied().skip(1).step_by(2).collect();

@@ -123,6 +123,16 @@ impl Call<'_> {
         Ok(self.integer(name, 1, NUMBER_MAX)?.map(JobId))
     }
 
+    /// `cursor=` of a list of jobs: the number after which it goes on, or empty for the first page, as in
+    /// lists of things.
+    pub(super) fn job_cursor(&mut self) -> Result<Option<JobId>, Problem> {
+        let Some(text) = self.query.take("cursor")?.filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        let wrong = || bad("cursor", &text, "that of the page before, or empty for the first page");
+        whole(&text, 1, NUMBER_MAX).map(JobId).map(Some).ok_or_else(wrong)
+    }
+
     /// `rate=`, jobs a second: how long it is from one to the next.
     pub(super) fn spacing(&mut self) -> Result<Duration, Problem> {
         let Some(text) = self.query.take("rate")? else {

@@ -28,7 +28,7 @@ pub(super) fn list_jobs(call: &mut Call<'_>) -> Result<Asked, Problem> {
         queue: call.name()?,
         state: call.job_state(&JobState::ALL)?,
         key: call.job_key("key")?,
-        cursor: call.job_number("cursor")?,
+        cursor: call.job_cursor()?,
         limit: call.page_limit()?,
         bodies: call.flag("body")?,
     }))
