@@ -250,7 +250,7 @@ async fn serve(
         Err(problem) => problem.into_response(),
     };
     let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
     let took = front.app.clock.now().since(began);
     let status = response.status().as_u16();
     front.app.metrics.request(route.template, method, status, took);

@@ -1,12 +1,12 @@
 //! The dashboard: files for browsers, built in. They tell nothing of what is in the server, which they
 //! ask like anybody else.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, LOCATION,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, REFERRER_POLICY, VARY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
@@ -19,13 +19,6 @@ use super::{Front, body};
 
 /// Paths and bytes, see `build.rs`.
 static FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/ui.rs"));
-
-/// What changes exactly when a file does, for each of them.
-static TAGS: LazyLock<Vec<HeaderValue>> = LazyLock::new(|| {
-    let tag = |bytes: &[u8]| format!("\"{}\"", &blake3::hash(bytes).to_hex()[..32]);
-    let tags = FILES.iter().map(|(_, bytes)| tag(bytes).try_into());
-    tags.collect::<Result<_, _>>().expect("hexadecimal digits are fit for a header")
-});
 
 /// Nothing but these files is run or shown, nobody but this server is asked, and no page of others
 /// may hold them in a frame.
@@ -70,7 +63,7 @@ fn folder(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     })
 }
 
-/// One of the files, unless the browser has it.
+/// One of the files.
 fn file(front: Arc<Front>, head: Parts, body: Body) -> Answering {
     Box::pin(async move {
         body::pass_over(&head, body, &front.app.config).await?;
@@ -79,20 +72,11 @@ fn file(front: Arc<Front>, head: Parts, body: Body) -> Answering {
             Some("") | None => "index.html",
             Some(asked) => asked,
         };
-        let found = FILES.iter().zip(&*TAGS).find(|((name, _), _)| *name == asked);
-        let ((name, bytes), tag) = found.ok_or_else(|| Problem::no_route(path))?;
-        let mut response = if has(&head, tag) {
-            let mut response = Response::new(Body::empty());
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response
-        } else {
-            Response::new(Body::from(*bytes))
-        };
+        let found = FILES.iter().find(|(name, _)| *name == asked);
+        let (name, bytes) = found.ok_or_else(|| Problem::no_route(path))?;
+        let mut response = Response::new(Body::from(*bytes));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type(name)));
-        headers.insert(ETAG, tag.clone());
-        // It may be kept, and is asked for again: after an update pages and scripts fit each other.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         for (rule, value) in RULES {
             headers.insert(rule, HeaderValue::from_static(value));
         }
@@ -112,14 +96,6 @@ fn to_folder(status: StatusCode) -> Response {
 fn is_html(accepted: &str) -> bool {
     let kind = accepted.split(';').next().unwrap_or_default().trim();
     kind.eq_ignore_ascii_case("text/html")
-}
-
-/// Whether a browser says that it has what has this tag.
-fn has(head: &Parts, tag: &HeaderValue) -> bool {
-    let given = head.headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let mut tags = given.flat_map(|value| value.split(',')).map(str::trim);
-    // A proxy that compresses makes a tag a weak one.
-    tags.any(|given| given == "*" || given.strip_prefix("W/").unwrap_or(given) == *tag)
 }
 
 /// By the name's end; `build.rs` lets in no other.
