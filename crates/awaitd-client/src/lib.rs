@@ -1,5 +1,13 @@
 //! awaitd's queues, events and locks for async Rust, on tokio.
 //!
+//! It is not on crates.io yet; beside a clone of the repository this is its line in `Cargo.toml`, with `features = ["tls"]`
+//! for `https://`:
+//!
+//! ```toml
+//! awaitd-client = { path = "../awaitd/crates/awaitd-client" }
+//! tokio = { version = "1", features = ["macros", "rt"] }
+//! ```
+//!
 //! ```no_run
 //! use std::time::Duration;
 //!
