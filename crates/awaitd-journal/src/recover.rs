@@ -129,9 +129,15 @@ fn confirm<D: Disk>(
         bytes.truncate(used + torn.as_ref().map_or(0, |cut| index(cut.bytes)));
     }
     if begin < bytes.len() {
+        let cut = if sealed { bytes[used..].to_vec() } else { Vec::new() };
         bytes[used..].fill(0);
         segment.file.write_at(&bytes[begin..], begin as u64)?;
-        segment.file.sync()?;
+        if let Err(error) = segment.file.sync() {
+            // The zeros read as if they were there, and behind a seal the next start would not write them
+            // once more: it is to find what this one found.
+            _ = segment.file.write_at(&cut, used as u64);
+            return Err(error);
+        }
     }
     Ok(torn)
 }
