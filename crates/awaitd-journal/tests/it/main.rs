@@ -1,6 +1,7 @@
 //! The journal on a disk that fails, loses, tears and flips: nothing that anybody was told is lost,
 //! nothing that was finished comes back, and damage is reported.
 
+mod appends;
 mod crashes;
 mod damage;
 mod golden;

@@ -6,11 +6,11 @@ use std::process;
 use std::thread;
 
 use awaitd_journal::disk::{Disk, DiskFile};
-use awaitd_journal::{FileJournal, Journal};
+use awaitd_journal::{FileJournal, Journal, recover};
 use awaitd_primitives::*;
 
 use crate::play::{name, options, payload};
-use crate::twin::{Crash, Fault, Twin, World};
+use crate::twin::{Change, Crash, Fault, Twin, World};
 
 const SEGMENT: usize = 8 * 1024;
 
@@ -99,6 +99,59 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     until(|| journal.room() == Room::Enough);
     drop(journal);
     assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 5);
+}
+
+/// After a disk failed to make a segment none is made any more: behind the one that is missing there is nothing.
+#[test]
+fn a_segment_that_could_not_be_made_is_the_last() {
+    let calls = {
+        let twin = Twin::default();
+        recover::open(&twin, &options(), |_| ()).map_err(|it| it.to_string()).expect("it opens");
+        twin.world().calls
+    };
+    let twin = Twin::new(World::failing(calls + 1, Fault::Io));
+    let mut journal = open(&twin);
+    until(|| twin.world().failed);
+    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
+    let error = wait(journal.append(put(2, SEGMENT - 500), true)).expect_err("there is no second");
+    assert!(error.to_string().contains("failed to append"), "{error}");
+    // Once the threads have ended, all that they were sent is done.
+    drop(journal);
+    let world = twin.world();
+    assert!(world.files().keys().eq([&awaitd_journal::segment::name(1)]), "{:?}", world.files());
+    assert_eq!(jobs(&world.after(Crash::Dropped)), 1);
+}
+
+/// An old segment that cannot be removed is tried again before the next one goes, or there would be a gap;
+/// one that has gone is no hindrance.
+#[test]
+fn old_segments_go_in_their_order() {
+    let [first, second] = [1, 2].map(awaitd_journal::segment::name);
+    for gone in [false, true] {
+        let twin = Twin::default();
+        let mut journal = open(&twin);
+        for job in 1..=4 {
+            wait(journal.append(put(job, SEGMENT - 500), true)).expect("it is durable");
+        }
+        until(|| journal.usage().expect("it takes room").segments == 6);
+        if gone {
+            twin.remove(&first).expect("it is there");
+        } else {
+            let next = twin.world().calls + 1;
+            twin.world().plan = Some((next, Fault::Io));
+        }
+        twin.world().trace = Some(Vec::new());
+        wait(journal.trim(3));
+        until(|| !twin.world().files().contains_key(&second));
+        let trace = twin.world().trace.take().expect("it was kept");
+        let removed = trace.into_iter().filter_map(|change| match change {
+            Change::Remove(name) => Some(name),
+            _ => None,
+        });
+        let expected =
+            if gone { vec![second.clone()] } else { vec![first.clone(), second.clone()] };
+        assert_eq!(removed.collect::<Vec<_>>(), expected);
+    }
 }
 
 /// The end ends everything, also what waits for room.
