@@ -323,3 +323,55 @@ fn a_dead_letter_queue_that_is_full_or_shut_down_or_gone_or_itself() {
     assert_eq!((play.counts("q"), play.counts("d")), ([0, 0, 0, 1, 0], [1, 0, 0, 0, 1]));
     play.check();
 }
+
+/// Who was notified and loses the lock before he has heard of it leaves the notification to another; who has
+/// heard of it has had it.
+#[test]
+fn a_lock_that_is_broken_under_one_who_was_notified() {
+    for heard in [false, true] {
+        let mut play = Play::new();
+        let ann = play.wait_for_c();
+        let ben = play.wait_for_c();
+        let held = play.lock();
+        let (lock, condition) = (name("l"), name("c"));
+        let notify = Command::Notify { lock, condition, held: held.clone(), most: Some(1) };
+        assert_eq!(play.ask(notify), Ok(Answer::Notified { woken: 1 }));
+        play.done(Command::Done { lease: held });
+        if heard {
+            let told = play.told(ann);
+            assert!(matches!(told, Some(Ok(Answer::Woken { notified: true, .. }))), "{told:?}");
+        }
+        let told = play.ask(Command::Break { lock: name("l") });
+        assert!(matches!(&told, Ok(Answer::Broken(from)) if from.len() == 1), "{told:?}");
+        let told = play.told(ben);
+        let woken = matches!(told, Some(Ok(Answer::Woken { notified: true, .. })));
+        assert_eq!(woken, !heard, "{told:?}");
+        play.check();
+    }
+}
+
+/// Quotas hold from when they are told, and as long as nothing else is told.
+#[test]
+fn quotas_hold_from_when_they_are_told() {
+    let quotas = |most| {
+        let (jobs, waits) = (Some(most), Some(most));
+        Quotas::new(vec![Quota { prefix: "q".into(), jobs, waits, ..Quota::default() }]).into()
+    };
+    let over = |told: Told| matches!(told, Err(Refusal::OverQuota { .. }));
+    let mut play = Play::with(Limits { quotas: quotas(1), ..Limits::default() });
+    play.put(put("q", &[]));
+    assert!(over(play.ask(put("q", &[]))));
+    play.engine.set_quotas(quotas(2));
+    play.put(put("q", &[]));
+    assert!(over(play.ask(put("q", &[]))));
+    let waits = [0; 3].map(|_| play.begin(get("q2"), 60 * SECOND, None));
+    let told = waits.map(|ticket| play.told(ticket).is_some_and(over));
+    assert_eq!(told, [false, false, true]);
+    play.engine.set_quotas(Quotas::default().into());
+    play.put(put("q", &[]));
+    let waits = play.begin(get("q2"), 60 * SECOND, None);
+    assert_eq!(play.told(waits), None);
+    // Who waits for all that was judged so far waits for so many entries.
+    assert_eq!(play.engine.judged(), Position(play.entries.len() as u64));
+    play.check();
+}

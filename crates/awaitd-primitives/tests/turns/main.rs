@@ -8,8 +8,8 @@ use std::time::Duration;
 use awaitd_primitives::limits::{RIPE_MAX, TURN_MAX};
 use awaitd_primitives::{
     Answer, Ask, At, Backoff, Command, Configuration, DropCause, Engine, Entry, GetMode, JobState,
-    Key, LeaseId, Limits, Name, Payload, Policy, Position, QueueConfig, Record, Refusal, Reply,
-    Request, State, Step, Ticket, Time,
+    Key, LeaseId, Limits, Name, Outcome, Payload, Policy, Position, QueueConfig, Record, Refusal,
+    Reply, Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -72,12 +72,12 @@ impl Play {
         panic!("time is never worked off");
     }
 
-    /// Looks at a grant and takes it.
-    fn take(&mut self, mut told: Vec<Reply>) -> LeaseId {
+    /// Looks at a grant, which is taken or not.
+    fn hand(&mut self, mut told: Vec<Reply>, taken: bool) -> LeaseId {
         let (now, reply) = (self.now, told.remove(0));
         self.turn(|engine, step| _ = engine.deliver(reply.clone(), now, step));
         let Ok(Answer::Got(got)) = reply.told else { panic!("no job: {:?}", reply.told) };
-        self.turn(|engine, step| engine.handed(got.lease, true, step));
+        self.turn(|engine, step| engine.handed(got.lease, taken, step));
         got.lease
     }
 
@@ -210,7 +210,7 @@ fn more_leases_end_than_a_turn_may_settle() {
     for _ in 0..MANY {
         play.ask(put(Duration::ZERO), Duration::ZERO);
         let told = play.ask(get(), Duration::ZERO);
-        play.take(told);
+        play.hand(told, true);
     }
     for _ in 0..MANY {
         play.ask(get(), MINUTE);
@@ -219,6 +219,28 @@ fn more_leases_end_than_a_turn_may_settle() {
     let again = |reply: &Reply| matches!(&reply.told, Ok(Answer::Got(got)) if got.attempt == 2);
     assert!(turns.iter().flatten().all(again));
     play.end(&turns, 2 + 2 * MANY..2 + 3 * MANY);
+}
+
+/// Leases that end at one moment, and grants that nobody came back for, are worked off whether somebody waits
+/// for what they held or not.
+#[test]
+fn more_grants_go_back_than_a_turn_may_give_back() {
+    for (taken, why) in [(true, Outcome::Expired), (false, Outcome::Undelivered)] {
+        let mut play = Play::new();
+        play.ask(configure(0), Duration::ZERO);
+        for number in 0..MANY {
+            play.ask(put(Duration::ZERO), Duration::ZERO);
+            let told = play.ask_under(Some(number.to_string()), get(), Duration::ZERO);
+            play.hand(told, taken);
+        }
+        let turns = play.pass(MINUTE);
+        assert!(turns.len() > 2, "{} turns, {why:?}", turns.len());
+        let ended = play.entries.iter().flat_map(|entry| &entry.records);
+        let ended =
+            ended.filter(|it| matches!(it, Record::Settled { outcome, .. } if *outcome == why));
+        assert_eq!(ended.count() as u64, MANY);
+        play.check_replay();
+    }
 }
 
 /// A wait that ends for many at one moment ends for all of them.

@@ -103,6 +103,35 @@ impl Play {
         }
     }
 
+    /// Takes the lock `l`.
+    pub(crate) fn lock(&mut self) -> LeaseRef {
+        let thing = Thing::Lock(name("l"));
+        let acquire = Command::Acquire {
+            thing: thing.clone(),
+            share: Share::Whole,
+            lease: None,
+            owner: None,
+        };
+        match self.ask(acquire) {
+            Ok(Answer::Acquired(grant)) => LeaseRef { id: grant.lease, thing: Some(thing) },
+            told => panic!("not acquired: {told:?}"),
+        }
+    }
+
+    /// Takes the lock `l` and lets it go to wait for its condition `c`.
+    pub(crate) fn wait_for_c(&mut self) -> Ticket {
+        let wait = Command::WaitCondition {
+            lock: name("l"),
+            condition: name("c"),
+            held: self.lock(),
+            lease: None,
+            owner: None,
+            patience: 60 * SECOND,
+            notified: None,
+        };
+        self.begin(wait, 60 * SECOND, None)
+    }
+
     pub(crate) fn pass(&mut self, by: Duration) {
         self.now = self.now + by;
         let at = At { now: self.now, clock: self.now };
