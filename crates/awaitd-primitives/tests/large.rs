@@ -230,3 +230,24 @@ fn what_was_delivered_and_is_over_is_forgotten() {
     assert!(sizes[999] < sizes[99] + 10_000, "{} bytes became {}", sizes[99], sizes[999]);
     play.check();
 }
+
+/// What leases take in the journal is told: each of them, who holds it, and what became of those that are over.
+#[test]
+fn what_leases_take_is_told() {
+    let mut play = Play::new();
+    let told = |play: &Play| {
+        let state = play.engine.state();
+        (state.counts().leases, state.live_bytes())
+    };
+    let lease = play.lock();
+    let (leases, held) = told(&play);
+    assert_eq!(leases, 1);
+    play.done(Command::Done { lease });
+    let (leases, free) = told(&play);
+    assert!(leases == 0 && free < held, "{leases} leases, {free} and {held} bytes");
+    let (thing, owner) = (Thing::Lock(name("l")), Some("o".repeat(200).into()));
+    play.done(Command::Acquire { thing, share: Share::Whole, lease: None, owner });
+    assert_eq!(told(&play), (1, held + 200));
+    let (_, before) = told(&Play::new());
+    assert!(free > before + 1_000, "what became of a range of leases has its room");
+}
