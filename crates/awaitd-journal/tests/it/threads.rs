@@ -101,6 +101,21 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 5);
 }
 
+/// Room that comes back before it was needed is seen as well.
+#[test]
+fn a_disk_that_is_full_no_more() {
+    let twin = Twin::new(World::with_room(3 * SEGMENT));
+    let mut journal = open(&twin);
+    ready(&journal);
+    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
+    wait(journal.append(put(2, 1_000), true)).expect("it fits into the second");
+    until(|| journal.room() == Room::Low);
+    assert_eq!(journal.usage().expect("it takes room").segments, 3);
+    twin.world().room = Some(6 * SEGMENT);
+    until(|| journal.room() == Room::Enough);
+    assert_eq!(journal.usage().expect("it takes room").segments, 4);
+}
+
 /// After a disk failed to make a segment none is made any more: behind the one that is missing there is nothing.
 #[test]
 fn a_segment_that_could_not_be_made_is_the_last() {
