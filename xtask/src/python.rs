@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
 /// The oldest that the client runs on.
 const OLDEST: (u32, u32) = (3, 11);
@@ -20,7 +21,7 @@ struct Python {
 
 /// Runs everything with each Python that is of use; says what was left out.
 pub(crate) fn run(root: &Path, target: &Path, binary: &Path) -> Result<Option<String>> {
-    let client = root.join("clients/python");
+    let client = &root.join("clients/python");
     let mut pythons: Vec<Python> = find().into_iter().filter(|it| it.version >= OLDEST).collect();
     pythons.sort_by_key(|it| it.version);
     pythons.dedup_by_key(|it| it.version);
@@ -31,17 +32,17 @@ pub(crate) fn run(root: &Path, target: &Path, binary: &Path) -> Result<Option<St
     if chosen.is_empty() {
         return Ok(Some(format!("there is no Python from {}.{} on", OLDEST.0, OLDEST.1)));
     }
+    // Side by side: what they do most is to wait for the ends of leases.
+    let results = thread::scope(|scope| {
+        let begin =
+            |(at, python)| scope.spawn(move || with(python, at == 0, client, target, binary));
+        let all: Vec<_> = chosen.into_iter().enumerate().map(begin).collect();
+        let ends = all.into_iter().map(|it| it.join().expect("a Python's checks do not panic"));
+        ends.collect::<Vec<_>>()
+    });
     let mut left_out = Vec::new();
-    for (at, python) in chosen.into_iter().enumerate() {
-        let bin = environment(python, &client, target)?;
-        if at == 0 {
-            left_out.extend(check(&bin, &client)?);
-        }
-        println!("pytest with Python {}.{}", python.version.0, python.version.1);
-        let mut pytest = Command::new(bin.join("pytest"));
-        // A wheel is built where all else is, so that nothing is compiled twice.
-        pytest.args(["-q"]).env("AWAITD_BIN", binary).env("CARGO_TARGET_DIR", target);
-        visibly(pytest.current_dir(&client))?;
+    for result in results {
+        left_out.extend(result?);
     }
     if own.is_none() {
         let (major, minor) = OWN_TESTS;
@@ -49,6 +50,31 @@ pub(crate) fn run(root: &Path, target: &Path, binary: &Path) -> Result<Option<St
     }
     let whole = left_out.is_empty();
     Ok((!whole).then(|| format!("{}; the rest passed", left_out.join("; "))))
+}
+
+/// The tests with one Python, and before them types and style if they are `checked`; what was left out.
+fn with(
+    python: &Python,
+    checked: bool,
+    client: &Path,
+    target: &Path,
+    binary: &Path,
+) -> Result<Option<String>> {
+    let bin = environment(python, client, target)?;
+    let left_out = if checked { check(&bin, client)? } else { None };
+    let mut pytest = Command::new(bin.join("pytest"));
+    // A wheel is built where all else is, so that nothing is compiled twice.
+    pytest.args(["-q", "-p", "no:cacheprovider"]);
+    pytest.env("AWAITD_BIN", binary).env("CARGO_TARGET_DIR", target);
+    let output = pytest.current_dir(client).stdin(Stdio::null()).output()?;
+    let said = [output.stdout, output.stderr].concat();
+    // At once, or another Python would speak in between.
+    let (major, minor) = python.version;
+    println!("pytest with Python {major}.{minor}\n{}", String::from_utf8_lossy(&said).trim_end());
+    if output.status.success() {
+        return Ok(left_out);
+    }
+    Err(Error::other(format!("pytest with Python {major}.{minor}: {}", output.status)))
 }
 
 /// Types and style; what of it was left out.

@@ -1,11 +1,13 @@
 """What `pip install awaitd` brings: the package, and the server as a program."""
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tarfile
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,9 +44,13 @@ def run(*command: str | Path, **more: str) -> str:
 
 
 @pytest.fixture
-def cargo() -> None:
+def cargo() -> Iterator[None]:
+    """For one test at a time: those with another Python build in the same place."""
     if shutil.which("cargo") is None:
         pytest.skip("there is no cargo to build the program with")
+    with (TARGET / "wheel.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @pytest.mark.usefixtures("cargo")
