@@ -115,7 +115,10 @@ impl Run {
             Step::Lint => {
                 let what =
                     [&["clippy"], &WORKSPACE[..], &["--all-targets", "--", "-D", "warnings"]];
-                passed(cargo(&what.concat()))
+                passed(cargo(&what.concat()))?;
+                // Alone it has fewer features than beside all that uses it.
+                let client = ["--package", "awaitd-client", "--all-targets"];
+                passed(cargo(&[&["clippy"], &client[..], &["--", "-D", "warnings"]].concat()))
             }
             Step::Deny => self.deny(&["bans", "licenses", "sources"]),
             Step::Advisories => self.advisories(),
@@ -202,6 +205,8 @@ impl Run {
         command
             .env("PATH", env::join_paths(path).expect("a PATH with one more folder is one"))
             .env("AWAITD_BIN", &self.aside)
+            // Cargo builds those with the tests; one at a time it would build all below them anew.
+            .env("AWAITD_TEST_EXAMPLES", target().join("debug/examples"))
             .env("AWAITD_TEST_SEEN", &self.seen)
             .env("AWAITD_TEST_WITHOUT", self.tools.missing().join(","))
     }

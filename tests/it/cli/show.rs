@@ -55,7 +55,8 @@ async fn top_follows_what_happens() {
         client.post("/v1/queues/q/get?ack=true", "").await.expect(200);
         let line = lines.next_line().await.expect("it is read").expect("it goes on");
         let look: Value = serde_json::from_str(&line).expect("each line is JSON");
-        assert_eq!(look["queues"][0]["ready"], 1, "{look}");
+        // It may have looked between the put and the get.
+        assert!(matches!(look["queues"][0]["ready"].as_u64(), Some(1 | 2)), "{look}");
         assert_eq!(look["waiters"][0]["name"], "l", "{look}");
         rates = look["queues"][0]["per_second"].clone();
         rates["waited"] = look["queues"][0]["waited"].clone();
