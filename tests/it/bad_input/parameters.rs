@@ -10,6 +10,7 @@ enum Kind {
     Duration,
     Flag,
     Integer,
+    Cursor,
     Text,
     Only408,
     Mode,
@@ -66,6 +67,7 @@ impl Kind {
                 "99999999999999999999999",
                 "18446744073709551616",
             ],
+            Self::Cursor => &["0", "x", "-1", "1.5", "+1", "%201", "1%00", "18446744073709551616"],
             Self::Text => &["%00", "%0a", "a%0d%0ab", "%7f"],
             Self::Only408 => &["", "200", "409", "true", "408.0", "%34%30%39"],
             Self::Mode => &["", "Shared", "share", "write", "1", "shared%00", "exclusive,shared"],
@@ -129,7 +131,7 @@ const ROUTES: [(&str, &str, &[Parameter]); 64] = [
     (
         "GET",
         "/v1/queues/q/jobs",
-        &[STATE, JOB_KEY, ("cursor", "1", Kind::Integer), LIMIT, ("body", "true", Kind::Flag)],
+        &[STATE, JOB_KEY, ("cursor", "1", Kind::Cursor), LIMIT, ("body", "true", Kind::Flag)],
     ),
     ("GET", "/v1/queues/q/jobs/2", &[]),
     ("DELETE", "/v1/queues/q/jobs/2", &[("force", "true", Kind::Flag)]),
@@ -236,8 +238,8 @@ async fn broken_values_are_refused() {
             for value in kind.broken() {
                 refused(&furnished, method, path, &format!("{name}={value}"), name).await;
             }
-            // What is no token was never given out, even if it is empty.
-            if !matches!(kind, Kind::Token) {
+            // What is no token was never given out, even if it is empty; and so begins a list.
+            if !matches!(kind, Kind::Token | Kind::Cursor) {
                 refused(&furnished, method, path, name, name).await;
             }
         }
