@@ -135,8 +135,10 @@ async fn ctrl_z_and_fg() {
     let server = Server::start();
     let mut shell = Terminal::with(&server, "bash", &["--norc", "--noprofile", "-i"]);
     shell.types(
-        "\"$AWAITD\" lock it --lease 1h -- sh -c 'echo i\"\"n; read line; echo \"<$line>\"'\n",
+        "\"$AWAITD\" lock it --lease 1h -- sh -c 'read go; echo i\"\"n; read line; echo \"<$line>\"'\n",
     );
+    // What has read from the terminal has it, and nothing is on its way to it that would undo a stop.
+    shell.types("go\n");
     shell.shows("in\r").await;
     shell.types("\x1a");
     shell.shows("Stopped").await;
