@@ -9,10 +9,15 @@ use super::*;
 /// One turn after a moment at which more jobs are due than a turn may make ready.
 fn overdue(play: &mut Play) {
     play.ask(configure(0), Duration::ZERO);
+    put_many(play);
+    play.one_turn(MINUTE);
+}
+
+/// More jobs than a turn makes ready, all of them due in a minute.
+fn put_many(play: &mut Play) {
     for _ in 0..MANY {
         play.ask(put(MINUTE), Duration::ZERO);
     }
-    play.one_turn(MINUTE);
 }
 
 /// Time does not stop for jobs that are due: whoever asks for something else is answered at once, and whoever
@@ -58,9 +63,7 @@ fn a_get_of_many_has_what_is_due() {
 fn the_many_of_one_queue_do_not_hold_up_another() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
+    put_many(&mut play);
     let Command::Put { payload, delay, rank, ttl, traits, .. } = put(MINUTE) else {
         unreachable!()
     };
@@ -77,9 +80,7 @@ fn the_many_of_one_queue_do_not_hold_up_another() {
 fn waits_end_when_many_jobs_are_due() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
+    put_many(&mut play);
     for number in 0..MANY {
         // Before whoever is to leave stands one who is not.
         play.ask(get(), if number % 2 == 0 { 2 * MINUTE } else { MINUTE });
@@ -125,9 +126,7 @@ fn job_of(told: &[Reply]) -> u64 {
 fn a_newcomer_overtakes_no_job_that_is_due() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
+    put_many(&mut play);
     for _ in 0..=RIPE_MAX {
         play.ask(get(), 2 * MINUTE);
     }
@@ -179,9 +178,7 @@ fn the_oldest_make_room() {
         with_policy(MANY, Policy { full: WhenFull::DropOldest, ..Policy::default() }),
         Duration::ZERO,
     );
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
+    put_many(&mut play);
     play.one_turn(MINUTE);
     for _ in 0..MANY {
         play.ask(put(Duration::ZERO), Duration::ZERO);
@@ -201,9 +198,7 @@ fn many_who_ask_in_vain_make_few_ready() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
     play.ask(Command::Pause { queue: name(), paused: true }, Duration::ZERO);
-    for _ in 0..MANY {
-        play.ask(put(MINUTE), Duration::ZERO);
-    }
+    put_many(&mut play);
     play.one_turn(MINUTE);
     for _ in 0..100 {
         play.ask(get(), MINUTE);
