@@ -122,14 +122,12 @@ fn payload() -> Payload {
 }
 
 fn put(delay: Duration) -> Command {
-    Command::Put {
-        queue: name(),
-        payload: payload(),
-        delay,
-        rank: None,
-        ttl: None,
-        traits: Vec::new(),
-    }
+    put_for(delay, None)
+}
+
+/// A put of a job that may wait for so long.
+fn put_for(delay: Duration, ttl: Option<Duration>) -> Command {
+    Command::Put { queue: name(), payload: payload(), delay, rank: None, ttl, traits: Vec::new() }
 }
 
 fn get() -> Command {
@@ -261,11 +259,7 @@ fn more_jobs_end_than_a_turn_may_end() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
     for _ in 0..MANY {
-        let Command::Put { queue, payload, delay, rank, traits, .. } = put(Duration::ZERO) else {
-            unreachable!("it is a put")
-        };
-        let put = Command::Put { queue, payload, delay, rank, ttl: Some(MINUTE), traits };
-        play.ask(put, Duration::ZERO);
+        play.ask(put_for(Duration::ZERO, Some(MINUTE)), Duration::ZERO);
     }
     let before = play.engine.state().counts().jobs;
     let turns = play.pass(MINUTE);

@@ -218,11 +218,7 @@ fn jobs_end_when_many_are_due() {
     let mut play = Play::new();
     play.ask(configure(0), Duration::ZERO);
     for _ in 0..MANY {
-        let Command::Put { queue, payload, delay, rank, traits, .. } = put(MINUTE) else {
-            unreachable!("it is a put")
-        };
-        let put = Command::Put { queue, payload, delay, rank, ttl: Some(2 * MINUTE), traits };
-        play.ask(put, Duration::ZERO);
+        play.ask(put_for(MINUTE, Some(2 * MINUTE)), Duration::ZERO);
     }
     for _ in 0..MANY {
         play.ask(get(), 3 * MINUTE);
