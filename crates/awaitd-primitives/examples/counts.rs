@@ -6,8 +6,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Answer, Ask, At, Command, Configuration, Engine, GetMode, JobId, LeaseId, LeaseRef, Limits,
-    Name, Payload, Policy, Position, QueueConfig, Rate, Request, State, Step, Ticket, Time, Trait,
+    Answer, Ask, At, Command, Configuration, Delay, Engine, GetMode, JobId, LeaseId, LeaseRef,
+    Limits, Name, Payload, Policy, Position, QueueConfig, Rate, Request, State, Step, Ticket, Time,
+    Trait,
 };
 
 /// Jobs, or keys, that are there before it begins.
@@ -100,7 +101,7 @@ impl Play {
 
     fn put(&mut self, queue: &str, traits: Vec<Trait>) {
         let payload = Payload { body: [b'x'; 200][..].into(), content_type: None };
-        let (queue, delay, rank, ttl) = (name(queue), Duration::ZERO, None, None);
+        let (queue, delay, rank, ttl) = (name(queue), Delay::NONE, None, None);
         self.ask(Command::Put { queue, payload, delay, rank, ttl, traits });
     }
 

@@ -29,7 +29,7 @@ pub use messages::{
     record::{DropCause, Entry, Held, JobOf, Outcome, Record, Then},
     remembrance::Remembrance,
     schedule::{CatchUp, ScheduleConfig},
-    time::Time,
+    time::{Delay, Time},
     view::{
         BarrierView, ConditionView, EventView, Holder, JobView, LockView, QueueView, QueueWaiters,
         ScheduleView, SemaphoreView, View,

@@ -66,7 +66,7 @@ impl Play {
             let put = Command::Put {
                 queue: name(),
                 payload,
-                delay: Duration::ZERO,
+                delay: Delay::NONE,
                 rank: None,
                 ttl: None,
                 traits: Vec::new(),

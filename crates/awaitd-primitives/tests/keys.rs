@@ -58,7 +58,7 @@ fn keys_go_in_the_order_of_their_queue() {
         play.done(ordered("ranked", 0, Order::Priority, |_| ()));
         for (rank, of) in [(5, "a"), (9, "b"), (-5, "c")] {
             let (queue, payload, rank) = (name("ranked"), payload("job"), Some(Rank::from(rank)));
-            let (delay, traits) = (60 * SECOND, vec![key(of)]);
+            let (delay, traits) = (Delay::For(60 * SECOND), vec![key(of)]);
             play.put(Command::Put { queue, payload, delay, rank, ttl: None, traits });
         }
         play.done(redrive("ranked", Some("q")));

@@ -256,6 +256,23 @@ fn a_delayed_job_with_a_priority_in_a_queue_that_drops_the_oldest() {
     play.check();
 }
 
+/// Jobs of one moment come in the order of their puts, whenever these were. A put that waits for room
+/// until that is over comes at once, and one with a length begins to count when it is in its queue.
+#[test]
+fn a_moment_is_the_same_whenever_it_is_named() {
+    let mut play = Play::new();
+    play.done(configure("q", 4, |_| ()));
+    let until = || put_when("q", &[], Delay::Until(Time::ZERO + 60 * SECOND));
+    let mut each = |_| (play.put(until()), play.pass(Duration::from_micros(1))).0;
+    let jobs: Vec<u64> = (0..4).map(&mut each).collect();
+    let waits = [until(), put_later("q", &[], SECOND)].map(|it| play.begin(it, 90 * SECOND, None));
+    play.pass(70 * SECOND);
+    assert_eq!(jobs, [(); 4].map(|()| play.get("q").job.0));
+    assert!(waits.iter().all(|wait| play.told(*wait).is_some_and(|told| told.is_ok())));
+    assert_eq!(play.counts("q"), [1, 1, 4, 0, 6]);
+    play.check();
+}
+
 /// A shutdown waits for delayed jobs; at once, it does not.
 #[test]
 fn a_shutdown_with_delayed_jobs() {

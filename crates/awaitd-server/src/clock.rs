@@ -15,6 +15,9 @@ use tokio::time::Sleep;
 /// A wall clock that goes otherwise than the monotonic one by so much has been set.
 pub(crate) const DRIFT_MAX: Duration = Duration::from_secs(1);
 
+/// Microseconds by which two readings of clocks that nobody set may differ.
+const MISREAD: u64 = 1_000;
+
 /// The longest that one timer of the runtime sleeps; whoever sleeps longer sleeps again.
 const NAP_MAX: Duration = Duration::from_hours(24);
 
@@ -48,7 +51,7 @@ impl Clock {
     /// A clock that begins now and runs.
     #[allow(clippy::new_without_default)] // two clocks would disagree; making one is a decision
     pub fn new() -> Self {
-        Self::with(Hand::Running(Instant::now(), Time::ZERO))
+        Self::with(Hand::Running(Instant::now(), Time::ZERO), 0)
     }
 
     /// A clock that goes on where a journal left off at `last`: as much later as the wall clock is
@@ -64,26 +67,32 @@ impl Clock {
         if gap > most {
             return Err(Jump(gap));
         }
-        Ok(Self::with(Hand::Running(Instant::now(), last + gap)))
+        let known =
+            tied.map_or(0, |tie| tie.wall_at(last).wrapping_sub(last.micros()).cast_signed());
+        Ok(Self::with(Hand::Running(Instant::now(), last + gap), known))
     }
 
     /// A clock that stands still until it is moved; for tests.
     pub fn manual() -> Self {
-        Self::with(Hand::Manual(Arc::default()))
+        Self::with(Hand::Manual(Arc::default()), 0)
     }
 
-    fn with(hand: Hand) -> Self {
-        let clock = Self { epoch: Arc::default(), hand };
+    fn with(hand: Hand, epoch: i64) -> Self {
+        let clock = Self { epoch: Arc::new(AtomicI64::new(epoch)), hand };
         clock.tie();
         clock
     }
 
-    /// Reads the time of day, in microseconds since 1970.
+    /// The time of day, in microseconds since 1970, newly read if the wall clock has been set. Two
+    /// readings of a clock that nobody set differ by the time between two system calls, and by as much
+    /// those who named the same instant would be apart, in whatever order.
     pub fn tie(&self) -> u64 {
-        let wall = wall_micros();
         let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
-        self.epoch.store(wall.saturating_sub(now), Ordering::Relaxed);
-        u64::try_from(wall).unwrap_or(0)
+        let read = wall_micros().saturating_sub(now);
+        let known = self.epoch.load(Ordering::Relaxed);
+        let epoch = if read.abs_diff(known) < MISREAD { known } else { read };
+        self.epoch.store(epoch, Ordering::Relaxed);
+        u64::try_from(now.saturating_add(epoch)).unwrap_or(0)
     }
 
     /// The time of day now, in microseconds since 1970. A manual clock goes on from where it was tied.

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use awaitd_journal::{Appended, Journal, JournalError, Kept};
 use awaitd_primitives::{
-    Answer, Ask, Command, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record, Refusal,
-    State, Thing,
+    Answer, Ask, Command, Delay, Entry, GetMode, Got, Key, LeaseRef, Name, Payload, Record,
+    Refusal, State, Thing,
 };
 use awaitd_server::desk::{Asked, Desk, Told};
 use awaitd_server::{Clock, Config, Server};
@@ -37,7 +37,7 @@ fn put(desk: &Desk, wait: Duration) -> Asked {
         ask(Command::Put {
             queue: queue(),
             payload,
-            delay: Duration::ZERO,
+            delay: Delay::NONE,
             rank: None,
             ttl: None,
             traits: Vec::new(),

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use awaitd_journal::Kept;
 use awaitd_primitives::limits::GOT_BYTES_MAX;
-use awaitd_primitives::{Answer, Ask, Command, GetMode, Got, LeaseRef, Name, Payload, Refusal};
+use awaitd_primitives::{
+    Answer, Ask, Command, Delay, GetMode, Got, LeaseRef, Name, Payload, Refusal,
+};
 use awaitd_server::desk::{Asked, Desk, Told};
 use awaitd_server::{Clock, Config, Server};
 
@@ -20,7 +22,7 @@ fn ask(command: Command) -> Ask {
 
 fn put(queue: &str, body: &[u8]) -> Ask {
     let payload = Payload { body: body.into(), content_type: None };
-    let (queue, delay) = (name(queue), Duration::ZERO);
+    let (queue, delay) = (name(queue), Delay::NONE);
     ask(Command::Put { queue, payload, delay, rank: None, ttl: None, traits: Vec::new() })
 }
 

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Backoff, Command, GetMode, Milli, Name, Order, Policy, QueueConfig, Rank, Trait, WhenFull,
+    Backoff, Command, Delay, GetMode, Milli, Name, Order, Policy, QueueConfig, Rank, Trait,
+    WhenFull,
 };
 use awaitd_transcripts::here;
 use serde_json::{Value, json};
@@ -16,7 +17,8 @@ pub(super) fn sent(command: &Command, leases: &HashMap<u64, String>) -> Sent {
     let get = |queue: &Name, what: &str| Sent::new("GET", format!("/v1/queues/{queue}/{what}"));
     match command {
         Command::Put { queue, payload, delay, rank, ttl, traits } => {
-            let delay = Some(*delay).filter(|delay| !delay.is_zero());
+            let Delay::For(delay) = *delay else { unreachable!("no transcript names an instant") };
+            let delay = Some(delay).filter(|delay| !delay.is_zero());
             let put = post(queue, "jobs").with("delay", delay.map(millis));
             let put = put.with("ttl", ttl.map(millis)).body(here(payload));
             let put = rank.iter().fold(put, ranked);

@@ -248,3 +248,24 @@ async fn thousands_of_jobs_are_due_at_one_moment() {
     until("all are ready", async || state(&client, "q").await["ready"] == 5_000).await;
     assert_eq!(state(&client, "q").await["delayed"], 0);
 }
+
+/// Each of many that name one instant comes in its turn, whenever it was read, and so do those of
+/// requests of their own.
+#[tokio::test]
+async fn those_of_one_instant_come_in_the_order_of_their_puts() {
+    let server = Server::start();
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"maxsize": 0}"#).await.expect(201);
+    let at = format!("{:.3}", jiff::Timestamp::now() + Duration::from_secs(3));
+    for _ in 0..3 {
+        batch(&client, "q", format!("{{\"body\": 1, \"at\": \"{at}\"}}\n").repeat(700)).await;
+        client.post(&format!("/v1/queues/q/jobs?at={at}"), "").await.expect(201);
+    }
+    until("all are ready", async || state(&client, "q").await["ready"] == 2_103).await;
+    let mut got = Vec::new();
+    while got.len() < 2_103 {
+        let jobs = get_many(&client, "q", "max=100&ack=true").await;
+        got.extend(jobs.iter().map(|job| job["job"].as_u64().expect("a number")));
+    }
+    assert!(got.is_sorted(), "{got:?}");
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Backoff, Command, GetMode, JobId, JobState, Milli, Order, Policy, QueueConfig, Rank, Rate,
-    Trait, WhenFull,
+    Backoff, Command, Delay, GetMode, JobId, JobState, Milli, Order, Policy, QueueConfig, Rank,
+    Rate, Trait, WhenFull,
 };
 
 use super::asking::{lease_ref, name, payload};
@@ -26,7 +26,7 @@ pub(super) fn of_queue(verb: &str, words: &mut Words) -> Result<Option<Command>,
         "put" => Command::Put {
             queue,
             payload: payload(&words.next("the job")?),
-            delay: words.duration("delay")?.unwrap_or_default(),
+            delay: words.duration("delay")?.map_or(Delay::NONE, Delay::For),
             rank: rank(words)?,
             ttl: words.duration("ttl")?,
             traits: traits(words)?,

@@ -74,7 +74,7 @@ fn beginning() -> Vec<(Ask, Duration)> {
     let old = Command::Put {
         queue: name("old"),
         payload: payload(b"old"),
-        delay: Duration::ZERO,
+        delay: Delay::NONE,
         rank: None,
         ttl: None,
         traits: Vec::new(),
@@ -141,7 +141,7 @@ fn one(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             Command::Put {
                 queue,
                 payload: payload(&bytes),
-                delay,
+                delay: Delay::For(delay),
                 rank: None,
                 ttl: None,
                 traits: Vec::new(),
@@ -219,7 +219,7 @@ fn another(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             Command::Put {
                 queue,
                 payload: payload(b"ranked"),
-                delay: Duration::ZERO,
+                delay: Delay::NONE,
                 rank,
                 ttl: None,
                 traits: Vec::new(),
@@ -263,7 +263,7 @@ fn of_work(random: &mut fastrand::Rng, play: &mut Play) -> (Ask, Duration) {
             traits.extend(random.bool().then_some(Trait::Key(key)));
             let value = random.u8(0..5).to_string().into();
             traits.extend((random.u8(0..3) == 0).then_some(Trait::Unique(value)));
-            let (payload, delay, rank, ttl) = (payload(&bytes), Duration::ZERO, None, None);
+            let (payload, delay, rank, ttl) = (payload(&bytes), Delay::NONE, None, None);
             Command::Put { queue: name("work"), payload, delay, rank, ttl, traits }
         }
         (8, _) => {

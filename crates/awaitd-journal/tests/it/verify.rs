@@ -46,7 +46,7 @@ fn go_on(play: &mut Play, oracle: &Oracle) -> Result<Vec<JobId>, String> {
         let put = Command::Put {
             queue,
             payload,
-            delay: Duration::ZERO,
+            delay: Delay::NONE,
             rank: None,
             ttl: None,
             traits: Vec::new(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::messages::configuration::{Configuration, Rank};
 use crate::messages::job::{JobState, Trait};
 use crate::messages::name::{Kind, Name, Thing};
+use crate::messages::time::Delay;
 
 pub use crate::messages::ask::{Ask, Key};
 pub use crate::messages::body::Payload;
@@ -60,8 +61,8 @@ pub enum Command {
         queue: Name,
         /// The job.
         payload: Payload,
-        /// Not handed out before so long from now.
-        delay: Duration,
+        /// Not handed out before.
+        delay: Delay,
         /// Where it stands, if the queue's order is by rank.
         rank: Option<Rank>,
         /// For how long it may wait; as long as the queue says if nothing is said.

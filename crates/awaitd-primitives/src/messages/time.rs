@@ -35,6 +35,29 @@ impl Time {
     }
 }
 
+/// When a job that is put may be handed out at the earliest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delay {
+    /// So long after it is in its queue.
+    For(Duration),
+    /// At that moment; at once if that is over. However long the put waited for room, and in the order
+    /// of the puts among those that say the same.
+    Until(Time),
+}
+
+impl Delay {
+    /// At once.
+    pub const NONE: Self = Self::For(Duration::ZERO);
+
+    /// The moment, for a job that comes into its queue now.
+    pub fn from(self, now: Time) -> Time {
+        match self {
+            Self::For(length) => now + length,
+            Self::Until(moment) => moment.max(now),
+        }
+    }
+}
+
 impl Add<Duration> for Time {
     type Output = Self;
 

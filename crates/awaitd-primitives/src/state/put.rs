@@ -12,6 +12,7 @@ use crate::messages::job::Trait;
 use crate::messages::name::{Name, Thing};
 use crate::messages::policy::WhenFull;
 use crate::messages::record::{DropCause, Record};
+use crate::messages::time::Delay;
 use crate::state::State;
 use crate::state::job::Load;
 use crate::state::queue::Queue;
@@ -20,7 +21,7 @@ use crate::state::queue::Queue;
 pub(crate) struct Put<'a> {
     pub(crate) queue: &'a Name,
     pub(crate) payload: &'a Payload,
-    pub(crate) delay: Duration,
+    pub(crate) delay: Delay,
     pub(crate) rank: Option<&'a Rank>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) traits: &'a [Trait],
@@ -68,7 +69,7 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         let traits = put.traits.iter().cloned().chain(ends).collect();
         records.push(Record::Traits { queue: queue.clone(), job, traits });
     }
-    let (ready_at, payload) = (at.now + put.delay, put.payload.clone());
+    let (ready_at, payload) = (put.delay.from(at.now), put.payload.clone());
     records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
     Verdict::Grant(records, Answer::Placed { queue, job })
 }

@@ -6,6 +6,7 @@ use crate::messages::answer::{Answer, Refusal};
 use crate::messages::name::{Name, Thing};
 use crate::messages::record::Record;
 use crate::messages::schedule::ScheduleConfig;
+use crate::messages::time::Delay;
 use crate::messages::view::ScheduleView;
 use crate::state::State;
 use crate::state::put::{Put, judge_put};
@@ -45,7 +46,7 @@ pub(crate) fn judge_fire(state: &State, limits: &Limits, at: At, fire: &Fire) ->
     }
     let ScheduleConfig { queue, payload, rank, ttl, traits, .. } = &**config;
     let (rank, ttl) = (rank.as_ref(), *ttl);
-    let put = Put { queue, payload, delay: std::time::Duration::ZERO, rank, ttl, traits };
+    let put = Put { queue, payload, delay: Delay::NONE, rank, ttl, traits };
     match judge_put(state, limits, at, &put) {
         Verdict::Grant(mut records, _) => {
             records.push(fired);

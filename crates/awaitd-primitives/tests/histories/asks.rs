@@ -130,7 +130,7 @@ fn what(rng: &mut Rng, mood: Mood) -> What {
     let after = (rng.u32(0..3) == 0).then(|| rng.u64(0..12));
     What::Plain(match rng.u32(0..140) {
         0..26 => {
-            let (payload, delay, rank) = (payload(rng), delay(rng), rank(rng, mood));
+            let (payload, delay, rank) = (payload(rng), not_before(rng), rank(rng, mood));
             let (ttl, traits) = if mood.rich { told(rng) } else { (None, Vec::new()) };
             Command::Put { queue, payload, delay, rank, ttl, traits }
         }
@@ -327,6 +327,16 @@ pub(crate) fn payload(rng: &mut Rng) -> Payload {
 
 pub(crate) fn delay(rng: &mut Rng) -> Duration {
     if rng.u32(0..3) == 0 { length(rng, 15) } else { Duration::ZERO }
+}
+
+/// Moments are few, so that some jobs have the same one.
+fn not_before(rng: &mut Rng) -> Delay {
+    let length = delay(rng);
+    let mut which = rng.clone();
+    if length.is_zero() || which.bool() {
+        return Delay::For(length);
+    }
+    Delay::Until(Time::ZERO + Duration::from_secs(10 * which.u64(0..10)))
 }
 
 /// Few of them, so that there are ties.

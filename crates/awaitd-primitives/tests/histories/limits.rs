@@ -67,7 +67,7 @@ pub(crate) fn put(queue: &str, bytes: usize) -> Command {
     Command::Put {
         queue: name(queue),
         payload,
-        delay: Duration::ZERO,
+        delay: Delay::NONE,
         rank: None,
         ttl: None,
         traits: Vec::new(),

@@ -116,7 +116,7 @@ impl Model {
             traits: traits.iter().cloned().chain(ttl).collect(),
             promised: false,
         };
-        let (place, rank) = (self.now + *delay, rank.clone());
+        let (place, rank) = (delay.from(self.now), rank.clone());
         let (since, error, leased, dead, holds) = (place, None, false, false, false);
         let rejected = false;
         self.jobs.push(Job {

@@ -189,7 +189,7 @@ fn old_leases(rng: &mut Rng) -> [Turn; 3] {
         let put = Command::Put {
             queue: queue.clone(),
             payload: payload(rng),
-            delay: Duration::ZERO,
+            delay: Delay::NONE,
             rank: None,
             ttl: None,
             traits: Vec::new(),

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use awaitd_primitives::limits::{RIPE_MAX, TURN_MAX};
 use awaitd_primitives::{
-    Answer, Ask, At, Backoff, Command, Configuration, DropCause, Engine, Entry, GetMode, JobState,
-    Key, LeaseId, Limits, Name, Outcome, Payload, Policy, Position, QueueConfig, Record, Refusal,
-    Reply, Request, State, Step, Ticket, Time,
+    Answer, Ask, At, Backoff, Command, Configuration, Delay, DropCause, Engine, Entry, GetMode,
+    JobState, Key, LeaseId, Limits, Name, Outcome, Payload, Policy, Position, QueueConfig, Record,
+    Refusal, Reply, Request, State, Step, Ticket, Time,
 };
 
 const MANY: u64 = 2 * TURN_MAX as u64 + 100;
@@ -127,6 +127,7 @@ fn put(delay: Duration) -> Command {
 
 /// A put of a job that may wait for so long.
 fn put_for(delay: Duration, ttl: Option<Duration>) -> Command {
+    let delay = Delay::For(delay);
     Command::Put { queue: name(), payload: payload(), delay, rank: None, ttl, traits: Vec::new() }
 }
 

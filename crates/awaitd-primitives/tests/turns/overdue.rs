@@ -107,7 +107,7 @@ fn a_purge_among_jobs_that_become_ready() {
 
 /// A put of a job of this key.
 fn keyed(delay: Duration, key: &str) -> Command {
-    let Command::Put { queue, payload, rank, ttl, .. } = put(delay) else { unreachable!() };
+    let Command::Put { queue, payload, delay, rank, ttl, .. } = put(delay) else { unreachable!() };
     Command::Put { queue, payload, delay, rank, ttl, traits: vec![Trait::Key(key.into())] }
 }
 

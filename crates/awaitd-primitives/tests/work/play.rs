@@ -172,13 +172,17 @@ pub(crate) fn put(queue: &str, traits: &[Trait]) -> Command {
 }
 
 pub(crate) fn put_later(queue: &str, traits: &[Trait], delay: Duration) -> Command {
+    put_when(queue, traits, Delay::For(delay))
+}
+
+pub(crate) fn put_when(queue: &str, traits: &[Trait], delay: Delay) -> Command {
     let (queue, payload, traits) = (name(queue), payload("job"), traits.to_vec());
     Command::Put { queue, payload, delay, rank: None, ttl: None, traits }
 }
 
 pub(crate) fn put_ranked(queue: &str, rank: i64, delay: Duration) -> Command {
     let (queue, payload, rank) = (name(queue), payload("job"), Some(Rank::from(rank)));
-    Command::Put { queue, payload, delay, rank, ttl: None, traits: Vec::new() }
+    Command::Put { queue, payload, delay: Delay::For(delay), rank, ttl: None, traits: Vec::new() }
 }
 
 pub(crate) fn key(text: &str) -> Trait {

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use awaitd_primitives::{Milli, Trait, limits};
+use awaitd_primitives::{Delay, Milli, Time, Trait, limits};
 use axum::http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 
@@ -27,15 +27,10 @@ const TRACED: [&str; 2] = ["traceparent", "tracestate"];
 
 impl Call<'_> {
     /// Not before: `delay=` or `at=`.
-    pub(super) fn ready_in(&mut self) -> Result<Duration, Problem> {
+    pub(super) fn not_before(&mut self) -> Result<Delay, Problem> {
         let (delay, at) = (self.delay()?, self.query.take("at")?);
-        match (delay, at) {
-            (delay, None) => Ok(delay.unwrap_or_default()),
-            (None, Some(text)) => until(&text, self.clock),
-            (Some(_), Some(_)) => Err(Problem::parameter(
-                "`delay` and `at` both say when the job is ready: leave one of them out",
-            )),
-        }
+        let at = at.map(|text| until(&text, self.clock)).transpose()?;
+        not_before(delay, at).map_err(Problem::parameter)
     }
 
     /// `ttl=`: for how long it may wait.
@@ -73,8 +68,20 @@ pub(super) fn job_key(name: &str, text: &str) -> Result<Arc<str>, Problem> {
     if fits { Ok(text.into()) } else { Err(bad(name, text, &right())) }
 }
 
-/// How long it is until a moment that a client names; nothing if that is over.
-pub(super) fn until(text: &str, clock: &Clock) -> Result<Duration, Problem> {
+/// Not before: what was said with `delay`, or with `at`.
+pub(super) fn not_before(delay: Option<Duration>, at: Option<Time>) -> Result<Delay, &'static str> {
+    match (delay, at) {
+        (None, None) => Ok(Delay::NONE),
+        (Some(length), None) => Ok(Delay::For(length)),
+        (None, Some(moment)) => Ok(Delay::Until(moment)),
+        (Some(_), Some(_)) => {
+            Err("`delay` and `at` both say when the job is ready: leave one of them out")
+        }
+    }
+}
+
+/// The moment that a client names.
+pub(super) fn until(text: &str, clock: &Clock) -> Result<Time, Problem> {
     let wrong = || {
         let right = "an instant of RFC 3339 such as 2026-12-01T09:00:00Z, at most 100 years ahead; \
                      in a query a + is written %2B";
@@ -82,8 +89,8 @@ pub(super) fn until(text: &str, clock: &Clock) -> Result<Duration, Problem> {
     };
     let at =
         text.parse().and_then(|at: Timestamp| SystemTime::try_from(at)).map_err(|_| wrong())?;
-    let delay = clock.at(at).since(clock.now());
-    if delay <= limits::DELAY_MAX { Ok(delay) } else { Err(wrong()) }
+    let moment = clock.at(at);
+    if moment <= clock.now() + limits::DELAY_MAX { Ok(moment) } else { Err(wrong()) }
 }
 
 /// Headers that are kept with a job, each with its name in lower case. Those of one name become one, as
@@ -142,11 +149,11 @@ mod tests {
         let hour = Duration::from_hours(1);
         let in_india = ahead(hour).to_string().replace('Z', "+00:00");
         for text in [ahead(hour).to_string(), in_india] {
-            assert_eq!(until(&text, &clock).expect("an instant"), hour, "{text}");
+            assert_eq!(until(&text, &clock).expect("an instant"), clock.now() + hour, "{text}");
         }
-        assert_eq!(until("1969-07-20T20:17:40+05:30", &clock).expect("over"), Duration::ZERO);
+        assert_eq!(until("1969-07-20T20:17:40+05:30", &clock).expect("over"), Time::ZERO);
         let last = ahead(limits::DELAY_MAX).to_string();
-        assert_eq!(until(&last, &clock).expect("just so"), limits::DELAY_MAX);
+        assert_eq!(until(&last, &clock).expect("just so"), clock.now() + limits::DELAY_MAX);
         let beyond = ahead(limits::DELAY_MAX + hour).to_string();
         for text in
             [&*beyond, "", "soon", "2026-12-01", "2026-12-01T09:00:00", "2026-12-01T09:00:00 01:00"]

@@ -13,7 +13,7 @@ use super::problem::Problem;
 pub(super) fn put(call: &mut Call<'_>) -> Result<Asked, Problem> {
     let command = Command::Put {
         queue: call.name()?,
-        delay: call.ready_in()?,
+        delay: call.not_before()?,
         rank: call.rank()?,
         payload: call.payload()?,
         ttl: call.ttl()?,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use awaitd_primitives::{Command, Name, Payload, Rank, Trait, limits};
+use awaitd_primitives::{Command, Delay, Name, Payload, Rank, Trait, limits};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -31,24 +31,16 @@ fn read(line: &[u8], queue: &Name, clock: &Clock) -> Result<Command, String> {
     {
         // Most lines say no more, and a million of them should be quick.
         let (queue, delay, rank, ttl, traits) =
-            (queue.clone(), Duration::ZERO, None, None, Vec::new());
+            (queue.clone(), Delay::NONE, None, None, Vec::new());
         return Ok(Command::Put { queue, payload: whole(body), delay, rank, ttl, traits });
     }
     let payload = payload(&mut members, body)?;
-    let (queue, delay) = (queue.clone(), ready_in(&mut members, clock)?);
+    let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
+    let at = members.text("at", INSTANTS, |text| knobs::until(text, clock).ok())?;
+    let (queue, delay) = (queue.clone(), knobs::not_before(delay, at)?);
     let Said { rank, ttl, traits } = Said::take(&mut members)?;
     members.finish()?;
     Ok(Command::Put { queue, payload, delay, rank, ttl, traits })
-}
-
-/// Not before: `delay` or `at`.
-fn ready_in(members: &mut Members, clock: &Clock) -> Result<Duration, String> {
-    let delay = members.length("delay", Duration::ZERO..=limits::DELAY_MAX)?;
-    let at = members.text("at", INSTANTS, |text| knobs::until(text, clock).ok())?;
-    if delay.is_some() && at.is_some() {
-        return Err("`delay` and `at` both say when the job is ready: leave one out".into());
-    }
-    Ok(delay.or(at).unwrap_or_default())
 }
 
 /// What is said of a job beside its payload and its time.
