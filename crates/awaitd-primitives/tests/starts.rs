@@ -1,6 +1,7 @@
 //! What a start owes to those who were there before: time for leases, numbers that nobody was told, and doubt of
 //! a clock that was set back.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use awaitd_primitives::limits::{LEASE_GRACE, LEASES_RESERVED};
@@ -75,6 +76,31 @@ fn a_lease_is_lengthened_once() {
     // One that lasts for so long anyway was not lengthened.
     let not_yet = later(&with_a_lease(60 * SECOND), (60 * SECOND).saturating_sub(LEASE_GRACE));
     lasts(later(&not_yet, 4 * SECOND), LEASE_GRACE);
+}
+
+/// Else those of a million dead holders would stop time for everybody.
+#[test]
+fn of_very_many_leases_not_all_end_at_one_moment() {
+    let mut play = later(&Play::new(), Duration::ZERO);
+    play.done(configure("q", 0, |_| ()));
+    for _ in 0..3_000 {
+        play.put(put("q", &[]));
+        let mode = GetMode::Leased(Some(60 * SECOND));
+        play.done(Command::Get { queue: name("q"), mode, settle: None, most: 1 });
+    }
+    let before = play.entries.len();
+    let mut play = later(&play, 55 * SECOND);
+    let mut ends = BTreeMap::new();
+    for record in play.entries[before..].iter().flat_map(|entry| &entry.records) {
+        if let Record::Graced { until, .. } = record {
+            *ends.entry(until.since(play.now)).or_insert(0) += 1;
+        }
+    }
+    let apart = |nth: u32| LEASE_GRACE + nth * Duration::from_millis(5);
+    assert!(ends.into_iter().eq([(apart(0), 1_024), (apart(1), 1_024), (apart(2), 952)]));
+    play.pass(apart(2));
+    assert_eq!(play.counts("q")[2], 0);
+    play.check();
 }
 
 /// Set back by more than a second it is wrong, or was: nobody knows which.

@@ -224,15 +224,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "grace is given twice",
         rule: "a start lengthens a lease once between renewals",
         file: "engine/start.rs",
-        text: "(short && !lease.graced)",
+        text: "short && !lease.graced",
         instead: "short",
     },
     Mutant {
         name: "no grace is given",
         rule: "a lease lasts for a while after a start",
         file: "engine/start.rs",
-        text: "(short && !lease.graced)",
-        instead: "(short && lease.graced)",
+        text: "short && !lease.graced",
+        instead: "short && lease.graced",
     },
     Mutant {
         name: "a renewal does not earn a new grace",

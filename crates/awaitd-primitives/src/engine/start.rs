@@ -1,6 +1,7 @@
 //! What a start owes to those who were there before, and the checkpoints that let old entries go.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::{Engine, Position, Step};
 use crate::judge::At;
@@ -12,6 +13,12 @@ use crate::messages::name::Name;
 use crate::messages::record::{Entry, Record};
 use crate::quotas::Quotas;
 use crate::state::ending::{Ending, end};
+
+/// Of the leases that are lengthened by a start so many end at one moment at most…
+const TOGETHER: usize = 1_024;
+
+/// … and the next so much later: else those of a million dead holders would stop time for all.
+const APART: Duration = Duration::from_millis(5);
 
 /// A body that was written, and where a job of that number can be found.
 #[derive(Clone, Debug)]
@@ -44,12 +51,15 @@ impl Engine {
         let leases = self.state.leases.in_order();
         let unending = leases.iter().filter(|(_, lease)| lease.until.is_none());
         let unending: Vec<LeaseId> = unending.map(|(id, _)| *id).collect();
-        let graced = leases.iter().filter_map(|(id, lease)| {
+        let mut graced = Vec::new();
+        for (id, lease) in &leases {
             let until = at.now + LEASE_GRACE.min(lease.length);
             let short = lease.until.is_some_and(|end| end < until);
-            (short && !lease.graced).then_some(Record::Graced { lease: *id, until })
-        });
-        let graced = graced.collect();
+            if short && !lease.graced {
+                let later = APART * u32::try_from(graced.len() / TOGETHER).unwrap_or(u32::MAX);
+                graced.push(Record::Graced { lease: *id, until: until + later });
+            }
+        }
         self.commit(graced, step);
         for id in unending {
             let lease = self.state.leases.get(id).expect("it was there just now");
