@@ -29,6 +29,13 @@ fn main() -> ExitCode {
             play.add_features("other");
             Box::new(Play::cycle)
         }
+        "cycle-among-delayed" => {
+            let hour = Duration::from_hours(1);
+            for _ in 0..MANY {
+                play.put_later("q", Delay::For(hour), Vec::new());
+            }
+            Box::new(Play::cycle)
+        }
         "get" => {
             play.put_many(MANY, |_| Vec::new());
             Box::new(Play::get_and_return)
@@ -100,8 +107,12 @@ impl Play {
     }
 
     fn put(&mut self, queue: &str, traits: Vec<Trait>) {
+        self.put_later(queue, Delay::NONE, traits);
+    }
+
+    fn put_later(&mut self, queue: &str, delay: Delay, traits: Vec<Trait>) {
         let payload = Payload { body: [b'x'; 200][..].into(), content_type: None };
-        let (queue, delay, rank, ttl) = (name(queue), Delay::NONE, None, None);
+        let (queue, rank, ttl) = (name(queue), None, None);
         self.ask(Command::Put { queue, payload, delay, rank, ttl, traits });
     }
 
