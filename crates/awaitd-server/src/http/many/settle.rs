@@ -83,8 +83,10 @@ fn command(
         Value::String(text) if list == "done" => {
             return Ok(known(&text).map(|lease| Command::Done { lease }));
         }
-        item => Members::of(format!("{list}[{index}]."), item)
-            .ok_or_else(|| format!("`{list}[{index}]` is no object"))?,
+        item => Members::of(format!("{list}[{index}]."), item).ok_or_else(|| {
+            let what = if list == "done" { "neither a text nor an object" } else { "no object" };
+            format!("`{list}[{index}]` is {what}")
+        })?,
     };
     let text = members.text("lease", "a lease's token or path", |text| Some(text.to_owned()))?;
     let lease = known(&text.ok_or_else(|| format!("`{list}[{index}].lease` is missing"))?);
