@@ -22,6 +22,9 @@ impl Engine {
         seat: &Seat,
         step: &mut Step,
     ) -> Option<Result<Answer, Refusal>> {
+        if self.names_an_unknown(&ask.command) && recalled(&self.state, ask).is_none() {
+            return Some(Err(Refusal::NotFound));
+        }
         let place = seat.number.unwrap_or(u64::MAX);
         let mut again = Vec::new();
         let verdict = self.judge_several(ask, place, &mut again);
@@ -34,6 +37,12 @@ impl Engine {
             Verdict::Refuse(refusal) => Some(Err(refusal)),
             Verdict::Wait | Verdict::WaitUntil(_) => None,
         }
+    }
+
+    /// Where queues do not come into being by themselves, one that nobody knows is misspelt, whatever the others have.
+    fn names_an_unknown(&self, command: &Command) -> bool {
+        let Command::GetAny { queues, .. } = command else { return false };
+        !self.limits.auto_create && queues.iter().any(|it| !self.state.queues.contains_key(it))
     }
 
     /// From the first queue that has a job, or from the one that was asked for longest ago, overtaking
