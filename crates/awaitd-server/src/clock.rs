@@ -15,8 +15,8 @@ use tokio::time::Sleep;
 /// A wall clock that goes otherwise than the monotonic one by so much has been set.
 pub(crate) const DRIFT_MAX: Duration = Duration::from_secs(1);
 
-/// Microseconds by which two readings of clocks that nobody set may differ.
-const MISREAD: u64 = 1_000;
+/// Two readings of clocks that nobody set differ by less, and by what the later one took.
+const MISREAD: Duration = Duration::from_millis(1);
 
 /// The longest that one timer of the runtime sleeps; whoever sleeps longer sleeps again.
 const NAP_MAX: Duration = Duration::from_hours(24);
@@ -87,10 +87,13 @@ impl Clock {
     /// readings of a clock that nobody set differ by the time between two system calls, and by as much
     /// those who named the same instant would be apart, in whatever order.
     pub fn tie(&self) -> u64 {
-        let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
-        let read = wall_micros().saturating_sub(now);
-        let known = self.epoch.load(Ordering::Relaxed);
-        let epoch = if read.abs_diff(known) < MISREAD { known } else { read };
+        let before = self.now();
+        let wall = wall_micros();
+        let misread = MISREAD + self.now().since(before);
+        let now = i64::try_from(before.micros()).unwrap_or(i64::MAX);
+        let (read, known) = (wall.saturating_sub(now), self.epoch.load(Ordering::Relaxed));
+        let set = Duration::from_micros(read.abs_diff(known)) >= misread;
+        let epoch = if set { read } else { known };
         self.epoch.store(epoch, Ordering::Relaxed);
         u64::try_from(now.saturating_add(epoch)).unwrap_or(0)
     }
@@ -266,6 +269,24 @@ mod tests {
         assert_eq!(clock.at(SystemTime::UNIX_EPOCH), Time::ZERO);
         let before = SystemTime::UNIX_EPOCH - Duration::from_hours(1);
         assert_eq!(clock.at(before), Time::ZERO);
+    }
+
+    /// How long it takes to read both clocks is not in it, nor does a start put an instant elsewhere.
+    #[test]
+    fn an_instant_is_the_same_moment_at_each_reading() {
+        let clock = Clock::new();
+        let instant = SystemTime::now() + Duration::from_hours(1);
+        let moment = clock.at(instant);
+        for _ in 0..10_000 {
+            clock.tie();
+            assert_eq!(clock.at(instant), moment);
+        }
+        let last = clock.now();
+        let since = clock.wall(last).duration_since(SystemTime::UNIX_EPOCH).expect("our era");
+        let wall = u64::try_from(since.as_micros()).expect("our era");
+        let tied = Some(Tie { time: last, wall, doubted: false });
+        let next = Clock::going_on(last, tied, Duration::from_hours(1)).expect("no jump");
+        assert_eq!(next.at(instant), moment);
     }
 
     /// What has come is not slept for, and a clock that runs does come there.
