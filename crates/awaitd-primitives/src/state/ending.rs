@@ -69,9 +69,10 @@ pub(crate) fn end(
     let then = then(queue, queue.jobs.out(job).expect("a lease holds a job"), now, ending);
     let gone = usize::from(!matches!(then, Then::Back { .. }));
     let buried = matches!(then, Then::Dead { .. }).then(|| bury_elsewhere(state, now, name, job));
-    let settled = lease.settled(id, now, ending.outcome(), then);
-    let drained = drained(state, name, queue, gone);
-    [settled].into_iter().chain(buried.flatten().into_iter().flatten()).chain(drained).collect()
+    let mut records = vec![lease.settled(id, now, ending.outcome(), then)];
+    records.extend(buried.flatten().into_iter().flatten());
+    records.extend(drained(state, name, queue, gone));
+    records
 }
 
 /// What becomes of the job.
