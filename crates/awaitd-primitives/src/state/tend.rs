@@ -72,15 +72,12 @@ pub(crate) fn judge_purge(state: &State, queue: &Name, only: Option<JobState>) -
 /// The next job that has waited for as long as it may: what becomes of it.
 pub(crate) fn end_wait(state: &State, now: Time, queue: &Name, job: JobId) -> Vec<Record> {
     let known = state.queues.get(queue).expect("a job that waits has a queue");
-    let mut records = match bury_elsewhere(state, now, queue, job) {
-        None => {
-            let cause = DropCause::Ttl;
-            vec![Record::Dropped { queue: queue.clone(), job, cause }]
-        }
-        Some(moved) => {
-            let died = Record::Died { queue: queue.clone(), job, cause: Cause::Ttl };
-            [died].into_iter().chain(moved).collect()
-        }
+    let mut records = if known.config.policy.dead_letter.is_some() {
+        let died = Record::Died { queue: queue.clone(), job, cause: Cause::Ttl };
+        let moved = bury_elsewhere(state, now, queue, job);
+        [died].into_iter().chain(moved.into_iter().flatten()).collect()
+    } else {
+        vec![Record::Dropped { queue: queue.clone(), job, cause: DropCause::Ttl }]
     };
     records.extend(drained(state, queue, known, 1));
     records

@@ -117,8 +117,11 @@ impl Model {
                 return;
             };
             self.die(id, Cause::Ttl);
-            if !self.bury(id) {
+            let letters = &self.at(&queue).expect("it is there").config.policy.dead_letter;
+            if letters.is_none() {
                 self.jobs.retain(|job| job.got.job != id);
+            } else {
+                self.bury(id);
             }
             self.finished_in(&queue);
         }
