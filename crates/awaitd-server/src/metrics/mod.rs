@@ -22,8 +22,8 @@ use std::time::{Duration, SystemTime};
 
 use awaitd_journal::{Appended, Free, Usage};
 use awaitd_primitives::{
-    Answer, Census, Command, Configuration, Entry, Held, Kind, Name, Outcome, Record, Refusal,
-    Reply, Then, Thing, Time, View,
+    Answer, Census, Command, Configuration, Entry, Held, JobState, Kind, Name, Outcome, Record,
+    Refusal, Reply, Then, Thing, Time, View,
 };
 use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -276,6 +276,8 @@ impl ByName {
             Record::Settled { held, outcome, then, lasted, .. } => {
                 self.settled(held, *outcome, then, *lasted);
             }
+            // It was counted when it was done: what came of it went, and no job.
+            Record::Purged { state: JobState::Done, .. } => {}
             Record::Emptied { queue, dropped } | Record::Purged { queue, dropped, .. } => {
                 self.queues.of(queue).count(Event::Dropped, *dropped);
             }

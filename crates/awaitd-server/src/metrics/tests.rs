@@ -217,7 +217,8 @@ fn what_becomes_of_jobs_is_counted() {
         moved(true),
         Record::Died { queue: queue.clone(), job, cause: Cause::Ttl },
         Record::Dropped { queue: queue.clone(), job, cause: DropCause::Full },
-        Record::Purged { queue, state: JobState::Dead, dropped: 7 },
+        Record::Purged { queue: queue.clone(), state: JobState::Dead, dropped: 7 },
+        Record::Purged { queue, state: JobState::Done, dropped: 3 },
         moved(false),
     ];
     happened(&metrics, records);
