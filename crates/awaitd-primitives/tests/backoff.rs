@@ -54,6 +54,7 @@ fn they_are_spread() {
     assert!(first.iter().collect::<HashSet<_>>().len() > 900);
     let late: Vec<_> = (0..1_000).map(|job| backoff.after(20, job)).collect();
     assert!(late.iter().all(|pause| *pause <= backoff.max && *pause >= backoff.max * 9 / 10));
+    assert!(late.iter().collect::<HashSet<_>>().len() > 900, "they come back together");
 }
 
 /// The same job after the same attempt pauses for as long: a decision can be made again.

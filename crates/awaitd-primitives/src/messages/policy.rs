@@ -76,8 +76,10 @@ impl Backoff {
             length = (length.saturating_mul(self.factor.0) / 1_000).min(most);
         }
         let spread = length * self.jitter.0.min(1_000) / 1_000;
-        let thrown = mix(seed ^ u64::from(attempt).rotate_left(40)) % (2 * spread + 1);
-        Duration::from_micros((length - spread + thrown).min(most))
+        // Not cut to the greatest pause afterwards: half of those that have come so far would come back together.
+        let (least, greatest) = (length - spread, (length + spread).min(most));
+        let thrown = mix(seed ^ u64::from(attempt).rotate_left(40)) % (greatest - least + 1);
+        Duration::from_micros(least + thrown)
     }
 }
 
