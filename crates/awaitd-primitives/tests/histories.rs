@@ -103,6 +103,7 @@ const WAYS: &[(&str, &[&str])] = &[
     ("pause", &["ok", "not_found", MISMATCH, "withdrawn"]),
     ("purge", &["ok", "leased", "not_found", MISMATCH, "withdrawn"]),
     ("redrive", &["ok", "leased", "not_found", "queue_full", SHUT, MISMATCH, "withdrawn", ROOM]),
+    ("redrive", &["too_large"]),
     ("finish", &["ok", "lease_lost", "deleted", "not_found", MISMATCH, "withdrawn"]),
     ("progress", &["ok", "lease_lost", "not_found", MISMATCH, "withdrawn", ROOM]),
     ("join", &["ok", "not_drained", "deleted", GOING]),

@@ -26,7 +26,8 @@ pub(crate) struct Redrive<'a> {
     pub(crate) spacing: Duration,
 }
 
-/// Each is a put: it stops at the bound, and passes over a job whose unique value lives again.
+/// Each is a put: it stops at the bound, and passes over a job whose unique value lives again, or that is too
+/// large.
 pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Redrive) -> Verdict {
     let Some(known) = state.queues.get(redrive.queue) else {
         return Verdict::Refuse(Refusal::NotFound);
@@ -56,7 +57,7 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
     };
     let (mut records, mut moved, mut gone) = (Vec::new(), 0, 0);
     // Queues that take nothing more: those behind a job that goes there may go elsewhere.
-    let (mut closed, mut refused) = (HashSet::new(), None);
+    let (mut closed, mut refused, mut too_large) = (HashSet::new(), None, None);
     for id in asked {
         if moved >= redrive.limit {
             break;
@@ -73,6 +74,11 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
         match plan.admit(to, job, waits && to == redrive.queue) {
             Ok(true) => {}
             Ok(false) => continue,
+            // What can never go there stands in nobody's way.
+            Err(refusal @ Refusal::TooLarge { .. }) => {
+                too_large.get_or_insert(refusal);
+                continue;
+            }
             Err(refusal) => {
                 refused.get_or_insert(refusal);
                 if redrive.to.is_some() {
@@ -94,7 +100,7 @@ pub(crate) fn judge_redrive(state: &State, limits: &Limits, at: At, redrive: &Re
         records.push(Record::Moved { from, job: id, to, ready_at, ends, dead_letter: false });
         moved += 1;
     }
-    if let Some(refusal) = refused.filter(|_| moved == 0) {
+    if let Some(refusal) = refused.or(too_large).filter(|_| moved == 0) {
         return Verdict::Refuse(refusal);
     }
     if plan.comes.get(redrive.queue).is_none_or(|(jobs, _)| *jobs == 0) {
@@ -138,6 +144,10 @@ impl<'a> Plan<'a> {
             }
         }
         let bytes = job.payload.body.len() as u64;
+        let max_bytes = known.and_then(|known| known.config.policy.max_bytes);
+        if let Some(max_bytes) = max_bytes.filter(|most| !stays && bytes > *most) {
+            return Err(Refusal::TooLarge { max_bytes });
+        }
         let comes = self.comes.entry(to).or_default();
         if !stays && known.is_some_and(|known| known.is_full(bytes, *comes, (0, 0))) {
             return Err(Refusal::Full);

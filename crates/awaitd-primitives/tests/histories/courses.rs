@@ -193,7 +193,8 @@ impl Model {
             }
         };
         let (all, lived) = (asked.len() as u64, self.jobs_of(&thing).count());
-        let (mut moved, mut closed, mut refused) = (0, Vec::new(), None);
+        let (mut moved, mut closed) = (0, Vec::new());
+        let (mut refused, mut too_large) = (None, None);
         for id in asked {
             let Some(job) = self.jobs.iter().find(|job| job.got.job == id).cloned() else {
                 continue;
@@ -214,6 +215,10 @@ impl Model {
             match self.may_come(&job, &to, stays) {
                 Ok(true) => {}
                 Ok(false) => continue,
+                Err(refusal @ Refusal::TooLarge { .. }) => {
+                    too_large.get_or_insert(refusal);
+                    continue;
+                }
                 Err(refusal) => {
                     refused.get_or_insert(refusal);
                     if named {
@@ -227,7 +232,7 @@ impl Model {
             self.move_job(id, &to, ready, ready);
             moved += 1;
         }
-        if let Some(refusal) = refused.filter(|_| moved == 0) {
+        if let Some(refusal) = refused.or(too_large).filter(|_| moved == 0) {
             return Err(refusal);
         }
         if lived > 0 {
@@ -246,7 +251,14 @@ impl Model {
         if !stays && self.jobs_of(to).any(same) {
             return Ok(false);
         }
-        let full = !stays && is_full(self, known, job.got.payload.body.len());
+        let bytes = job.got.payload.body.len();
+        match known.config.policy.max_bytes {
+            Some(max_bytes) if !stays && bytes as u64 > max_bytes => {
+                return Err(Refusal::TooLarge { max_bytes });
+            }
+            _ => {}
+        }
+        let full = !stays && is_full(self, known, bytes);
         if full { Err(Refusal::Full) } else { Ok(true) }
     }
 
