@@ -223,6 +223,8 @@ mod tests {
         let file = options.read(true).write(true).create(true).truncate(true).open(&path);
         let file = file.expect("there is room for tests");
         fs::remove_file(&path).expect("it is there");
+        write_zeros(&file, 3).expect("there is room");
+        assert_eq!(DiskFile::len(&file).expect("it is there"), 3);
         file.write_all_at(b"there", 0).expect("there is room");
         for bytes in [5_u64, 100, 70_000, 3 << 16, 9] {
             let before = DiskFile::len(&file).expect("it is there");

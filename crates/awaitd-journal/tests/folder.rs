@@ -98,6 +98,21 @@ fn a_folder_is_made_where_it_is_told_to_be() {
     assert!(place.join("here").is_dir());
 }
 
+/// What a disk does not do is told: nothing is taken for read, or for durable.
+#[test]
+fn what_is_not_done_is_told() {
+    let place = place("gone");
+    let folder = Folder::at(&place).expect("it is made");
+    let file = fs::File::open(&place).expect("it is there");
+    DiskFile::read_at(&file, &mut [0], 0).expect_err("a folder has no bytes");
+    let null = fs::File::open("/dev/null").expect("each system has it");
+    DiskFile::sync(&null).expect_err("it keeps nothing");
+    fs::remove_dir(&place).expect("it is there");
+    folder.sync_names().expect_err("it has gone");
+    folder.list().expect_err("it has gone");
+    assert_eq!(folder.free(), None);
+}
+
 /// What passes is waited for; all else ends the journal.
 #[test]
 fn a_full_disk_passes_and_a_broken_one_does_not() {

@@ -1,5 +1,7 @@
 //! Folders into which a journal is restored: what is in them already, and what a power loss leaves of a restore.
 
+#[path = "backup/parts.rs"]
+mod parts;
 #[allow(dead_code)]
 #[path = "backup/small.rs"]
 mod small;
