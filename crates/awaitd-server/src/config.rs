@@ -21,6 +21,8 @@ pub struct Config {
     pub max_waits_per_token: usize,
     /// Bytes of the bodies of all requests that are here and not answered, those of waiting puts aside.
     pub max_incoming_bytes: usize,
+    /// Bytes of all answers that are large and were not taken yet.
+    pub max_outgoing_bytes: usize,
     /// Connections at one time.
     pub max_connections: usize,
     /// And from one address, or one network of IPv6.
@@ -51,6 +53,8 @@ impl Default for Config {
             max_waits_per_token: 50_000,
             // More than a disk writes in a second: what is beyond would only wait.
             max_incoming_bytes: 128 * 1024 * 1024,
+            // As many: who reads at once has taken the largest in some milliseconds.
+            max_outgoing_bytes: 128 * 1024 * 1024,
             max_connections: 100_000,
             max_connections_per_address: 50_000,
             metrics_max_names: 200,

@@ -30,6 +30,16 @@ pub(crate) struct Load {
     )]
     max_incoming_bytes: Size,
 
+    /// Answers of more than 16 KiB that their clients have not taken yet, together; above it one more is refused, and
+    /// what was to be handed out goes back.
+    #[arg(
+        long,
+        env = "AWAITD_MAX_OUTGOING_BYTES",
+        default_value_t = Size(config().max_outgoing_bytes),
+        value_name = "SIZE"
+    )]
+    max_outgoing_bytes: Size,
+
     /// Requests that wait at one time for the same of one name: its puts, its gets, its holders to be.
     #[arg(
         long,
@@ -56,6 +66,7 @@ impl Load {
     pub(crate) fn bound(&self, config: &mut Config) {
         config.max_lag = self.max_lag.0;
         config.max_incoming_bytes = self.max_incoming_bytes.0;
+        config.max_outgoing_bytes = self.max_outgoing_bytes.0;
         config.max_waits_per_token = self.max_waits_per_token;
         config.limits.line_max = self.max_waits_per_name;
     }

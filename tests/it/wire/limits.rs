@@ -110,6 +110,31 @@ async fn no_room_is_held_by_bodies_that_nobody_needs() {
     }
 }
 
+/// Answers that nobody reads leave others no room: what was to be handed out goes back untried, and small ones are
+/// served.
+#[tokio::test]
+async fn max_outgoing_bytes_bounds_the_answers_that_nobody_takes() {
+    let server = Server::with_args(&["--max-outgoing-bytes", "12MiB", "--max-body", "8MiB"]);
+    let client = server.client();
+    let large = "x".repeat(8 * 1024 * 1024);
+    put(&client, "large", &large).await;
+    put(&client, "small", "x").await;
+    client.put("/v1/events/e", large).await.expect(200);
+    let mut raw = Raw::connect(server.at()).await.expect("it listens");
+    raw.ask("GET", "/v1/events/e", "").await.expect("it reads");
+    let refused = async || client.get("/v1/events/e").await.status == 503;
+    until("there is no room", refused).await;
+    client.get("/v1/events/e").await.refused(503, "overloaded");
+    for path in ["/v1/queues/large/get", "/v1/queues/large/get?max=2"] {
+        client.post(path, "").await.refused(503, "overloaded");
+    }
+    get(&client, "small").await;
+    drop(raw);
+    until("there is room", async || !refused().await).await;
+    let job = client.post("/v1/queues/large/get", "").await.expect(200);
+    assert_eq!(job.header("awaitd-attempt"), "1", "it was not tried before");
+}
+
 #[tokio::test]
 async fn max_keys_bounds_the_keys_that_are_remembered() {
     let server = Server::with_args(&["--max-keys", "2"]);

@@ -29,6 +29,7 @@ mod lists;
 mod locks;
 mod many;
 mod needs;
+mod outgoing;
 mod parameters;
 mod problem;
 mod query;
@@ -239,9 +240,9 @@ async fn serve(
         Ok(Heard::Question(ask, wait, form, (who, _places))) => {
             match front.ask(ask, wait, who).await {
                 Ok(told) => {
-                    let told = told.with_bodies(&front.app.desk).await;
                     span.link(&told.told);
-                    answer::answer(told, form, &front.tokens, &front.app.clock)
+                    let answer = outgoing::answer(&front, told, form).await;
+                    answer.unwrap_or_else(Problem::into_response)
                 }
                 Err(problem) => problem.into_response(),
             }
@@ -307,8 +308,7 @@ async fn hear(
                 None
             };
             if let Some(told) = told {
-                let answer = answer::answer(told, form, &front.tokens, &front.app.clock);
-                return Ok(Heard::Answered(answer));
+                return outgoing::answer(&front, told, form).await.map(Heard::Answered);
             }
             if !asked.wait.is_zero() {
                 // The body is gone by then, but for what waits with it.

@@ -158,6 +158,13 @@ impl Problem {
         Self::new(503, "overloaded", "The server is overloaded", detail)
     }
 
+    /// Answers that nobody has taken yet already take as much as they may.
+    pub(super) fn no_room_to_answer() -> Self {
+        let detail = "answers that their clients have not taken yet take --max-outgoing-bytes already: nothing was \
+                      handed out or shown, ask again later, or for less";
+        Self::new(503, "overloaded", "The server is overloaded", detail)
+    }
+
     /// As many wait with one token as may.
     pub(super) fn too_many_waits() -> Self {
         let detail =

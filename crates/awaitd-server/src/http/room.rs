@@ -1,4 +1,5 @@
-//! How many bytes of bodies may be here at one time, from their arrival until they are answered.
+//! How many bytes of bodies may be here at one time, from their arrival until they are answered; and of
+//! answers, until they were sent.
 
 use std::sync::Arc;
 
@@ -9,11 +10,14 @@ use crate::Config;
 /// Of what is new there may be so many times as much as of what settles: results and lists of leases.
 const SETTLING_PART: usize = 4;
 
-/// Room for bodies. What settles has its own, so that what is new leaves it some.
+/// Room for bodies and for answers. What settles has its own, so that what is new leaves it some.
 #[derive(Debug)]
 pub(super) struct Room {
     new: Arc<Semaphore>,
     settling: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    /// An answer that is larger has all of that room.
+    answers_max: usize,
 }
 
 /// What one request takes of it, as long as this lives.
@@ -31,9 +35,12 @@ impl Room {
             Arc::new(Semaphore::new(bytes))
         };
         let incoming = config.max_incoming_bytes;
+        let answers = of(config.max_outgoing_bytes);
         Self {
             new: of(incoming.saturating_add(config.limits.waiting_bytes_max)),
             settling: of(incoming / SETTLING_PART),
+            answers_max: answers.available_permits(),
+            answers,
         }
     }
 
@@ -45,6 +52,16 @@ impl Room {
     /// For one that is always heard.
     pub(super) fn for_settling(&self) -> Taken {
         Taken { of: Arc::clone(&self.settling), bytes: None }
+    }
+
+    /// For an answer of so many bytes, with what is taken for it by now; nothing if they do not fit.
+    pub(super) fn for_answer(&self, bytes: usize, by_now: Option<Taken>) -> Option<Taken> {
+        let nothing = || Taken { of: Arc::clone(&self.answers), bytes: None };
+        let mut taken = by_now.unwrap_or_else(nothing);
+        let has = taken.bytes.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let wanted = bytes.min(self.answers_max);
+        taken.keep(wanted);
+        taken.take(wanted.saturating_sub(has)).then_some(taken)
     }
 }
 
@@ -95,5 +112,21 @@ mod tests {
         assert!(other.take(1) && !other.take(1));
         drop(one);
         assert!(other.fits(5) && !other.fits(6));
+    }
+
+    /// Answers have room of their own; one grows and shrinks, and alone it has room however large it is.
+    #[test]
+    fn answers_are_bounded() {
+        let room = Room::new(&Config { max_body: 4, max_outgoing_bytes: 8, ..Config::default() });
+        let one = room.for_answer(3, None).expect("there is room");
+        let other = room.for_answer(5, None).expect("there is room");
+        assert!(room.for_answer(1, None).is_none());
+        let other = room.for_answer(2, Some(other)).expect("it has more");
+        let one = room.for_answer(6, Some(one)).expect("there is room");
+        assert!(room.for_answer(7, Some(one)).is_none(), "and it is let go of");
+        drop(other);
+        let all = room.for_answer(100, None).expect("nobody else is there");
+        assert!(room.for_answer(1, None).is_none());
+        drop(all);
     }
 }
