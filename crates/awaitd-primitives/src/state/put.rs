@@ -108,6 +108,6 @@ fn make_room(
 }
 
 /// Nobody has looked at the dead jobs of this queue for long.
-fn has_too_many_dead(queue: &Queue) -> bool {
+pub(crate) fn has_too_many_dead(queue: &Queue) -> bool {
     queue.jobs.dead() as u64 >= queue.config.policy.max_dead
 }

@@ -13,6 +13,7 @@ use crate::messages::name::{Name, Thing};
 use crate::messages::record::Record;
 use crate::state::State;
 use crate::state::job::Job;
+use crate::state::put::has_too_many_dead;
 use crate::state::tend::drained;
 
 /// What is redriven.
@@ -147,6 +148,10 @@ impl<'a> Plan<'a> {
         let max_bytes = known.and_then(|known| known.config.policy.max_bytes);
         if let Some(max_bytes) = max_bytes.filter(|most| !stays && bytes > *most) {
             return Err(Refusal::TooLarge { max_bytes });
+        }
+        // In its own queue there is one less dead by it.
+        if to != self.redrive.queue && known.is_some_and(has_too_many_dead) {
+            return Err(Refusal::Full);
         }
         let comes = self.comes.entry(to).or_default();
         if !stays && known.is_some_and(|known| known.is_full(bytes, *comes, (0, 0))) {

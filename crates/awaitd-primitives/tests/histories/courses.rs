@@ -258,7 +258,9 @@ impl Model {
             }
             _ => {}
         }
-        let full = !stays && is_full(self, known, bytes);
+        let dead = self.jobs.iter().filter(|it| it.queue == *to && it.dead).count();
+        let neglected = *to != job.queue && dead as u64 >= known.config.policy.max_dead;
+        let full = neglected || !stays && is_full(self, known, bytes);
         if full { Err(Refusal::Full) } else { Ok(true) }
     }
 
