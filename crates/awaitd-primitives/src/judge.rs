@@ -127,7 +127,9 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
         }
         Command::Done { lease } => judge_done(state, at, lease.id),
         Command::Nack { lease, delay, defer, dead, error } => {
-            let (delay, error) = (*delay, error.as_deref());
+            // Why it failed may be left out, that it did may not.
+            let fits = |error: &&str| state.memory() + error.len() as u64 <= limits.memory_max;
+            let (delay, error) = (*delay, error.as_deref().filter(fits));
             let ending = match (*dead, *defer) {
                 (true, _) => Ending::Rejected { error },
                 (false, true) => Ending::Deferred { delay, error },
@@ -141,7 +143,7 @@ fn decide(state: &State, limits: &Limits, at: At, command: &Command) -> Verdict 
             Err(refusal) => Verdict::Refuse(refusal),
         },
         Command::Finish { lease, result } => judge_finish(state, limits, at, lease.id, result),
-        Command::Progress { lease, progress } => judge_progress(state, lease.id, progress),
+        Command::Progress { lease, progress } => judge_progress(state, limits, lease.id, progress),
         Command::ReadCondition { .. }
         | Command::Notify { .. }
         | Command::Withdraw { .. }
@@ -257,9 +259,12 @@ fn judge_finish(state: &State, limits: &Limits, at: At, id: LeaseId, result: &Pa
     }
 }
 
-fn judge_progress(state: &State, id: LeaseId, progress: &Payload) -> Verdict {
+fn judge_progress(state: &State, limits: &Limits, id: LeaseId, progress: &Payload) -> Verdict {
     match live(state, id) {
         Ok(Lease { held: Held::Job { queue, job }, .. }) => {
+            if let Err(refusal) = queue::may_progress(state, limits, (queue, *job), progress) {
+                return Verdict::Refuse(refusal);
+            }
             let (queue, job, progress) = (queue.clone(), *job, progress.clone());
             Verdict::Grant(vec![Record::Progressed { queue, job, progress }], Answer::Settled)
         }

@@ -47,7 +47,8 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         }
     }
     let bytes = put.payload.body.len() as u64;
-    if state.memory().saturating_add(bytes) > limits.memory_max {
+    let with_traits = bytes + put.traits.iter().map(Trait::bytes).sum::<usize>() as u64;
+    if state.memory().saturating_add(with_traits) > limits.memory_max {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
     let mut goes = Load::default();
@@ -56,7 +57,7 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         Some(Err(verdict)) => return verdict,
         None => records.push(Record::Made { thing: Thing::Queue(put.queue.clone()) }),
     }
-    if let Err(refusal) = state.usage.admits(put.queue, bytes, goes, at.now) {
+    if let Err(refusal) = state.usage.admits(put.queue, with_traits, goes, at.now) {
         return Verdict::Refuse(refusal);
     }
     let (queue, job) = (put.queue.clone(), JobId(state.last_job + 1));

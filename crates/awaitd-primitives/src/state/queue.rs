@@ -6,6 +6,7 @@ use crate::messages::answer::{Answer, Refusal};
 use crate::messages::checkpoint::Gate;
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::configuration::{Order, QueueConfig};
+use crate::messages::job::Trait;
 use crate::messages::name::{Name, Thing};
 use crate::messages::policy::Policy;
 use crate::messages::record::{Held, Record};
@@ -185,6 +186,23 @@ pub(crate) fn may_keep(
     }
     let out = state.queues.get(queue).and_then(|known| known.jobs.out(job));
     state.usage.admits_result(queue, bytes, out.map_or(Load::default(), |out| out.job.load()))
+}
+
+/// Whether there is room for how far a job is that somebody holds, in place of how far it was.
+pub(crate) fn may_progress(
+    state: &State,
+    limits: &Limits,
+    (queue, job): (&Name, JobId),
+    progress: &Payload,
+) -> Result<(), Refusal> {
+    let out = state.queues.get(queue).and_then(|known| known.jobs.out(job));
+    let traits = out.map_or(&[][..], |out| out.job.traits());
+    let before = traits.iter().filter(|it| matches!(it, Trait::Progress(_))).map(Trait::bytes);
+    let more = progress.body.len().saturating_sub(before.sum()) as u64;
+    if more > 0 && state.memory().saturating_add(more) > limits.memory_max {
+        return Err(Refusal::MemoryFull);
+    }
+    state.usage.admits_result(queue, more, Load::default())
 }
 
 pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {

@@ -29,7 +29,7 @@ pub(crate) struct Jobs {
     /// Handed out before, and not finished.
     holds: BTreeSet<JobId>,
     bodies: BTreeMap<JobId, u64>,
-    /// Some job has had traits, or a result: these are always in memory.
+    /// Some job has had traits, an error or a result: these are always in memory.
     pub(crate) rich: bool,
 }
 
@@ -73,12 +73,10 @@ impl Jobs {
                 ensure(known.held.remove(job) == Some(*lease), "not its holder", record)?;
                 match then {
                     Then::Back { ready_at, .. } => _ = known.waiting.insert(*job, *ready_at),
-                    Then::Dead { .. } => {
-                        known.dead.insert(*job);
-                        self.rich = true;
-                    }
+                    Then::Dead { .. } => _ = known.dead.insert(*job),
                     Then::Finished | Then::Dropped => self.gone += 1,
                 }
+                self.rich |= matches!(then, Then::Back { error: Some(_), .. } | Then::Dead { .. });
                 if !matches!(then, Then::Back { .. }) {
                     self.holds.remove(job);
                 } else if *outcome != Outcome::Undelivered && self.keys.contains_key(job) {
