@@ -6,7 +6,7 @@ mod small;
 use std::fs;
 use std::path::Path;
 
-use awaitd_journal::disk::Folder;
+use awaitd_journal::disk::{Disk, Folder};
 use awaitd_journal::file::reading;
 use awaitd_journal::read::OpenError;
 use awaitd_journal::recover;
@@ -205,4 +205,15 @@ async fn who_reads_and_who_writes_keep_out_of_each_others_way() {
     assert!(matches!(refused, Err(OpenError::Locked(..))), "it is read");
     drop(readers);
     open(&source, SMALL);
+}
+
+/// A folder that nobody ever opened has nothing to lock; one whose lock cannot be opened is not read.
+#[test]
+fn a_lock_that_cannot_be_opened() {
+    let scratch = Scratch::new();
+    let disk = Folder::at(scratch.join("source")).expect("it is made");
+    assert!(matches!(reading(&disk), Ok(None)));
+    std::os::unix::fs::symlink("lock", disk.path("lock")).expect("there is room");
+    let Err(OpenError::Io(path, _)) = reading(&disk) else { panic!("it leads to itself") };
+    assert_eq!(path, disk.path("lock"));
 }

@@ -1,11 +1,11 @@
 //! How appends lie in segments.
 
-use awaitd_journal::frame::HEAD;
+use awaitd_journal::frame::{self, HEAD, Head};
 use awaitd_journal::log::Log;
 use awaitd_journal::recover;
 use awaitd_primitives::*;
 
-use crate::play::{name, options, payload};
+use crate::play::{KEY, name, options, payload};
 use crate::twin::Twin;
 
 fn log(twin: &Twin) -> Log<Twin> {
@@ -69,4 +69,33 @@ fn the_segment_that_is_written_to_stays() {
     assert_eq!((log.active().number, log.segments().count()), (3, 1));
     log.append(&[put(4, 5_000)], false).expect("it is durable");
     assert_eq!(log.trim(4), [3]);
+}
+
+/// Behind however many zeros a frame of a later append is found where it is, and no other is.
+#[test]
+fn a_later_frame_is_found_where_it_is() {
+    let home = Head { number: 1, key: KEY }.home();
+    for zeros in 0..100 {
+        let mut bytes = vec![0; zeros];
+        frame::write(&mut bytes, home, 64, 5, &put(1, 1_000));
+        assert_eq!(frame::find_later(&bytes, home, 64, 4), Some(64 + zeros as u64));
+        assert_eq!(frame::find_later(&bytes, home, 64, 5), None);
+    }
+}
+
+/// After each segment it is told how far a start is.
+#[test]
+fn it_is_told_how_far_a_start_is() {
+    let twin = Twin::default();
+    let mut log = log(&twin);
+    for job in 1..=3 {
+        log.append(&[put(job, 5_000), put(10 + job, 10)], false).expect("it is durable");
+    }
+    let mut told = Vec::new();
+    let found = recover::open(&twin, &options(), |progress| told.push(progress));
+    told.extend(found.map(|found| found.read).ok());
+    let told = told.iter().map(|progress| (progress.bytes, progress.of, progress.entries));
+    let size = options().segment_bytes;
+    let expected = [(1, 2), (2, 4), (3, 6), (3, 6)];
+    assert!(told.eq(expected.map(|(segments, entries)| (segments * size, 3 * size, entries))));
 }

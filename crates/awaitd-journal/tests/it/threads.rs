@@ -101,6 +101,35 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 5);
 }
 
+/// Of what is set aside each byte counts.
+#[test]
+fn the_room_that_is_left_is_told_to_the_byte() {
+    let size = SEGMENT as u64;
+    for (left, room) in [
+        (size + size / 4, Room::Low),
+        (size + size / 4 - 1, Room::Critical),
+        (size / 16, Room::Critical),
+        (size / 16 - 1, Room::Exhausted),
+    ] {
+        let twin = Twin::new(World::with_room(3 * SEGMENT));
+        let mut journal = open(&twin);
+        ready(&journal);
+        let first = wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits");
+        let around = first.bytes - (size - 500);
+        wait(journal.append(put(2, 1_000), true)).expect("it fits into the second");
+        until(|| journal.room() == Room::Low);
+        if left < size {
+            wait(journal.append(put(3, SEGMENT - 1_500), true)).expect("it fits into the second");
+            wait(journal.append(put(4, 1_000), true)).expect("it fits into the third");
+        }
+        let length = journal.usage().expect("it takes room").set_aside - around - left;
+        let length = usize::try_from(length).expect("it is small");
+        wait(journal.append(put(5, length), true)).expect("it fits");
+        assert_eq!(journal.usage().expect("it takes room").set_aside, left);
+        assert_eq!(journal.room(), room, "{left} bytes are left");
+    }
+}
+
 /// Room that comes back before it was needed is seen as well.
 #[test]
 fn a_disk_that_is_full_no_more() {
