@@ -242,16 +242,45 @@ fn more_grants_go_back_than_a_turn_may_give_back() {
     }
 }
 
-/// A wait that ends for many at one moment ends for all of them.
+/// A wait that ends for many at one moment ends for all of them, be it one after the other or not.
 #[test]
 fn more_waits_end_than_a_turn_may_turn_away() {
-    let mut play = Play::new();
-    for _ in 0..MANY {
-        play.ask(get(), MINUTE);
+    for command in [get(), Command::WaitEvent { event: name(), after: None }] {
+        let mut play = Play::new();
+        for _ in 0..MANY {
+            play.ask(command.clone(), MINUTE);
+        }
+        let turns = play.pass(MINUTE);
+        let over = |told: &Reply| matches!(told.told, Err(Refusal::Empty | Refusal::NotSet { .. }));
+        assert!(turns.iter().flatten().all(over));
+        assert!(turns.iter().all(|told| told.len() <= TURN_MAX), "a turn told too many");
+        play.end(&turns, 1..=MANY);
     }
-    let turns = play.pass(MINUTE);
-    assert!(turns.iter().flatten().all(|reply| reply.told == Err(Refusal::Empty)));
-    play.end(&turns, 1..=MANY);
+}
+
+/// Whoever waits for a place until a job ends has that one's.
+#[test]
+fn who_waits_until_a_job_ends_has_its_place() {
+    let mut play = Play::new();
+    play.ask(configure(1), Duration::ZERO);
+    play.ask(put_for(Duration::ZERO, Some(MINUTE)), Duration::ZERO);
+    play.ask(put(Duration::ZERO), MINUTE);
+    let told = play.pass(MINUTE).concat();
+    assert!(matches!(told[..], [Reply { told: Ok(Answer::Placed { .. }), .. }]), "{told:?}");
+}
+
+/// A step that goes on in the next turn has all of that before it, and keeps what is to be told.
+#[test]
+fn the_next_turn_of_a_step_is_counted_anew() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    play.ask(put(MINUTE), Duration::ZERO);
+    play.ask(get(), 2 * MINUTE);
+    let (now, mut step) = (play.now + MINUTE, Step::default());
+    assert!(play.engine.advance(At { now, clock: now }, &mut step));
+    assert!(step.work > 0 && step.ripe == 1);
+    step.begin_turn();
+    assert_eq!((step.work, step.ripe, step.replies.len()), (0, 0, 1));
 }
 
 /// Jobs that nobody came for end at one moment, however many there are, each of them once.

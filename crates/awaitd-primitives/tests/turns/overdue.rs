@@ -32,6 +32,7 @@ fn nobody_waits_while_many_jobs_become_ready() {
         let told = play.ask(get(), Duration::ZERO);
         let [Reply { told: Ok(Answer::Got(got)), .. }] = &told[..] else { panic!("{told:?}") };
         assert_eq!(got.job.0, expected);
+        assert!(play.ripe <= RIPE_MAX / 4, "{} became ready for one", play.ripe);
     }
     let told = play.ask(get(), Duration::ZERO);
     assert_eq!(told[0].told, Err(Refusal::Empty));
@@ -100,6 +101,7 @@ fn a_purge_among_jobs_that_become_ready() {
         let purge = Command::Purge { queue: name(), state: Some(state) };
         let told = play.ask(purge, Duration::ZERO);
         assert_eq!(told[0].told, Ok(Answer::Purged { dropped }));
+        assert_eq!(play.ripe as u64, MANY - RIPE_MAX as u64);
         play.pass(Duration::ZERO);
         play.check_replay();
     }
@@ -170,6 +172,20 @@ fn a_get_looks_behind_a_key_that_is_held() {
     play.check_replay();
 }
 
+/// No further than a turn reaches, though.
+#[test]
+fn a_get_looks_as_far_as_a_turn_reaches() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(keyed(MINUTE, "a"), Duration::ZERO);
+    }
+    play.one_turn(MINUTE);
+    assert_eq!(job_of(&play.ask(get(), Duration::ZERO)), 1);
+    assert_eq!(play.ask(get(), Duration::ZERO)[0].told, Err(Refusal::Empty));
+    assert_eq!(play.ripe, TURN_MAX);
+}
+
 /// Room is made by those that were put first, not by those that came just now.
 #[test]
 fn the_oldest_make_room() {
@@ -227,4 +243,32 @@ fn jobs_end_when_many_are_due() {
     let turns = play.pass(2 * MINUTE);
     assert!(turns.iter().flatten().all(|reply| matches!(reply.told, Ok(Answer::Got(_)))));
     play.end(&turns, 2 + MANY..2 + 2 * MANY);
+}
+
+/// Nor does one that nobody waits for stay because of those that are due.
+#[test]
+fn jobs_end_when_many_are_due_for_nobody() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    for _ in 0..MANY {
+        play.ask(put_for(MINUTE, Some(2 * MINUTE)), Duration::ZERO);
+    }
+    // The loop comes late, and has no less time for it.
+    let now = play.now + 2 * MINUTE;
+    play.turn(|engine, step| _ = engine.advance(At { now, clock: now }, step));
+    assert_eq!(play.engine.state().counts().jobs, MANY - TURN_MAX as u64);
+    play.pass(2 * MINUTE);
+    assert_eq!(play.engine.state().counts().jobs, 0);
+    play.check_replay();
+}
+
+/// Whoever waits for something else is told in time that his wait is over.
+#[test]
+fn other_waits_end_when_many_jobs_are_due() {
+    let mut play = Play::new();
+    play.ask(configure(0), Duration::ZERO);
+    put_many(&mut play);
+    play.ask(Command::WaitEvent { event: name(), after: None }, MINUTE);
+    let told = play.one_turn(MINUTE);
+    assert!(matches!(told[..], [Reply { told: Err(Refusal::NotSet { .. }), .. }]), "{told:?}");
 }
