@@ -276,10 +276,10 @@ impl ByName {
             Record::Settled { held, outcome, then, lasted, .. } => {
                 self.settled(held, *outcome, then, *lasted);
             }
-            // It was counted when it was done: what came of it went, and no job.
-            Record::Purged { state: JobState::Done, .. } => {}
             Record::Emptied { queue, dropped } | Record::Purged { queue, dropped, .. } => {
-                self.queues.of(queue).count(Event::Dropped, *dropped);
+                // A result is no job: that was counted when it was done.
+                let results = matches!(record, Record::Purged { state: JobState::Done, .. });
+                self.queues.of(queue).count(Event::Dropped, if results { 0 } else { *dropped });
             }
             Record::Dropped { queue, .. } => self.queues.of(queue).count(Event::Dropped, 1),
             Record::Died { queue, .. } => self.queues.of(queue).count(Event::Dead, 1),
