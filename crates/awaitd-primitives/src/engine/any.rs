@@ -61,13 +61,12 @@ impl Engine {
         }
         let (mut refusal, mut open) = (None, false);
         for queue in queues {
-            if self.waiters.somebody_before(&Line::Get(queue.clone()), place) {
-                open = true;
-                continue;
-            }
+            let behind = self.waiters.somebody_before(&Line::Get(queue.clone()), place);
             match self.judge_one(queue, *mode) {
-                granted @ Verdict::Grant(..) => return remembering(ask, granted, self.at),
+                // Whoever stands there before waits for what others may have: here is nothing more to come.
                 Verdict::Refuse(why) => refusal = refusal.or(Some(why)),
+                Verdict::Grant(..) | Verdict::Wait | Verdict::WaitUntil(_) if behind => open = true,
+                granted @ Verdict::Grant(..) => return remembering(ask, granted, self.at),
                 Verdict::Wait => open = true,
                 Verdict::WaitUntil(at) => {
                     open = true;

@@ -252,7 +252,8 @@ impl Model {
         }
         let mut refusals = Vec::new();
         for thing in &things {
-            if self.line.iter().any(|it| it.gets_before(waiter, thing)) {
+            let over = self.is_over(thing);
+            if !over && self.line.iter().any(|it| it.gets_before(waiter, thing)) {
                 continue;
             }
             match self.get_some(thing, *mode, *most) {
