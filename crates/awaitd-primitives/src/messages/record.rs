@@ -86,7 +86,7 @@ pub enum Record {
     Deleted {
         /// Which one.
         thing: Thing,
-        /// Jobs that went with it, ready, delayed or leased.
+        /// Jobs that went with it, ready, delayed, leased or dead.
         dropped: u64,
         /// Leases that went with it.
         leases: Vec<LeaseId>,

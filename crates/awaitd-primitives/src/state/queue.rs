@@ -209,7 +209,8 @@ pub(crate) fn judge_delete(state: &State, queue: &Name) -> Verdict {
     let Some(known) = state.queues.get(queue) else {
         return Verdict::Refuse(Refusal::NotFound);
     };
-    let (thing, dropped) = (Thing::Queue(queue.clone()), known.jobs.unfinished() as u64);
+    let dropped = (known.jobs.unfinished() + known.jobs.dead()) as u64;
+    let thing = Thing::Queue(queue.clone());
     let leases = known.jobs.leases().collect();
     Verdict::Grant(vec![Record::Deleted { thing, dropped, leases }], Answer::Deleted)
 }

@@ -130,10 +130,11 @@ impl Jobs {
             }
             Record::Deleted { thing: Thing::Queue(queue), dropped, leases } => {
                 let known = self.queues.remove(queue).unwrap_or_default();
-                ensure(known.unfinished() == *dropped, "a wrong count", record)?;
+                let all = known.unfinished() + known.dead.len() as u64;
+                ensure(all == *dropped, "a wrong count", record)?;
                 let held: BTreeSet<_> = known.held.values().collect();
                 ensure(held == leases.iter().collect(), "other leases", record)?;
-                self.gone += dropped + known.dead.len() as u64;
+                self.gone += dropped;
             }
             Record::Forgotten { thing: Thing::Queue(queue) } => {
                 let known = self.queues.remove(queue).unwrap_or_default();
