@@ -91,14 +91,15 @@ impl Hosts {
 pub(super) fn check(head: &Parts, hosts: &Hosts) -> Result<(), Problem> {
     // In an absolute target, and in HTTP/2.
     let target = head.uri.authority().map(|authority| authority.as_str().as_bytes());
-    let header = head.headers.get(HOST).map(HeaderValue::as_bytes);
-    for host in [target, header].into_iter().flatten() {
+    // More than one of them only HTTP/2 and HTTP/1.0 let through: each has to be ours.
+    let headers = || head.headers.get_all(HOST).iter().map(HeaderValue::as_bytes);
+    for host in target.into_iter().chain(headers()) {
         let text = str::from_utf8(host).ok();
         if !text.is_some_and(|host| hosts.allow(host)) {
             return Err(Problem::misdirected(&String::from_utf8_lossy(host)));
         }
     }
-    if is_cross_site(head, target.or(header)) {
+    if is_cross_site(head, target.or_else(|| headers().next())) {
         return Err(Problem::cross_site());
     }
     Ok(())
@@ -137,6 +138,8 @@ fn is_address(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Version;
+
     use super::*;
 
     /// Addresses and `localhost` always, other names only if the operator gave them, whole.
@@ -195,6 +198,24 @@ mod tests {
         }
         assert_eq!(Hosts::default().and_of("unix:/run/awaitd.sock"), Hosts::All);
         assert_eq!(Hosts::All.and_of("queue:29248"), Hosts::All);
+    }
+
+    /// Of several hosts that a request names each has to be ours, whichever a proxy in between went by.
+    #[test]
+    fn no_host_hides_behind_another() {
+        let asked = |target: &str, names: &[&str]| {
+            let mut request = axum::http::Request::get(target).version(Version::HTTP_2);
+            for name in names {
+                request = request.header(HOST, *name);
+            }
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            check(&head, &Hosts::default()).is_ok()
+        };
+        assert!(asked("/", &["localhost"]) && asked("http://localhost/", &["127.0.0.1"]));
+        assert!(!asked("/", &["localhost", "evil.example"]));
+        assert!(!asked("/", &["evil.example", "localhost"]));
+        assert!(!asked("http://localhost/", &["evil.example"]));
+        assert!(!asked("http://evil.example/", &["localhost"]));
     }
 
     /// What is no list of names is refused at the start, not taken for one that fits nothing.
