@@ -65,6 +65,8 @@ fn with(
     let mut pytest = Command::new(bin.join("pytest"));
     // A wheel is built where all else is, so that nothing is compiled twice.
     pytest.args(["-q", "-p", "no:cacheprovider"]);
+    // What tests do most is to wait, so there are more at a time than the machine has cores.
+    pytest.args(["--numprocesses", "3", "--dist", "worksteal"]);
     pytest.env("AWAITD_BIN", binary).env("CARGO_TARGET_DIR", target);
     let output = pytest.current_dir(client).stdin(Stdio::null()).output()?;
     let said = [output.stdout, output.stderr].concat();
