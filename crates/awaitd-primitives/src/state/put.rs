@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::judge::{At, Verdict};
-use crate::limits::{DROPPED_MAX, Limits};
+use crate::limits::{DROPPED_MAX, JOB_MEMORY, Limits};
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::checkpoint::Gate;
 use crate::messages::command::{JobId, Payload};
@@ -48,11 +48,13 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
     }
     let bytes = put.payload.body.len() as u64;
     let with_traits = bytes + put.traits.iter().map(Trait::bytes).sum::<usize>() as u64;
-    if state.memory().saturating_add(with_traits) > limits.memory_max {
+    let mut goes = Load::default();
+    let room = known.map(|known| make_room(put.queue, known, bytes, &mut goes));
+    let freed = goes.here + goes.jobs * JOB_MEMORY;
+    if state.memory().saturating_add(with_traits) > limits.memory_max.saturating_add(freed) {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
-    let mut goes = Load::default();
-    match known.map(|known| make_room(put.queue, known, bytes, &mut goes)) {
+    match room {
         Some(Ok(dropped)) => records.extend(dropped),
         Some(Err(verdict)) => return verdict,
         None => records.push(Record::Made { thing: Thing::Queue(put.queue.clone()) }),
