@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use awaitd_primitives::{
-    Ask, CatchUp, Command, Configuration, Entry, Name, Record, ScheduleConfig, State, Thing, Time,
-    limits,
+    Ask, CatchUp, Command, Configuration, Entry, Name, Record, Refusal, ScheduleConfig, State,
+    Thing, Time, limits,
 };
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -18,9 +18,13 @@ use crate::clock::{Clock, DRIFT_MAX};
 use crate::cron::Times;
 use crate::desk::{BackOffice, Desk};
 
-/// The clock on the wall is looked at so often, since it may be set, and a queue without room is asked
+/// The clock on the wall is looked at so often, since it may be set, and a queue that takes nothing is asked
 /// again so often.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// For so long it stands in the line of a full queue: longer than any put that stood there before. Asked now
+/// and then, it would never come in where some always wait.
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// Times of one schedule that are worked off at once, if many were missed.
 const TIMES_AT_ONCE: usize = 100;
@@ -38,6 +42,8 @@ enum News {
     Fired(Name, u64),
     /// It has gone.
     Gone(Name),
+    /// It stood in the line of its queue, and does no longer.
+    Left(Name),
 }
 
 impl Board {
@@ -63,6 +69,8 @@ pub(crate) struct Schedules {
     clock: Clock,
     office: BackOffice,
     news: mpsc::UnboundedReceiver<News>,
+    /// The other end of it.
+    tells: mpsc::WeakUnboundedSender<News>,
     by_name: HashMap<Name, Watched>,
     /// By the next time of each, which may have come already.
     due: BTreeMap<u64, BTreeSet<Name>>,
@@ -86,9 +94,10 @@ impl Schedules {
     /// Those that there are. What came due while the server was stopped was missed.
     pub(crate) fn new(state: &State, clock: Clock, office: BackOffice) -> (Self, Board) {
         let (board, news) = mpsc::unbounded_channel();
+        let tells = board.downgrade();
         let looked = (clock.now(), clock.time_of_day());
         let (by_name, due) = (HashMap::new(), BTreeMap::new());
-        let mut all = Self { clock, office, news, by_name, due, looked };
+        let mut all = Self { clock, office, news, tells, by_name, due, looked };
         for (name, config) in state.schedules() {
             all.tell(name, Box::new(config.clone()), looked.1);
         }
@@ -144,6 +153,12 @@ impl Schedules {
                 self.put(name, known);
             }
             News::Gone(name) => _ = self.take(&name),
+            News::Left(name) => {
+                let again = self.by_name.get_mut(&name).and_then(|known| known.refused.as_mut());
+                if let Some(again) = again {
+                    *again = self.clock.now() + LOOK_EVERY;
+                }
+            }
         }
     }
 
@@ -211,8 +226,8 @@ impl Schedules {
         let asked = asks.iter().map(|command| Ask { command: command.clone(), key: None });
         let told = desk.ask_all(asked.collect()).await;
         self.catch_up_with_news();
-        for (command, told) in asks.iter().zip(told) {
-            let Command::Fire { schedule, after, .. } = command else { continue };
+        for (command, told) in asks.into_iter().zip(told) {
+            let Command::Fire { schedule, after, .. } = &command else { continue };
             if let (Err(refusal), Some(known)) = (told.told, self.by_name.get_mut(schedule))
                 && known.config.upto == *after
             {
@@ -220,7 +235,18 @@ impl Schedules {
                     let (queue, why) = (&known.config.queue, refusal.code());
                     warn!(%schedule, %queue, why, "the queue does not take its job: asking again");
                 }
-                known.refused = Some(self.clock.now() + LOOK_EVERY);
+                let waits = matches!(refusal, Refusal::Full);
+                let rest = if waits { PATIENCE } else { LOOK_EVERY };
+                known.refused = Some(self.clock.now() + rest);
+                if let Some(tells) = self.tells.upgrade().filter(|_| waits) {
+                    let schedule = schedule.clone();
+                    let waited = desk.ask(Ask { command, key: None }, PATIENCE);
+                    tokio::spawn(async move {
+                        // If it was let in, that is told as any fact.
+                        _ = waited.await;
+                        _ = tells.send(News::Left(schedule));
+                    });
+                }
             }
         }
     }

@@ -172,6 +172,35 @@ async fn a_queue_without_room_has_all_its_jobs_in_the_end() {
     assert_eq!(state(&client, "q").await["ready"], times - got);
 }
 
+/// Where some always wait, it would never come in if it had no place in line.
+#[tokio::test]
+async fn at_a_full_queue_it_stands_in_line() {
+    let server = Server::start();
+    let client = server.client();
+    client.put("/v1/queues/q", r#"{"maxsize": 1}"#).await.expect(201);
+    client.post("/v1/queues/q/jobs", "first").await.expect(201);
+    let put = |body: &'static str| {
+        let client = server.client();
+        tokio::spawn(async move { client.post("/v1/queues/q/jobs?wait=50s", body).await })
+    };
+    let waiting = async |puts: u64| {
+        until("they wait", async || state(&client, "q").await["waiters"]["put"] == puts).await;
+    };
+    let before = put("before");
+    waiting(1).await;
+    each_second(&client, "one").await;
+    waiting(2).await;
+    let behind = put("behind");
+    waiting(3).await;
+    for body in ["first", "before", "tick", "behind"] {
+        let job = client.post("/v1/queues/q/get?wait=30s&ack=true", "").await.expect(200);
+        assert_eq!(job.text(), body);
+    }
+    for put in [before, behind] {
+        put.await.expect("it does not panic").expect(201);
+    }
+}
+
 #[tokio::test]
 async fn what_comes_due_while_there_is_no_room_may_be_passed_over() {
     for (catch_up, jobs) in [("none", 1), ("one", 2)] {
