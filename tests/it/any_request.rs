@@ -1,5 +1,5 @@
 //! schemathesis makes requests of `openapi.yaml`, right ones and wrong ones, and holds the answers
-//! against it.
+//! against it. It takes longest of all tests, and its name has it begin among the first.
 
 use std::env;
 use std::process::{Command, Stdio};

@@ -1,6 +1,7 @@
 //! awaitd from outside: the real binary, asked over HTTP.
 
 mod alerts;
+mod any_request;
 mod backup;
 mod bad_input;
 mod cli;
@@ -19,7 +20,6 @@ mod quotas;
 mod readme;
 mod receipts;
 mod run;
-mod schemathesis;
 mod stories;
 mod tidy;
 mod transcripts;
