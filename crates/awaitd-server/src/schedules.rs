@@ -88,6 +88,8 @@ struct Watched {
     missed: u64,
     /// Its queue did not take its job; then it is asked again.
     refused: Option<Time>,
+    /// Why not, as it was said: once, until one is taken at once.
+    said: Option<&'static str>,
 }
 
 impl Schedules {
@@ -145,10 +147,11 @@ impl Schedules {
                 let Some(mut known) = self.take(&name) else { return };
                 known.config.upto = due;
                 if known.refused.take().is_some() {
-                    let Watched { config, .. } = &known;
-                    info!(schedule = %name, queue = %config.queue, "the queue takes its jobs again");
                     // What came due meanwhile was missed.
                     known.missed = known.missed.max(self.looked.1);
+                } else if known.said.take().is_some() {
+                    let Watched { config, .. } = &known;
+                    info!(schedule = %name, queue = %config.queue, "the queue takes its jobs again");
                 }
                 self.put(name, known);
             }
@@ -170,7 +173,8 @@ impl Schedules {
         }
         match Times::parse(&config.cron, &config.timezone) {
             Ok(times) => {
-                let known = Watched { config, times, next: None, missed, refused: None };
+                let known =
+                    Watched { config, times, next: None, missed, refused: None, said: None };
                 self.put(name.clone(), known);
             }
             // It was good once: this system knows other time zones.
@@ -231,9 +235,9 @@ impl Schedules {
             if let (Err(refusal), Some(known)) = (told.told, self.by_name.get_mut(schedule))
                 && known.config.upto == *after
             {
-                if known.refused.is_none() {
-                    let (queue, why) = (&known.config.queue, refusal.code());
-                    warn!(%schedule, %queue, why, "the queue does not take its job: asking again");
+                let (queue, why) = (&known.config.queue, refusal.code());
+                if known.said.replace(why) != Some(why) {
+                    warn!(%schedule, %queue, why, "the queue does not take its job yet");
                 }
                 let waits = matches!(refusal, Refusal::Full);
                 let rest = if waits { PATIENCE } else { LOOK_EVERY };
