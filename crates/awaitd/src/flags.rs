@@ -216,7 +216,8 @@ pub(crate) struct Serve {
     )]
     pub(crate) workers: usize,
 
-    /// What to log: `error`, `warn`, `info`, `debug`, or so by module.
+    /// What to log: `error`, `warn`, `info`, `debug`, or so by module; libraries that tell of each request only if named, as in
+    /// `debug,h2=debug`.
     #[arg(
         long,
         env = "AWAITD_LOG",
