@@ -60,7 +60,7 @@ async fn a_namespace_has_its_quota() {
     waits.await.expect("no panic").expect(200);
 }
 
-/// What came of a job takes of its namespace as well, and the value of an event of the memory; what ends a lease
+/// What came of a job takes of its namespace as well, and the value of an event and a schedule's job of the memory; what ends a lease
 /// without one, or sets an event without one, goes on.
 #[tokio::test]
 async fn what_is_kept_has_its_bounds() {
@@ -77,6 +77,10 @@ async fn what_is_kept_has_its_bounds() {
         client.post(&done, "x".repeat(size)).await.refused(429, code);
         client.post(&done, "").await.expect(204);
     }
+    let schedule =
+        |size| format!(r#"{{"cron": "@yearly", "queue": "q", "body": "{}"}}"#, "x".repeat(size));
+    client.put("/v1/schedules/yearly", schedule(20_000)).await.refused(429, "memory_full");
+    client.put("/v1/schedules/yearly", schedule(1)).await.expect(201);
     client.put("/v1/events/go", "x".repeat(20_000)).await.refused(429, "memory_full");
     client.put("/v1/events/go", "").await.expect(200);
 }

@@ -180,6 +180,9 @@ fn judge_configure(
         config.policy.paused = queue::is_paused(state, queue);
     }
     if let Configuration::Schedule(name, config) = &mut configuration {
+        if !schedule::fits(state, limits, name, config) {
+            return Verdict::Refuse(Refusal::MemoryFull);
+        }
         schedule::go_on(state, name, config);
     }
     let record = match configuration.clone() {
