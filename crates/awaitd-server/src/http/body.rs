@@ -131,17 +131,24 @@ pub(super) fn refuse(body: Body, expects: bool) {
     if expects || body.is_end_stream() {
         return;
     }
-    tokio::spawn(async move {
-        let mut body = pin!(body);
-        let mut left = DRAINED_BYTES_MAX;
-        while let Some(Ok(frame)) = body.frame().await {
-            let length = frame.data_ref().map_or(0, Bytes::len) as u64;
-            let Some(rest) = left.checked_sub(length) else {
-                return;
-            };
-            left = rest;
-        }
-    });
+    tokio::spawn(drain(body, PATIENCE));
+}
+
+/// Reads and forgets a body, up to its end or to so much of it. Nobody keeps a connection by a rest that never comes.
+async fn drain(body: Body, patience: Duration) {
+    let mut late = pin!(real_sleep(patience));
+    let mut body = pin!(body);
+    let mut left = DRAINED_BYTES_MAX;
+    loop {
+        let frame = tokio::select! {
+            frame = body.frame() => frame,
+            () = &mut late => return,
+        };
+        let Some(Ok(frame)) = frame else { return };
+        let length = frame.data_ref().map_or(0, Bytes::len) as u64;
+        let Some(rest) = left.checked_sub(length) else { return };
+        left = rest;
+    }
 }
 
 #[cfg(test)]
@@ -223,6 +230,21 @@ mod tests {
             .expect_err("it is late");
         assert!(problem.detail().contains("too slowly"), "{}", problem.detail());
         drop(sender);
+    }
+
+    /// The rest of a body that was refused is waited for no longer than another one, however slowly it comes.
+    #[tokio::test]
+    async fn what_is_refused_must_come() {
+        let (mut sender, channel) = Channel::<Bytes>::new(1);
+        tokio::spawn(drain(Body::new(channel), Duration::from_millis(10)));
+        let until_cut = async {
+            while sender.send_data(Bytes::from("a")).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_mins(1), until_cut)
+            .await
+            .expect("it is read no further");
     }
 
     /// A body that breaks off is refused.
