@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -38,6 +38,8 @@ pub(crate) struct Shared<F> {
     pub(crate) spares: AtomicU64,
     /// There was no room for one more.
     pub(crate) low: AtomicBool,
+    /// The disk has failed, and the writer has heard of it or will: none is made any more.
+    broken: AtomicBool,
     /// The journal is being dropped: nobody waits for room any more.
     pub(crate) ending: AtomicBool,
 }
@@ -61,6 +63,7 @@ impl<F> Shared<F> {
             closed_bytes: AtomicU64::new(0),
             spares: AtomicU64::new(0),
             low: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
             ending: AtomicBool::new(false),
         };
         shared.count(&segments);
@@ -75,6 +78,13 @@ impl<F> Shared<F> {
         self.closed_bytes.store(all - active, Ordering::Relaxed);
     }
 
+    /// Whether the next segments are there, or it is known that they will not be for now.
+    fn is_settled(&self) -> bool {
+        self.spares.load(Ordering::Relaxed) >= SPARES
+            || self.low.load(Ordering::Relaxed)
+            || self.broken.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn segments(&self) -> MutexGuard<'_, VecDeque<Segment<F>>> {
         self.segments.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,6 +94,8 @@ impl<F> Shared<F> {
 pub(crate) struct Writer<D: Disk> {
     log: Log<D>,
     errands: Sender<Errand>,
+    /// Rings when the helper has tried to make a segment.
+    tried: Receiver<()>,
     helper: JoinHandle<()>,
     shared: Arc<Shared<D::File>>,
 }
@@ -99,15 +111,17 @@ impl<D: Disk> Writer<D> {
     ) -> io::Result<JoinHandle<()>> {
         let (errands, errand) = channel();
         let (made, segments) = channel();
-        let (wanted, removed, broken) = (VecDeque::new(), VecDeque::new(), false);
+        // One that is there already is heard as well as two.
+        let (ring, tried) = sync_channel(1);
+        let (wanted, removed) = (VecDeque::new(), VecDeque::new());
         let helper = Helper {
             disk: disk.clone(),
             key: log.key,
             made,
+            ring,
             shared: Arc::clone(shared),
             wanted,
             removed,
-            broken,
         };
         let next = log.active().number + 1;
         let there = spares.len() as u64;
@@ -128,7 +142,7 @@ impl<D: Disk> Writer<D> {
         }));
         let thread = thread::Builder::new().name("segments".into());
         let helper = thread.spawn(move || helper.run(&errand))?;
-        let writer = Self { log, errands, helper, shared: Arc::clone(shared) };
+        let writer = Self { log, errands, tried, helper, shared: Arc::clone(shared) };
         thread::Builder::new().name("journal".into()).spawn(move || writer.run(&inbox))
     }
 
@@ -162,8 +176,17 @@ impl<D: Disk> Writer<D> {
         let outcome = self.log.append(&entries, track).map_err(|error| failed(&error))?;
         let took = begun.elapsed();
         self.show();
+        self.know_the_room();
         let log::Outcome { bytes, copied_bytes, written } = outcome;
         Ok(Appended { entries, written, bytes, copied_bytes, took })
+    }
+
+    /// Waits, with more than a quarter of a segment written, until the next ones are there or it is known that the disk is
+    /// full. Else whoever writes faster than they are made would take the one that is for compaction, too, before
+    /// anybody heard that there is no more; and then nothing could be handed out any more.
+    fn know_the_room(&self) {
+        let much = self.log.active().used > self.shared.segment_bytes / 4;
+        while much && !self.shared.is_settled() && self.tried.recv().is_ok() {}
     }
 
     /// Shows the others how far it is.
@@ -201,13 +224,12 @@ struct Helper<D: Disk> {
     disk: D,
     key: Key,
     made: Sender<io::Result<Segment<D::File>>>,
+    ring: SyncSender<()>,
     shared: Arc<Shared<D::File>>,
     /// The segments that are to be made, once there is room.
     wanted: VecDeque<u64>,
     /// The segments that are to be removed, the oldest first.
     removed: VecDeque<u64>,
-    /// The disk has failed, and the writer has heard of it or will.
-    broken: bool,
 }
 
 impl<D: Disk> Helper<D> {
@@ -226,12 +248,16 @@ impl<D: Disk> Helper<D> {
                 Err(RecvTimeoutError::Disconnected) => return,
             }
             self.remove();
-            if self.broken {
+            if self.shared.broken.load(Ordering::Relaxed) {
                 self.wanted.clear();
             }
-            while let Some(number) = self.wanted.front().copied()
-                && self.make(number)
-            {
+            while let Some(number) = self.wanted.front().copied() {
+                let made = self.make(number);
+                // Whether anybody waits is his affair.
+                _ = self.ring.try_send(());
+                if !made {
+                    break;
+                }
                 self.wanted.pop_front();
             }
         }
@@ -239,7 +265,7 @@ impl<D: Disk> Helper<D> {
 
     /// Whether it was made. Too many open files pass as a full disk does; after any other error none is
     /// made any more, or there would be a gap.
-    fn make(&mut self, number: u64) -> bool {
+    fn make(&self, number: u64) -> bool {
         match segment::make(&self.disk, number, self.key, self.shared.segment_bytes) {
             Err(error) if is_passing(&error) && !self.shared.ending.load(Ordering::Relaxed) => {
                 self.shared.low.store(true, Ordering::Relaxed);
@@ -247,7 +273,7 @@ impl<D: Disk> Helper<D> {
             }
             made => {
                 let whole = made.is_ok();
-                self.broken |= !whole;
+                self.shared.broken.fetch_or(!whole, Ordering::Relaxed);
                 self.hand_over(made);
                 whole
             }

@@ -101,6 +101,20 @@ fn a_full_disk_is_seen_before_it_is_needed() {
     assert_eq!(jobs(&twin.world().after(Crash::Dropped)), 5);
 }
 
+/// Whoever writes faster than segments are made hears that there is no more room before he can take what is for
+/// compaction, too.
+#[test]
+fn nobody_is_ahead_of_the_news_that_the_disk_is_full() {
+    for _ in 0..100 {
+        let twin = Twin::new(World::with_room(3 * SEGMENT));
+        let mut journal = open(&twin);
+        ready(&journal);
+        wait(journal.append(put(1, SEGMENT - 500), true)).expect("it fits into the first");
+        wait(journal.append(put(2, SEGMENT / 2), true)).expect("it fits into the second");
+        assert_eq!(journal.room(), Room::Low);
+    }
+}
+
 /// Of what is set aside each byte counts.
 #[test]
 fn the_room_that_is_left_is_told_to_the_byte() {
