@@ -6,6 +6,7 @@ import textwrap
 
 import pytest
 
+import awaitd
 from support.until import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("awaitd")
@@ -154,3 +155,34 @@ def test_calls_on_the_programs_loops_leave_nothing_open(name: str, end: str) -> 
         {ENDS[end]}
     """
     assert ran(code) == ("", "")
+
+
+def test_what_is_found_only_at_the_end_is_deleted_too() -> None:
+    """Rubbish may be collected while the program says goodbye, if something else had finalizers before."""
+    code = """
+        import gc
+        import tempfile
+        tempfile.TemporaryDirectory().cleanup()
+        from awaitd import asyncio
+        from awaitd._io import Io
+        gc.disable()
+        goodbye = Io._goodbye
+
+        async def late(self, clean):
+            gc.collect()
+            await goodbye(self, clean)
+
+        Io._goodbye = late
+
+        async def main():
+            slots = asyncio.Semaphore(3)
+            async with slots:
+                slots.itself = slots
+            print(slots.name)
+
+        asyncio.run(main())
+    """
+    said, errors = ran(code)
+    assert said.startswith("private-") and errors == ""
+    with awaitd.Client() as client:
+        assert client.items("semaphores", prefix=said.strip()) == ([], None)

@@ -97,10 +97,12 @@ class Io:
             self._wires[url, token] = Wire(url, token)
         return self._wires[url, token]
 
-    def spawn(self, work: Coroutine[Any, Any, Any], turn: Turns | None = None) -> None:
-        """Does something that nobody awaits, before whatever is asked later where this is the turn."""
+    def spawn(self, work: Coroutine[Any, Any, Any], turn: Turns | None = None) -> bool:
+        """Does something that nobody awaits, before whatever is asked later where this is the turn. Not once the
+        program ends: then it is false."""
         if self.closed:
-            return work.close()
+            work.close()
+            return False
         came = turn.came if turn else lambda: None
         if turn is not None:
             turn.come()
@@ -111,6 +113,7 @@ class Io:
             task.add_done_callback(lambda _: came())
 
         self.loop.call_soon_threadsafe(begin)
+        return True
 
     def check(self) -> None:
         """Raises once the program ends: nobody would answer."""
@@ -179,7 +182,8 @@ class Io:
         within = GOODBYE_WITHIN / 2
         ends = [lease.end(within) for lease in ended]
         ends += [lease.give_back(within) for lease in leases - ended]
-        await _all([*ends, *(wire.ask("DELETE", path, within=within) for path, wire in self.private.items())])
+        private = [wire.ask("DELETE", path, within=within) for path, wire in list(self.private.items())]
+        await _all([*ends, *private])
         self.cut()
         for wire in self._wires.values():
             await wire.close()

@@ -211,6 +211,7 @@ def _again(kind: type[Any], settings: dict[str, Any]) -> Any:
 
 def _forget(io: Io, path: str) -> None:
     """A private thing that nobody has any more."""
-    wire = io.private.pop(path, None)
-    if wire is not None and io.pid == os.getpid():
-        io.spawn(wire.ask("DELETE", path))
+    wire = io.private.get(path)
+    # What is found only while the program ends goes with the rest that is its own.
+    if wire is not None and io.pid == os.getpid() and io.spawn(wire.ask("DELETE", path)):
+        io.private.pop(path, None)
