@@ -180,8 +180,8 @@ fn judge_configure(
         config.policy.paused = queue::is_paused(state, queue);
     }
     if let Configuration::Schedule(name, config) = &mut configuration {
-        if !schedule::fits(state, limits, name, config) {
-            return Verdict::Refuse(Refusal::MemoryFull);
+        if let Err(refusal) = schedule::may_be(state, limits, name, config) {
+            return Verdict::Refuse(refusal);
         }
         schedule::go_on(state, name, config);
     }

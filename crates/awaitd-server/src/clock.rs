@@ -88,14 +88,13 @@ impl Clock {
     /// those who named the same instant would be apart, in whatever order.
     pub fn tie(&self) -> u64 {
         let before = self.now();
-        let wall = wall_micros();
-        let misread = MISREAD + self.now().since(before);
+        let (read, drift) = self.read();
+        if drift >= MISREAD + self.now().since(before) {
+            self.epoch.store(read, Ordering::Relaxed);
+        }
         let now = i64::try_from(before.micros()).unwrap_or(i64::MAX);
-        let (read, known) = (wall.saturating_sub(now), self.epoch.load(Ordering::Relaxed));
-        let set = Duration::from_micros(read.abs_diff(known)) >= misread;
-        let epoch = if set { read } else { known };
-        self.epoch.store(epoch, Ordering::Relaxed);
-        u64::try_from(now.saturating_add(epoch)).unwrap_or(0)
+        let wall = now.saturating_add(self.epoch.load(Ordering::Relaxed));
+        u64::try_from(wall).unwrap_or(0)
     }
 
     /// The time of day now, in microseconds since 1970. A manual clock goes on from where it was tied.
@@ -132,9 +131,15 @@ impl Clock {
 
     /// By how much the wall clock has been set since it was last read.
     pub fn drift(&self) -> Duration {
+        self.read().1
+    }
+
+    /// Where the axis begins by the wall clock as it is now, and how far off that is from what is known.
+    fn read(&self) -> (i64, Duration) {
         let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
-        let epoch = wall_micros().saturating_sub(now);
-        Duration::from_micros(epoch.abs_diff(self.epoch.load(Ordering::Relaxed)))
+        let read = wall_micros().saturating_sub(now);
+        let known = self.epoch.load(Ordering::Relaxed);
+        (read, Duration::from_micros(read.abs_diff(known)))
     }
 
     /// The time of day at a moment of the axis.

@@ -52,8 +52,8 @@ pub(crate) fn judge_set(
     }
     let (bytes, before) =
         (value.body.len() as u64, state.events.get(event).map_or(0, Event::bytes));
-    if bytes > before && state.memory().saturating_add(bytes - before) > limits.memory_max {
-        return Verdict::Refuse(Refusal::MemoryFull);
+    if let Err(refusal) = state.may_grow(limits, bytes.saturating_sub(before)) {
+        return Verdict::Refuse(refusal);
     }
     let generation = state.last_generation + 1;
     let mut records = Vec::with_capacity(2);

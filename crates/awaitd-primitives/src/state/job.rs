@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::limits::JOB_MEMORY;
 use crate::messages::checkpoint::Tried;
 use crate::messages::command::{JobId, LeaseId, Payload};
 use crate::messages::job::{Cause, Past, Trait};
@@ -163,6 +164,11 @@ impl Load {
         self.jobs -= less.jobs;
         self.bytes -= less.bytes;
         self.here -= less.here;
+    }
+
+    /// About how many bytes of memory they take.
+    pub(crate) fn memory(self) -> u64 {
+        self.here + self.jobs * JOB_MEMORY
     }
 }
 

@@ -204,7 +204,13 @@ impl State {
 
     /// About how many bytes of memory all jobs take, and the values of events.
     pub(crate) fn memory(&self) -> u64 {
-        self.sums.jobs.here + self.sums.jobs.jobs * crate::limits::JOB_MEMORY + self.sums.values
+        self.sums.jobs.memory() + self.sums.values
+    }
+
+    /// Whether there is memory for so much more of what is no job of its own; for nothing there always is.
+    pub(crate) fn may_grow(&self, limits: &Limits, more: u64) -> Result<(), Refusal> {
+        let fits = more == 0 || self.memory().saturating_add(more) <= limits.memory_max;
+        if fits { Ok(()) } else { Err(Refusal::MemoryFull) }
     }
 
     /// Takes what is to be dropped elsewhere.

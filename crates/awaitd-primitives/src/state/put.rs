@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::judge::{At, Verdict};
-use crate::limits::{DROPPED_MAX, JOB_MEMORY, Limits};
+use crate::limits::{DROPPED_MAX, Limits};
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::checkpoint::Gate;
 use crate::messages::command::{JobId, Payload};
@@ -50,8 +50,8 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
     let with_traits = bytes + put.traits.iter().map(Trait::bytes).sum::<usize>() as u64;
     let mut goes = Load::default();
     let room = known.map(|known| make_room(put.queue, known, bytes, &mut goes));
-    let freed = goes.here + goes.jobs * JOB_MEMORY;
-    if state.memory().saturating_add(with_traits) > limits.memory_max.saturating_add(freed) {
+    let most = limits.memory_max.saturating_add(goes.memory());
+    if state.memory().saturating_add(with_traits) > most {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
     match room {

@@ -181,9 +181,7 @@ pub(crate) fn may_keep(
     result: &Payload,
 ) -> Result<(), Refusal> {
     let bytes = result.body.len() as u64;
-    if bytes > 0 && state.memory().saturating_add(bytes) > limits.memory_max {
-        return Err(Refusal::MemoryFull);
-    }
+    state.may_grow(limits, bytes)?;
     let out = state.queues.get(queue).and_then(|known| known.jobs.out(job));
     state.usage.admits_result(queue, bytes, out.map_or(Load::default(), |out| out.job.load()))
 }
@@ -199,9 +197,7 @@ pub(crate) fn may_progress(
     let traits = out.map_or(&[][..], |out| out.job.traits());
     let before = traits.iter().filter(|it| matches!(it, Trait::Progress(_))).map(Trait::bytes);
     let more = progress.body.len().saturating_sub(before.sum()) as u64;
-    if more > 0 && state.memory().saturating_add(more) > limits.memory_max {
-        return Err(Refusal::MemoryFull);
-    }
+    state.may_grow(limits, more)?;
     state.usage.admits_result(queue, more, Load::default())
 }
 

@@ -57,15 +57,14 @@ pub(crate) fn judge_fire(state: &State, limits: &Limits, at: At, fire: &Fire) ->
 }
 
 /// Whether there is memory for it, in place of what it was told before.
-pub(crate) fn fits(
+pub(crate) fn may_be(
     state: &State,
     limits: &Limits,
     schedule: &Name,
     config: &ScheduleConfig,
-) -> bool {
+) -> Result<(), Refusal> {
     let before = state.schedules.get(schedule).map_or(0, |known| known.config.bytes());
-    let more = config.bytes().saturating_sub(before);
-    more == 0 || state.memory().saturating_add(more) <= limits.memory_max
+    state.may_grow(limits, config.bytes().saturating_sub(before))
 }
 
 /// A schedule whose times stay the same goes on from where it was.
