@@ -262,7 +262,7 @@ fn a_delayed_job_with_a_priority_in_a_queue_that_drops_the_oldest() {
 fn a_moment_is_the_same_whenever_it_is_named() {
     let mut play = Play::new();
     play.done(configure("q", 4, |_| ()));
-    let until = || put_when("q", &[], Delay::Until(Time::ZERO + 60 * SECOND));
+    let until = || put_when("q", &[], Delay::Until(60_000_000));
     let mut each = |_| (play.put(until()), play.pass(Duration::from_micros(1))).0;
     let jobs: Vec<u64> = (0..4).map(&mut each).collect();
     let waits = [until(), put_later("q", &[], SECOND)].map(|it| play.begin(it, 90 * SECOND, None));

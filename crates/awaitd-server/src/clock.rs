@@ -79,22 +79,20 @@ impl Clock {
 
     fn with(hand: Hand, epoch: i64) -> Self {
         let clock = Self { epoch: Arc::new(AtomicI64::new(epoch)), hand };
-        clock.tie();
+        clock.tie(Time::ZERO);
         clock
     }
 
-    /// The time of day, in microseconds since 1970, newly read if the wall clock has been set. Two
-    /// readings of a clock that nobody set differ by the time between two system calls, and by as much
+    /// The time of day at a moment, in microseconds since 1970, newly read if the wall clock has been set.
+    /// Two readings of a clock that nobody set differ by the time between two system calls, and by as much
     /// those who named the same instant would be apart, in whatever order.
-    pub fn tie(&self) -> u64 {
+    pub fn tie(&self, time: Time) -> u64 {
         let before = self.now();
         let (read, drift) = self.read();
         if drift >= MISREAD + self.now().since(before) {
             self.epoch.store(read, Ordering::Relaxed);
         }
-        let now = i64::try_from(before.micros()).unwrap_or(i64::MAX);
-        let wall = now.saturating_add(self.epoch.load(Ordering::Relaxed));
-        u64::try_from(wall).unwrap_or(0)
+        self.wall_micros(time)
     }
 
     /// The time of day now, in microseconds since 1970. A manual clock goes on from where it was tied.
@@ -144,9 +142,14 @@ impl Clock {
 
     /// The time of day at a moment of the axis.
     pub fn wall(&self, time: Time) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_micros(self.wall_micros(time))
+    }
+
+    /// Likewise, in microseconds since 1970.
+    fn wall_micros(&self, time: Time) -> u64 {
         let micros = i64::try_from(time.micros()).unwrap_or(i64::MAX);
         let wall = micros.saturating_add(self.epoch.load(Ordering::Relaxed));
-        SystemTime::UNIX_EPOCH + Duration::from_micros(u64::try_from(wall).unwrap_or(0))
+        u64::try_from(wall).unwrap_or(0)
     }
 
     /// The time of day at a moment of the axis, in RFC 3339 to the millisecond.
@@ -155,10 +158,9 @@ impl Clock {
         format!("{at:.3}")
     }
 
-    /// The moment of the axis at a time of day; its beginning, if that lies before.
-    pub fn at(&self, wall: SystemTime) -> Time {
-        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let micros = i64::try_from(since.as_micros()).unwrap_or(i64::MAX);
+    /// The moment of the axis at a time of day, in microseconds since 1970; its beginning, if that lies before.
+    pub fn at(&self, wall: u64) -> Time {
+        let micros = i64::try_from(wall).unwrap_or(i64::MAX);
         let time = micros.saturating_sub(self.epoch.load(Ordering::Relaxed));
         Time::from_micros(u64::try_from(time).unwrap_or(0))
     }
@@ -270,26 +272,22 @@ mod tests {
         let clock = Clock::manual();
         clock.advance(Duration::from_secs(1));
         let due = clock.now() + Duration::from_hours(1);
-        assert_eq!(clock.at(clock.wall(due)), due);
-        assert_eq!(clock.at(SystemTime::UNIX_EPOCH), Time::ZERO);
-        let before = SystemTime::UNIX_EPOCH - Duration::from_hours(1);
-        assert_eq!(clock.at(before), Time::ZERO);
+        assert_eq!(clock.at(clock.tie(due)), due);
+        assert_eq!(clock.at(0), Time::ZERO);
     }
 
     /// How long it takes to read both clocks is not in it, nor does a start put an instant elsewhere.
     #[test]
     fn an_instant_is_the_same_moment_at_each_reading() {
         let clock = Clock::new();
-        let instant = SystemTime::now() + Duration::from_hours(1);
+        let instant = clock.tie(clock.now() + Duration::from_hours(1));
         let moment = clock.at(instant);
         for _ in 0..10_000 {
-            clock.tie();
+            clock.tie(clock.now());
             assert_eq!(clock.at(instant), moment);
         }
         let last = clock.now();
-        let since = clock.wall(last).duration_since(SystemTime::UNIX_EPOCH).expect("our era");
-        let wall = u64::try_from(since.as_micros()).expect("our era");
-        let tied = Some(Tie { time: last, wall, doubted: false });
+        let tied = Some(Tie { time: last, wall: clock.tie(last), doubted: false });
         let next = Clock::going_on(last, tied, Duration::from_hours(1)).expect("no jump");
         assert_eq!(next.at(instant), moment);
     }

@@ -95,7 +95,7 @@ impl<J: Journal> Driver<J> {
     ) -> Self {
         let (mut engine, mut step) = (Engine::new(state, config.limits.clone()), Step::default());
         let now = clock.now();
-        engine.start(At { now, clock: now }, clock.tie(), &mut step);
+        engine.start(At { now, clock: now }, clock.tie(now), &mut step);
         Self {
             engine,
             journal,
@@ -256,7 +256,7 @@ impl<J: Journal> Driver<J> {
             self.tied = now;
         }
         if set || due && !idle {
-            self.engine.tie(self.clock.tie(), &mut self.step);
+            self.engine.tie(self.clock.tie(now), &mut self.step);
         }
     }
 

@@ -1,8 +1,10 @@
 //! Clocks that lie: the time of day is far ahead or far behind at a start, or steps while the server
-//! runs. Leases and delays are measured by the clock that cannot be set.
+//! runs. Leases and delays are measured by the clock that cannot be set; an instant is one of that which can.
 
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use awaitd_tests::{Client, Data, End, Heard, Server, package};
 
@@ -208,6 +210,50 @@ async fn a_clock_that_steps_moves_nothing() {
     let server = data.start(&[]);
     day.lasts(&server.client()).await;
     assert_eq!(delayed(&server.client()).await, 1);
+}
+
+/// A job for an instant comes when the wall clock says so: it is set while the server runs, while it is away, to
+/// and fro.
+#[tokio::test]
+async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
+    let Some(liar) = Liar::new() else { return };
+    let data = Data::new();
+    let hand = data.folder.inside("hand");
+    let set = |off: &str| fs::write(&hand, off).expect("a file can be written");
+    set("+0\n");
+    let server = liar.start_by(&data, &hand);
+    let client = server.client();
+    let instants = [1, 2].map(|hours| Timestamp::now() + Duration::from_hours(hours));
+    let instants = instants.map(|at| format!("{at:.3}"));
+    for at in &instants {
+        client.post(&format!("/v1/queues/later/jobs?at={at}"), at.clone()).await.expect(201);
+    }
+    put_later(&client, "3h").await;
+    let shown = async |client: &Client| {
+        let page = client.get("/v1/queues/later/jobs?state=delayed").await.expect(200).json();
+        let jobs = page["items"].as_array().expect("jobs").clone();
+        jobs.into_iter().map(|job| job["ready_at"].as_str().expect("an instant").to_owned())
+    };
+    // Whatever is written next makes the server look at the clock.
+    let notice = async |client: &Client| today(client).await;
+    set("-20d\n");
+    notice(&client).await;
+    assert!(shown(&client).await.take(2).eq(instants.clone()));
+    set("+1h\n");
+    notice(&client).await;
+    assert_eq!(next(&client).await.text(), instants[0]);
+    assert_eq!(delayed(&client).await, 2);
+    set("-30m\n");
+    notice(&client).await;
+    End::Kill.of(server).await;
+    let server = data.start(&[]);
+    let client = server.client();
+    assert_eq!(shown(&client).await.next().as_ref(), Some(&instants[1]));
+    End::Term.of(server).await;
+    let server = liar.start(&data, "+2h");
+    let client = server.client();
+    assert_eq!(next(&client).await.text(), instants[1]);
+    assert_eq!(delayed(&client).await, 1);
 }
 
 /// Whoever could not renew while the server was away has ten seconds for it, once.

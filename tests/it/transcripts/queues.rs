@@ -96,7 +96,12 @@ fn with_trait(mut put: Sent, with: &Trait) -> Sent {
             put.headers.push((name.to_string(), value.to_string()));
             put
         }
-        Trait::Ends(_) | Trait::Past(_) | Trait::Progress(_) | Trait::HoldsKey | Trait::Dead => {
+        Trait::Ends(_)
+        | Trait::Past(_)
+        | Trait::Progress(_)
+        | Trait::HoldsKey
+        | Trait::Dead
+        | Trait::At(_) => {
             unreachable!("{with:?} is not put")
         }
     }

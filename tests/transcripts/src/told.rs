@@ -101,7 +101,12 @@ fn looked(view: &JobView, with_body: bool, now: Time) -> Looked {
             Trait::MaxAttempts(most) => looked.max_attempts = Some((*most).into()),
             Trait::Lease(length) => looked.lease_length = Some(*length),
             Trait::Progress(progress) => looked.progress = Some(text(here(progress))),
-            Trait::Key(_) | Trait::Header(..) | Trait::Past(_) | Trait::HoldsKey | Trait::Dead => {}
+            Trait::Key(_)
+            | Trait::Header(..)
+            | Trait::Past(_)
+            | Trait::HoldsKey
+            | Trait::Dead
+            | Trait::At(_) => {}
         }
     }
     looked

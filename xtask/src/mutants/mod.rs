@@ -154,8 +154,8 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "what nobody came back for stays granted",
         rule: "a grant that was cut is kept for ten seconds, then it goes back",
         file: "engine/time.rs",
-        text: "self.give_back(lease, step);\n        }\n        let (ripe",
-        instead: "self.deliveries.heard_of(lease);\n        }\n        let (ripe",
+        text: "self.give_back(lease, step);\n        }\n        self.ripen(step)",
+        instead: "self.deliveries.heard_of(lease);\n        }\n        self.ripen(step)",
     },
     Mutant {
         name: "a plain get waits for nothing",

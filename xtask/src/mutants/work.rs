@@ -76,6 +76,27 @@ pub(crate) const WORK: &[Mutant] = &[
         instead: "_ = past;",
     },
     Mutant {
+        name: "a job for a time of day counts minutes",
+        rule: "a job for a time of day follows the wall clock when that is set",
+        file: "state/apply.rs",
+        text: "if before.is_some_and(|before| before.wall_at(tie.time) == tie.wall) {",
+        instead: "if before.is_some() {",
+    },
+    Mutant {
+        name: "a job that comes back follows the clock",
+        rule: "what was handed out comes back when its worker said",
+        file: "state/course.rs",
+        text: "                            more.undate();",
+        instead: "",
+    },
+    Mutant {
+        name: "a job that was skipped has waited for long",
+        rule: "a job whose time was skipped when the clock was set waits from then on",
+        file: "state/jobs/bulk.rs",
+        text: "(place.ready_at < now).then_some(now)",
+        instead: "None",
+    },
+    Mutant {
         name: "a job that comes back lives for ever",
         rule: "the lifetime of a job ends while it waits, whether it was tried or not",
         file: "state/jobs/mod.rs",

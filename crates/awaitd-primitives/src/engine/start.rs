@@ -72,6 +72,7 @@ impl Engine {
     pub fn tie(&mut self, wall: u64, step: &mut Step) {
         let doubted = self.state.tied().is_some_and(|tie| tie.doubted);
         self.commit(vec![Record::Tied { wall, doubted }], step);
+        self.ripen(step);
     }
 
     /// Everything up to here is durable.

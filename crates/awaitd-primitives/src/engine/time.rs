@@ -81,11 +81,7 @@ impl Engine {
             step.work += 1;
             self.give_back(lease, step);
         }
-        let (ripe, queues) = self.state.ripen(now, RIPE_MAX.saturating_sub(step.ripe));
-        step.ripe += ripe;
-        for queue in queues {
-            self.stir(Line::Get(queue));
-        }
+        self.ripen(step);
         self.allow_again(now);
         step.work += self.state.remembered.forget(now, TURN_MAX.saturating_sub(step.work));
         while step.work < TURN_MAX
@@ -146,6 +142,16 @@ impl Engine {
         }
         step.work += self.waiters.forget(now, TURN_MAX.saturating_sub(step.work));
         self.let_go(step);
+    }
+
+    /// Jobs that are due become ready, as far as this turn reaches.
+    pub(super) fn ripen(&mut self, step: &mut Step) {
+        let most = RIPE_MAX.saturating_sub(step.ripe);
+        let (ripe, queues) = self.state.ripen(self.at.now, most);
+        step.ripe += ripe;
+        for queue in queues {
+            self.stir(Line::Get(queue));
+        }
     }
 
     /// Whether more jobs were due than one turn may make ready.

@@ -220,7 +220,7 @@ pub struct Checkpoint {
 }
 
 /// A moment of which the time of day is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tie {
     /// The moment.
     pub time: Time,
@@ -235,6 +235,12 @@ impl Tie {
     pub fn wall_at(&self, time: Time) -> u64 {
         let since = u64::try_from(time.since(self.time).as_micros()).unwrap_or(u64::MAX);
         self.wall.saturating_add(since)
+    }
+
+    /// The moment at a time of day; the beginning, if that lies before.
+    pub fn time_at(&self, wall: u64) -> Time {
+        let (ahead, behind) = (wall.saturating_sub(self.wall), self.wall.saturating_sub(wall));
+        Time::from_micros(self.time.micros().saturating_add(ahead).saturating_sub(behind))
     }
 }
 

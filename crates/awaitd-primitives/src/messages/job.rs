@@ -34,6 +34,9 @@ pub enum Trait {
     HoldsKey,
     /// It is dead, in its own queue; told with a copy.
     Dead,
+    /// It was put to be ready at that time of day, in microseconds since 1970, and is not ready otherwise
+    /// since: it follows the wall clock when that is set.
+    At(u64),
 }
 
 impl Trait {
@@ -53,9 +56,12 @@ impl Trait {
             Self::Progress(payload) => {
                 payload.body.len() + payload.content_type.as_ref().map_or(0, |kind| kind.len())
             }
-            Self::Ends(_) | Self::MaxAttempts(_) | Self::Lease(_) | Self::HoldsKey | Self::Dead => {
-                0
-            }
+            Self::Ends(_)
+            | Self::MaxAttempts(_)
+            | Self::Lease(_)
+            | Self::HoldsKey
+            | Self::Dead
+            | Self::At(_) => 0,
         };
         text + 32
     }

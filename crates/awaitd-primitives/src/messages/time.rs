@@ -40,9 +40,10 @@ impl Time {
 pub enum Delay {
     /// So long after it is in its queue.
     For(Duration),
-    /// At that moment; at once if that is over. However long the put waited for room, and in the order
-    /// of the puts among those that say the same.
-    Until(Time),
+    /// At that time of day, in microseconds since 1970; at once if that is over. However long the put waited
+    /// for room, in the order of the puts among those that say the same, and by the wall clock also if that
+    /// is set later.
+    Until(u64),
 }
 
 impl Delay {
@@ -50,10 +51,10 @@ impl Delay {
     pub const NONE: Self = Self::For(Duration::ZERO);
 
     /// The moment, for a job that comes into its queue now.
-    pub fn from(self, now: Time) -> Time {
+    pub fn from(self, now: Time, moment: impl FnOnce(u64) -> Time) -> Time {
         match self {
             Self::For(length) => now + length,
-            Self::Until(moment) => moment.max(now),
+            Self::Until(wall) => moment(wall).max(now),
         }
     }
 }

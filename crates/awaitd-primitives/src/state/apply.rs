@@ -77,7 +77,7 @@ impl State {
             }
             Record::Reserved { from, upto } => self.leases.reserve(*from, *upto),
             Record::Tied { wall, doubted } => {
-                self.tied = Some(Tie { time: at, wall: *wall, doubted: *doubted });
+                self.tie(Tie { time: at, wall: *wall, doubted: *doubted });
             }
             Record::Copied(copied) => self.restore(at, copied),
             Record::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
@@ -310,6 +310,21 @@ impl State {
                     permits.give_back(at, id);
                 }
             }
+        }
+    }
+
+    /// What time of day it is. If that is another than was known, jobs that wait for theirs wait for as long as
+    /// that is away now. A history that begins late does not know what was known: to do it again changes nothing.
+    fn tie(&mut self, tie: Tie) {
+        let before = self.tied.replace(tie);
+        if before.is_some_and(|before| before.wall_at(tie.time) == tie.wall) {
+            return;
+        }
+        let dated = self.queues.iter_mut().filter_map(|(name, queue)| {
+            queue.jobs.redate(tie.time, |wall| tie.time_at(wall)).then(|| name.clone())
+        });
+        for name in dated.collect::<Vec<_>>() {
+            self.index(&name);
         }
     }
 

@@ -180,6 +180,11 @@ impl State {
         self.tied
     }
 
+    /// The moment at a time of day, in microseconds since 1970.
+    pub(crate) fn moment(&self, wall: u64) -> Time {
+        self.tied.unwrap_or_default().time_at(wall)
+    }
+
     /// Lets go of the body of a job: the journal has it there. `keep`: only if it is not in memory anyway.
     pub(crate) fn stow(&mut self, queue: &Name, job: JobId, stored: Stored, keep: bool) {
         let stray = self.strays.0.get(&job);

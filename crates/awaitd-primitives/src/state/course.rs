@@ -66,6 +66,9 @@ impl State {
                         tried.error = error.clone().or(tried.error.take());
                         let keyed = more.traits.iter().any(|it| matches!(it, Trait::Key(_)));
                         more.holds_key |= keyed && outcome != Outcome::Undelivered;
+                        if outcome != Outcome::Undelivered {
+                            more.undate();
+                        }
                     });
                     queue.jobs.insert(at, Place { ready_at: *ready_at, job }, back);
                 }
@@ -127,6 +130,7 @@ impl State {
         let Some((job, rank)) = taken.flatten() else { return };
         self.index(from);
         let job = job.change(|more| {
+            more.undate();
             more.traits.retain(|it| !matches!(it, Trait::Ends(_)));
             more.traits.extend(ends.map(Trait::Ends));
             *more = More { traits: std::mem::take(&mut more.traits), ..More::default() };

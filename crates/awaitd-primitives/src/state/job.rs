@@ -34,6 +34,13 @@ pub(crate) struct More {
     pub(crate) holds_key: bool,
 }
 
+impl More {
+    /// When the job is ready next has nothing to do with when it was first to be.
+    pub(crate) fn undate(&mut self) {
+        self.traits.retain(|it| !matches!(it, Trait::At(_)));
+    }
+}
+
 impl Job {
     pub(crate) fn new(payload: Payload, enqueued: Time, more: More) -> Self {
         let more = (more != More::default()).then(|| Box::new(more));
@@ -92,6 +99,11 @@ impl Job {
 
     pub(crate) fn lease(&self) -> Option<Duration> {
         self.find(|it| if let Trait::Lease(length) = it { Some(*length) } else { None })
+    }
+
+    /// At which time of day it was put to be ready.
+    pub(crate) fn at(&self) -> Option<u64> {
+        self.find(|it| if let Trait::At(wall) = it { Some(*wall) } else { None })
     }
 
     /// How it died last.

@@ -67,12 +67,17 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         records.push(Record::Ranked { queue: queue.clone(), job, rank });
     }
     let ttl = put.ttl.or_else(|| known?.config.policy.ttl);
-    if ttl.is_some() || !put.traits.is_empty() {
+    let ready_at = put.delay.from(at.now, |wall| state.moment(wall));
+    let dated = match put.delay {
+        Delay::Until(wall) if ready_at > at.now => Some(Trait::At(wall)),
+        _ => None,
+    };
+    if ttl.is_some() || dated.is_some() || !put.traits.is_empty() {
         let ends = ttl.map(|ttl| Trait::Ends(at.now + ttl));
-        let traits = put.traits.iter().cloned().chain(ends).collect();
+        let traits = put.traits.iter().cloned().chain(ends).chain(dated).collect();
         records.push(Record::Traits { queue: queue.clone(), job, traits });
     }
-    let (ready_at, payload) = (put.delay.from(at.now), put.payload.clone());
+    let payload = put.payload.clone();
     records.push(Record::Placed { queue: queue.clone(), job, ready_at, payload });
     Verdict::Grant(records, Answer::Placed { queue, job })
 }

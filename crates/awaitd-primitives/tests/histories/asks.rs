@@ -329,14 +329,14 @@ pub(crate) fn delay(rng: &mut Rng) -> Duration {
     if rng.u32(0..3) == 0 { length(rng, 15) } else { Duration::ZERO }
 }
 
-/// Moments are few, so that some jobs have the same one.
+/// Times of day are few, so that some jobs have the same one.
 fn not_before(rng: &mut Rng) -> Delay {
     let length = delay(rng);
     let mut which = rng.clone();
     if length.is_zero() || which.bool() {
         return Delay::For(length);
     }
-    Delay::Until(Time::ZERO + Duration::from_secs(10 * which.u64(0..10)))
+    Delay::Until(10_000_000 * which.u64(0..10))
 }
 
 /// Few of them, so that there are ties.

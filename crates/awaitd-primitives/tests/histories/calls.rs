@@ -21,7 +21,8 @@ pub(crate) enum Call {
     Copy(Part, Option<Body>),
     EndCheckpoint(u64),
     Stow(Written),
-    Tie(Time),
+    /// How far ahead the wall clock is now.
+    Tie(Time, Duration),
     Room(Room),
     Deliver(Reply, Time),
     Handed(LeaseId, bool),
@@ -38,8 +39,8 @@ pub(crate) struct Came {
     pub(crate) left: Option<Told>,
 }
 
-/// The time of day at that moment: any that says which one it was.
-fn wall(clock: Time) -> u64 {
+/// The time of day at that moment, as long as nobody sets the clock.
+pub(crate) fn wall(clock: Time) -> u64 {
     clock.micros() + 1_000_000
 }
 
@@ -60,7 +61,7 @@ pub(crate) fn perform(
         Call::Copy(part, body) => engine.copy(&part, body.as_ref(), &mut step),
         Call::EndCheckpoint(from) => engine.end_checkpoint(from, &mut step),
         Call::Stow(written) => engine.stow(&written),
-        Call::Tie(clock) => engine.tie(wall(clock), &mut step),
+        Call::Tie(clock, ahead) => engine.tie(wall(clock + ahead), &mut step),
         Call::Room(room) => engine.set_room(room),
         Call::Advance(at) => {
             if !engine.advance(at, &mut step) {
@@ -95,7 +96,9 @@ pub(crate) fn story(calls: &[(Call, Came)]) -> String {
             Call::Copy(part, _) => format!("copy {part:?}"),
             Call::EndCheckpoint(from) => format!("a checkpoint from {from}"),
             Call::Stow(written) => format!("stow the body of job {}", written.job.0),
-            Call::Tie(clock) => format!("{} us: the time of day", clock.micros()),
+            Call::Tie(clock, ahead) => {
+                format!("{} us: the time of day, {ahead:?} ahead", clock.micros())
+            }
             Call::Room(room) => format!("room: {room:?}"),
             Call::Advance(At { now, clock }) => {
                 format!("{} us, clock {} us", now.micros(), clock.micros())

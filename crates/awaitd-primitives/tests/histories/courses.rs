@@ -47,12 +47,33 @@ impl Model {
         job.leased = false;
         if heard_of {
             job.since = since;
+            job.got.traits.retain(|it| !matches!(it, Trait::At(_)));
             job.holds |= job.key().is_some();
             if since > now {
                 job.place = since;
             }
         }
         self.comes(id);
+    }
+
+    pub(crate) fn moment(&self, wall: u64) -> Time {
+        Time::from_micros(wall.saturating_sub(self.ahead))
+    }
+
+    /// The clock may have been set: those that wait for a time of day do so until another moment.
+    pub(crate) fn tie(&mut self, wall: u64) {
+        let now = self.now;
+        self.ahead = wall - now.micros();
+        for at in 0..self.jobs.len() {
+            let dated =
+                self.jobs[at].find(|it| if let Trait::At(wall) = it { Some(*wall) } else { None });
+            let moment = dated.map(|wall| self.moment(wall));
+            let job = &mut self.jobs[at];
+            if let Some(moment) = moment.filter(|_| job.waits() && job.place > now) {
+                job.place = moment;
+                job.since = moment.max(now);
+            }
+        }
     }
 
     fn die(&mut self, id: JobId, cause: Cause) {
@@ -89,7 +110,7 @@ impl Model {
     fn move_job(&mut self, id: JobId, to: &Thing, ready: Time, counts_from: Time) {
         let ttl = self.at_mut(to).config.policy.ttl;
         let job = self.job(id);
-        job.got.traits.retain(|it| !matches!(it, Trait::Ends(_)));
+        job.got.traits.retain(|it| !matches!(it, Trait::Ends(_) | Trait::At(_)));
         job.got.traits.extend(ttl.map(|ttl| Trait::Ends(counts_from + ttl)));
         (job.queue, job.got.queue) = (to.clone(), to.name().clone());
         (job.got.attempt, job.error) = (1, None);

@@ -38,6 +38,8 @@ pub(crate) struct Model {
     pub(crate) last_generation: u64,
     pub(crate) last_number: u64,
     pub(crate) told: Vec<(Ticket, Told, Duration)>,
+    /// How far the wall clock is ahead of the moments, in microseconds.
+    pub(crate) ahead: u64,
 }
 
 #[derive(Clone)]
@@ -95,6 +97,8 @@ impl Waiter {
 impl Model {
     pub(crate) fn advance(&mut self, to: Time, clock: Time) {
         self.clock = self.clock.max(clock);
+        // The clock may have been set.
+        self.settle();
         while let Some(moment) = self.next_moment().filter(|moment| *moment <= to) {
             self.now = self.now.max(moment);
             self.memory.retain(|(.., until)| *until > self.now);

@@ -31,7 +31,7 @@ impl Job {
         !self.leased && !self.dead
     }
 
-    fn find<T>(&self, pick: impl Fn(&Trait) -> Option<T>) -> Option<T> {
+    pub(crate) fn find<T>(&self, pick: impl Fn(&Trait) -> Option<T>) -> Option<T> {
         self.got.traits.iter().find_map(pick)
     }
 
@@ -104,6 +104,11 @@ impl Model {
         self.last_job += 1;
         let (queue, job, payload) = (queue.clone(), JobId(self.last_job), payload.clone());
         let ttl = ttl.or(policy.ttl).map(|ttl| Trait::Ends(self.now + ttl));
+        let (place, dated) = match *delay {
+            Delay::For(length) => (self.now + length, None),
+            Delay::Until(wall) => (self.now.max(self.moment(wall)), Some(Trait::At(wall))),
+        };
+        let dated = dated.filter(|_| place > self.now);
         let got = Got {
             queue: queue.clone(),
             job,
@@ -113,10 +118,10 @@ impl Model {
             waited: Duration::ZERO,
             enqueued: self.now,
             payload,
-            traits: traits.iter().cloned().chain(ttl).collect(),
+            traits: traits.iter().cloned().chain(ttl).chain(dated).collect(),
             promised: false,
         };
-        let (place, rank) = (delay.from(self.now), rank.clone());
+        let rank = rank.clone();
         let (since, error, leased, dead, holds) = (place, None, false, false, false);
         let rejected = false;
         self.jobs.push(Job {

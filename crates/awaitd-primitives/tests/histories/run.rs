@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use awaitd_primitives::*;
 
-use crate::calls::{Call, Came, perform, story};
+use crate::calls::{Call, Came, perform, story, wall};
 use crate::checks::Ledger;
 use crate::chores::Cleaning;
 use crate::early::Early;
@@ -158,7 +158,7 @@ impl Run {
             Act::Stow(back) => self.stow(*back),
             Act::Crash(crash) => self.crash(crash),
             Act::Look => self.look(),
-            Act::Tie => self.call(&Call::Tie(self.clock)),
+            Act::Tie(ahead) => self.call(&Call::Tie(self.clock, *ahead)),
             // The model knows of no disk.
             Act::Room(room) if self.model.is_none() => {
                 self.oracle.short |= *room != Room::Enough;
@@ -315,12 +315,13 @@ impl Run {
     /// Calls the model; what may leave, if something was delivered.
     fn imitate(&self, model: &mut Model, call: &Call) -> Option<Told> {
         match call {
-            Call::Begin(..)
+            Call::Begin(_, None)
             | Call::Copy(..)
             | Call::EndCheckpoint(_)
             | Call::Stow(_)
-            | Call::Tie(_)
             | Call::Room(_) => {}
+            Call::Begin(_, Some(at)) => model.tie(wall(at.clock)),
+            Call::Tie(clock, ahead) => model.tie(wall(*clock + *ahead)),
             Call::Durable(_) => model.durable(|lease| self.early.is_durable(lease)),
             Call::Advance(at) => model.advance(at.now, at.clock),
             Call::Submit(request) => model.submit(request),

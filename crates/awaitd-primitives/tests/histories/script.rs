@@ -109,8 +109,8 @@ pub(crate) enum Act {
     Room(Room),
     /// Does the journal give the state that is lived?
     Look,
-    /// The time of day is noted.
-    Tie,
+    /// The time of day is noted, so far ahead.
+    Tie(Duration),
 }
 
 /// A script of about 80 turns, the same for the same seed.
@@ -147,7 +147,7 @@ pub(crate) fn script(seed: u64) -> Script {
             also(&mut rng, 6, |rng| Act::Stow(rng.usize(0..6)));
         }
         also(&mut rng, 30, |_| Act::Look);
-        also(&mut rng, 30, |_| Act::Tie);
+        also(&mut rng, 30, |rng| Act::Tie(Duration::from_secs([0, 0, 10, 30][rng.usize(0..4)])));
         if crashes {
             also(&mut rng, 15, |rng| Act::Crash(crash(rng)));
             also(&mut rng, 40, |rng| {

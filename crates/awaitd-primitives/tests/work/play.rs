@@ -43,7 +43,7 @@ impl Play {
         self.turn(|engine, step| engine.end_checkpoint(1, step));
     }
 
-    fn turn(&mut self, call: impl FnOnce(&mut Engine, &mut Step)) {
+    pub(crate) fn turn(&mut self, call: impl FnOnce(&mut Engine, &mut Step)) {
         let mut step = Step::default();
         call(&mut self.engine, &mut step);
         self.entries.append(&mut step.entries);

@@ -39,7 +39,7 @@ impl<'a> Said<'a> {
                 Trait::Header(name, value) => said.headers.push((name, value)),
                 Trait::Past(past) => said.past = Some(past),
                 Trait::Progress(progress) => said.progress = Some(progress),
-                Trait::HoldsKey | Trait::Dead => {}
+                Trait::HoldsKey | Trait::Dead | Trait::At(_) => {}
             }
         }
         said

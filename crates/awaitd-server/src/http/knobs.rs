@@ -3,9 +3,9 @@
 
 use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use awaitd_primitives::{Delay, Milli, Time, Trait, limits};
+use awaitd_primitives::{Delay, Milli, Trait, limits};
 use axum::http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 
@@ -69,28 +69,27 @@ pub(super) fn job_key(name: &str, text: &str) -> Result<Arc<str>, Problem> {
 }
 
 /// Not before: what was said with `delay`, or with `at`.
-pub(super) fn not_before(delay: Option<Duration>, at: Option<Time>) -> Result<Delay, &'static str> {
+pub(super) fn not_before(delay: Option<Duration>, at: Option<u64>) -> Result<Delay, &'static str> {
     match (delay, at) {
         (None, None) => Ok(Delay::NONE),
         (Some(length), None) => Ok(Delay::For(length)),
-        (None, Some(moment)) => Ok(Delay::Until(moment)),
+        (None, Some(wall)) => Ok(Delay::Until(wall)),
         (Some(_), Some(_)) => {
             Err("`delay` and `at` both say when the job is ready: leave one of them out")
         }
     }
 }
 
-/// The moment that a client names.
-pub(super) fn until(text: &str, clock: &Clock) -> Result<Time, Problem> {
+/// The time of day that a client names, in microseconds since 1970.
+pub(super) fn until(text: &str, clock: &Clock) -> Result<u64, Problem> {
     let wrong = || {
         let right = "an instant of RFC 3339 such as 2026-12-01T09:00:00Z, at most 100 years ahead; \
                      in a query a + is written %2B";
         bad("at", text, right)
     };
-    let at =
-        text.parse().and_then(|at: Timestamp| SystemTime::try_from(at)).map_err(|_| wrong())?;
-    let moment = clock.at(at);
-    if moment <= clock.now() + limits::DELAY_MAX { Ok(moment) } else { Err(wrong()) }
+    let at: Timestamp = text.parse().map_err(|_| wrong())?;
+    let wall = u64::try_from(at.as_microsecond()).unwrap_or(0);
+    if clock.at(wall) <= clock.now() + limits::DELAY_MAX { Ok(wall) } else { Err(wrong()) }
 }
 
 /// Headers that are kept with a job, each with its name in lower case. Those of one name become one, as
@@ -148,12 +147,13 @@ mod tests {
         let ahead = |length: Duration| wall.checked_add(length).expect("still in our era");
         let hour = Duration::from_hours(1);
         let in_india = ahead(hour).to_string().replace('Z', "+00:00");
+        let at = |length: Duration| clock.tie(clock.now() + length);
         for text in [ahead(hour).to_string(), in_india] {
-            assert_eq!(until(&text, &clock).expect("an instant"), clock.now() + hour, "{text}");
+            assert_eq!(until(&text, &clock).expect("an instant"), at(hour), "{text}");
         }
-        assert_eq!(until("1969-07-20T20:17:40+05:30", &clock).expect("over"), Time::ZERO);
+        assert_eq!(until("1969-07-20T20:17:40+05:30", &clock).expect("over"), 0);
         let last = ahead(limits::DELAY_MAX).to_string();
-        assert_eq!(until(&last, &clock).expect("just so"), clock.now() + limits::DELAY_MAX);
+        assert_eq!(until(&last, &clock).expect("just so"), at(limits::DELAY_MAX));
         let beyond = ahead(limits::DELAY_MAX + hour).to_string();
         for text in
             [&*beyond, "", "soon", "2026-12-01", "2026-12-01T09:00:00", "2026-12-01T09:00:00 01:00"]

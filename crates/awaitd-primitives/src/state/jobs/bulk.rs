@@ -4,6 +4,8 @@ use super::Jobs;
 use crate::messages::command::JobId;
 use crate::messages::job::JobState;
 use crate::messages::policy::Policy;
+use crate::messages::time::Time;
+use crate::state::job::{Job, Place};
 use crate::state::results::Results;
 
 impl Jobs {
@@ -27,6 +29,27 @@ impl Jobs {
             self.take_out(out);
         }
         waiting
+    }
+
+    /// Jobs that are not due yet and wait for a time of day do so until that comes now; says whether there are
+    /// any. If it is over, they are ready since now, in its order.
+    pub(crate) fn redate(&mut self, now: Time, moment: impl Fn(u64) -> Time) -> bool {
+        let waits = |(place, job): (&Place, &Job)| place.ready_at > now && job.at().is_some();
+        // Only jobs with traits make a queue have it.
+        if self.special.0.is_none() || !self.delayed.iter().any(waits) {
+            return false;
+        }
+        let delayed = std::mem::take(&mut self.delayed).into_iter().map(|(mut place, mut job)| {
+            if let Some(wall) = job.at().filter(|_| place.ready_at > now) {
+                place.ready_at = moment(wall);
+                self.delayed_at.insert(place.job, place.ready_at);
+                let over = (place.ready_at < now).then_some(now);
+                job = job.change(|more| more.tried.since = over);
+            }
+            (place, job)
+        });
+        self.delayed = delayed.collect();
+        true
     }
 
     /// Drops what is in this state; nothing of what somebody holds. The many are taken out whole, so that
