@@ -42,6 +42,10 @@ const HEAD_BYTES_MAX: u32 = 64 * 1024;
 /// Requests at one time on an HTTP/2 connection.
 const STREAMS_MAX: u32 = 256;
 
+/// Bytes of an answer over HTTP/2 that a connection keeps for its socket, where HTTP/1 keeps as much as of a
+/// head: however far a client opens its window, it takes no more from it than it reads.
+const STREAM_BYTES_MAX: usize = HEAD_BYTES_MAX as usize;
+
 /// An HTTP/2 connection on which nothing was said for so long is asked whether it is still there…
 const PING_EVERY: Duration = Duration::from_secs(15);
 
@@ -198,6 +202,7 @@ where
         .http_builder()
         .http2()
         .max_concurrent_streams(STREAMS_MAX)
+        .max_send_buf_size(STREAM_BYTES_MAX)
         .max_header_list_size(HEAD_BYTES_MAX)
         .keep_alive_interval(PING_EVERY)
         .keep_alive_timeout(PING_TIMEOUT);

@@ -19,10 +19,10 @@ use crate::clock::real_sleep;
 /// cut off while it sends never reads why.
 const DRAINED_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
-/// A body has so long to come…
-const PATIENCE: Duration = Duration::from_secs(30);
+/// A body has so long to come, and a large answer to go…
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// … and a second more for so many of its bytes that have come.
+/// … and a second more for so many of its bytes that have come or gone.
 const BYTES_PER_SECOND: usize = 16 * 1024;
 
 /// The whole body of a request with this head, if it is not too long, and the room that it takes. What
@@ -47,7 +47,7 @@ pub(super) async fn pass_over(head: &Parts, body: Body, config: &Config) -> Resu
     read(body, config.max_body, is_awaited(head), PATIENCE, None).await.map(drop)
 }
 
-/// What a client has for so many bytes that have come, over its patience.
+/// What a client has for so many bytes that have come or gone, over its patience.
 pub(super) fn time_for(bytes: usize) -> Duration {
     Duration::from_secs_f64(bytes as f64 / BYTES_PER_SECOND as f64)
 }

@@ -22,7 +22,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 
 /// Small enough that a client which reads slowly has not been handed all of a large body at once.
-const PIECE_BYTES_MAX: usize = 16 * 1024;
+pub(super) const PIECE_BYTES_MAX: usize = 16 * 1024;
 
 /// The bytes that are left to be sent, and what is to be called once they are. Dropped before, it
 /// is not called.
