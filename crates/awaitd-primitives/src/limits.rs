@@ -85,6 +85,10 @@ pub const BATCH_MAX: usize = 1_000;
 /// Bytes in the bodies of the jobs of one get, and one job more: all of them are in memory at one time.
 pub const GOT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Bytes of what a page of jobs says if it has more than one: a millisecond of whoever writes it out, who serves
+/// everybody.
+pub const LISTED_BYTES_MAX: usize = 1024 * 1024;
+
 /// Jobs that one look at a page goes through, however few of them are asked for: some milliseconds of the loop.
 pub const LOOKED_MAX: usize = 20_000;
 

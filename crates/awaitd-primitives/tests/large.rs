@@ -52,6 +52,7 @@ fn a_redrive_passes_over_a_queue_that_is_shut_down_or_full() {
 /// A page goes through so many jobs and has so many bytes, and its cursor leads on.
 #[test]
 fn a_page_of_jobs_has_a_bound() {
+    const MOST: usize = limits::LISTED_BYTES_MAX;
     let mut play = Play::new();
     play.done(configure("q", 0, |_| ()));
     let list = |only, key: Option<&str>, cursor, bodies| Command::ListJobs {
@@ -77,18 +78,29 @@ fn a_page_of_jobs_has_a_bound() {
     assert_eq!(rest, (vec![JobId(delayed)], None));
 
     play.done(purge("q", None));
-    let body = "x".repeat(limits::GOT_BYTES_MAX / 4);
-    for _ in 0..5 {
+    for bytes in [MOST / 4, MOST / 4, MOST / 4, MOST / 4, MOST + 1, 1] {
         let Command::Put { queue, delay, rank, ttl, traits, .. } = put("q", &[]) else {
             unreachable!("it is a put")
         };
-        let payload = payload(&body);
+        let payload = payload(&"x".repeat(bytes));
         play.put(Command::Put { queue, payload, delay, rank, ttl, traits });
     }
-    let (first, cursor) = page(play.ask(list(None, None, None, true)));
-    assert_eq!((first.len(), cursor), (4, first.last().copied()));
-    assert_eq!(page(play.ask(list(None, None, cursor, true))).0.len(), 1);
-    assert_eq!(page(play.ask(list(None, None, None, false))).0.len(), 5);
+    let mut cursor = None;
+    for count in [4, 1, 1] {
+        let (ids, more) = page(play.ask(list(None, None, cursor, true)));
+        assert_eq!(ids.len(), count);
+        cursor = more;
+    }
+    assert_eq!(cursor, None);
+    assert_eq!(page(play.ask(list(None, None, None, false))).0.len(), 6);
+
+    play.done(purge("q", None));
+    let said = "x".repeat(limits::JOB_HEADERS_BYTES_MAX);
+    let header = Trait::Header("job-note".into(), said.as_str().into());
+    for _ in 0..MOST / said.len() {
+        play.put(put("q", std::slice::from_ref(&header)));
+    }
+    assert!(page(play.ask(list(None, None, None, false))).1.is_some());
 }
 
 /// Delayed jobs that are redriven at a rate stay delayed: the next command goes on behind them.

@@ -80,14 +80,10 @@ impl Told {
         Self { told: Err(refusal), now, delivery: None, fetches: Vec::new() }
     }
 
-    /// How much more is here once it has the bodies of its jobs.
-    pub fn stored_bytes(&mut self) -> usize {
-        let Ok(answer) = &mut self.told else { return 0 };
-        if self.fetches.is_empty() {
-            return 0;
-        }
-        let stored = answer.payloads().filter(|(_, payload)| payload.body.here().is_none());
-        stored.map(|(_, payload)| payload.body.len()).sum()
+    /// The bytes of all bodies of its jobs, wherever they are.
+    pub fn body_bytes(&mut self) -> usize {
+        let payloads = self.told.as_mut().ok().into_iter().flat_map(Answer::payloads);
+        payloads.map(|(_, payload)| payload.body.len()).sum()
     }
 
     /// Has the bodies of jobs here, wherever they were. A lease that is over by then is not delivered. If

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::judge::Verdict;
-use crate::limits::{GOT_BYTES_MAX, LOOKED_MAX};
+use crate::limits::{LISTED_BYTES_MAX, LOOKED_MAX};
 use crate::messages::answer::{Answer, Refusal};
 use crate::messages::command::JobId;
-use crate::messages::job::JobState;
+use crate::messages::job::{JobState, Trait};
 use crate::messages::name::Name;
 use crate::messages::view::JobView;
 use crate::state::State;
@@ -18,7 +18,7 @@ pub(crate) fn judge_read(state: &State, queue: &Name, job: JobId) -> Verdict {
     }
 }
 
-/// A page ends early where the bodies in it are large, or where many were looked at that are not asked for:
+/// A page ends early where much is said in it, or where many were looked at that are not asked for:
 /// its cursor says that there may be more.
 pub(crate) fn judge_list(
     state: &State,
@@ -44,11 +44,11 @@ pub(crate) fn judge_list(
         }
         let view = view(state, queue, id);
         if let Some(view) = view.filter(|view| only.is_none_or(|only| view.state == only)) {
-            if items.len() >= limit || bodies && bytes >= GOT_BYTES_MAX {
+            bytes += said(&view, bodies);
+            if items.len() >= limit || !items.is_empty() && bytes > LISTED_BYTES_MAX {
                 cursor = last;
                 break;
             }
-            bytes += view.payload.body.len();
             items.push(view);
         }
         last = Some(id);
@@ -67,6 +67,13 @@ pub(crate) fn judge_result(state: &State, queue: &Name, job: JobId) -> Verdict {
         None if state.is_dead_letter(queue, job) => Verdict::Refuse(Refusal::Failed),
         None => Verdict::Refuse(Refusal::NotFound),
     }
+}
+
+/// How many bytes somebody said about a job that is shown, with its body or without.
+fn said(view: &JobView, bodies: bool) -> usize {
+    let body = if bodies { view.payload.body.len() } else { 0 };
+    let error = view.error.as_ref().map_or(0, |error| error.len());
+    body + error + view.traits.iter().map(Trait::bytes).sum::<usize>()
 }
 
 /// A job as it is.

@@ -62,7 +62,7 @@ pub(super) struct Form {
     /// How to say that there is nothing.
     empty: Empty,
     /// Jobs are shown with their bodies.
-    bodies: bool,
+    pub(super) bodies: bool,
     /// How jobs are told that were got.
     list: Listing,
     /// The caller asked several queues.

@@ -30,8 +30,9 @@ const SMALL: usize = PIECE_BYTES_MAX;
 pub(super) async fn answer(front: &Front, mut told: Told, form: Form) -> Result<Response, Problem> {
     let can_go_back = told.told.as_ref().is_ok_and(can_go_back);
     let no_room = || Problem::no_room_to_answer();
-    // What is brought from a disk is here from then on; what is in memory is there anyway.
-    let taken = match told.stored_bytes() {
+    // Before they are brought from a disk, and written out: that takes its time, also if there is no room.
+    let bodies = if form.bodies { told.body_bytes() } else { 0 };
+    let taken = match bodies {
         bytes if can_go_back && bytes > SMALL => {
             Some(front.room.for_answer(bytes, None).ok_or_else(no_room)?)
         }
