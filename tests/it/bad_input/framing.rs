@@ -41,6 +41,14 @@ const AFTER_THE_REQUEST_LINE: [&str; 25] = [
     "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\nhello\r\n0\r\n\r\n",
 ];
 
+/// The same, in codings that are not known, or in one that is, twice. hyper goes by the last one.
+const ENCODED: [&str; 4] = [
+    "Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: chunked, Chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "Transfer-Encoding: xchunked,, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+];
+
 /// Whole messages.
 const WHOLE: [&str; 11] = [
     "POST\r\n\r\n",
@@ -93,6 +101,7 @@ async fn malformed_messages_are_refused_and_nothing_is_smuggled() {
         format!("{get}{}\r\n", "X: y\r\n".repeat(10_000)),
     ];
     all.extend(too_large.map(|message| (message, 431)));
+    all.extend(ENCODED.map(|rest| (format!("{put}{rest}"), 501)));
     // Each is heard out for a moment, so all at one time.
     let at = furnished.server.at();
     let mut asked: JoinSet<_> =
@@ -101,6 +110,19 @@ async fn malformed_messages_are_refused_and_nothing_is_smuggled() {
         refused.expect("it was refused");
     }
     furnished.is_as_before().await;
+}
+
+/// A body that would have to be decoded is refused, says why, and ends the connection.
+#[tokio::test]
+async fn a_body_in_an_unknown_coding_is_not_taken_as_it_is() {
+    let server = Server::start();
+    let mut raw = Raw::connect(server.at()).await.expect("the server listens");
+    let path = "/v1/queues/q/jobs";
+    let message = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n{}", ENCODED[0]);
+    raw.send(message.as_bytes()).await.expect("the server reads");
+    let refused = raw.answer("POST", path).await.refused(501, "unknown_coding");
+    assert_eq!(refused.header("connection"), "close");
+    server.client().post("/v1/queues/q/get", "").await.expect(204);
 }
 
 /// The longest chunk that can be said is no malformed one, but it never comes to its end.

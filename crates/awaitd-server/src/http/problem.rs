@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use awaitd_primitives::{BadName, Refusal, Time};
 use axum::body::Body;
-use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use serde::Serialize;
@@ -76,6 +76,14 @@ impl Problem {
              parameters: send less"
         );
         Self::new(431, "headers_too_large", "The head is too large", detail)
+    }
+
+    /// A body that is more than cut into chunks. What stands behind it is not heard.
+    pub(super) fn unknown_coding() -> Self {
+        let detail =
+            "the only `Transfer-Encoding` that is known is chunked, once: send the body as it is";
+        Self::new(501, "unknown_coding", "The body is encoded", detail)
+            .with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     /// A request for another server.
