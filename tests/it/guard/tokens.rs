@@ -127,6 +127,14 @@ async fn nothing_is_read_of_whom_nobody_knows() {
         raw.hear().await.expect("an answer").expect(status);
     }
     record("POST", "/v1/queues/q/jobs", 401);
+    // Nor is it chosen among tokens, over HTTP/2 either.
+    let other = "Authorization: Bearer other";
+    for both in [[&*shown, other], [other, &shown]] {
+        for version in [http2, "--http1.1"] {
+            let args = [version, "-H", both[0], "-H", both[1], "-d", "job", &url];
+            curl(&args, b"").await.heard.refused(400, "invalid_parameter");
+        }
+    }
 }
 
 /// A token is good from the moment it is made until it is revoked, while the server runs.

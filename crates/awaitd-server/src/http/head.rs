@@ -1,6 +1,6 @@
 //! What every request's head must be, whatever it asks.
 
-use axum::http::header::{HOST, TRANSFER_ENCODING};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, TRANSFER_ENCODING};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Version};
 
@@ -12,6 +12,10 @@ const HEADERS_MAX: usize = 64;
 
 /// Bytes of a request's path, parameters and headers: any proxy sends less.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Of these a request has one at most: of two a proxy might go by the other.
+const SINGLE: [(HeaderName, &str); 2] =
+    [(AUTHORIZATION, "Authorization"), (CONTENT_TYPE, "Content-Type")];
 
 /// Refuses a head that is too large, that does not say once for whom it is (RFC 9112, 3.2), or whose body
 /// would have to be decoded (6.1).
@@ -27,6 +31,11 @@ pub(super) fn check(head: &Parts) -> Result<(), Problem> {
         return Err(Problem::parameter(
             "an HTTP/1.1 request has exactly one `Host` header: for example Host: localhost",
         ));
+    }
+    for (name, shown) in SINGLE {
+        if head.headers.get_all(name).iter().nth(1).is_some() {
+            return Err(Problem::parameter(format!("`{shown}` must be given once: leave one out")));
+        }
     }
     let codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     let codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
@@ -52,6 +61,18 @@ mod tests {
         }
         let (head, ()) = request.body(()).expect("a request").into_parts();
         check(&head).err().map(|problem| problem.into_response().status().as_u16())
+    }
+
+    /// Of two tokens or types none is chosen; what may be said piece by piece may.
+    #[test]
+    fn what_means_one_thing_is_said_once() {
+        for name in ["authorization", "content-type"] {
+            assert_eq!(refused(&[(name, "a")]), None);
+            for second in ["a", "b", ""] {
+                assert_eq!(refused(&[(name, "a"), (name, second)]), Some(400), "{name}: {second}");
+            }
+        }
+        assert_eq!(refused(&[("accept", "a"), ("accept", "b")]), None);
     }
 
     /// A body may be cut into chunks, and nothing else may have been done to it.

@@ -68,7 +68,10 @@ impl Tracer {
         request: &Request,
     ) -> Span {
         let said = |name: &str| request.headers().get(name)?.to_str().ok();
-        let parent = Carried { parent: said(TRACEPARENT), state: said(TRACESTATE) }.context();
+        // Of two parents none is one.
+        let only = request.headers().get_all(TRACEPARENT).iter().nth(1).is_none();
+        let parent = said(TRACEPARENT).filter(|_| only);
+        let parent = Carried { parent, state: said(TRACESTATE) }.context();
         let route = (template != OTHER.template).then_some(template);
         let builder = self.0.span_builder(name(method, route)).with_kind(SpanKind::Server);
         let mut span = self.0.build_with_context(builder, &parent);

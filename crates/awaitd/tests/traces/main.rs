@@ -120,6 +120,8 @@ async fn who_began_it_says_whether_a_trace_is_kept() {
     put("passed").header("traceparent", &format!("00-{PRODUCER}-00")).await.expect(201);
     put("begun").await.expect(201);
     put("garbled").header("traceparent", "00-nonsense-01").await.expect(201);
+    let doubled = put("doubled").header("traceparent", &sampled(PRODUCER));
+    doubled.header("traceparent", &sampled(WORKER)).await.expect(201);
     end(&mut server).await;
     let puts = collector.spans("POST /v1/queues/{queue}/jobs");
     let path = "url.path=/v1/queues/kept/jobs".to_owned();
