@@ -170,7 +170,7 @@ impl State {
         self.sums.jobs.bytes + records + texts + leases + self.leases.fates_bytes()
     }
 
-    /// How many bytes of jobs' bodies are in memory.
+    /// How many bytes of jobs' bodies, and of what was said of them, are in memory.
     pub fn bytes_here(&self) -> u64 {
         self.sums.jobs.here
     }

@@ -143,7 +143,7 @@ impl Job {
         let traits: usize = self.traits().iter().map(Trait::bytes).sum();
         let told = if traits == 0 { 0 } else { TRAITS_BYTES + traits };
         let written = RECORD_BYTES + body.len() + kind + error + told;
-        let here = body.bytes_here() + (traits + error) as u64;
+        let here = body.bytes_here() + (kind + traits + error) as u64;
         Load { jobs: 1, bytes: written as u64, here }
     }
 }
@@ -161,7 +161,7 @@ pub(crate) struct Load {
     pub(crate) jobs: u64,
     /// How many bytes it takes to write them all.
     pub(crate) bytes: u64,
-    /// How many bytes of their bodies, traits and errors are in memory.
+    /// How many bytes of their bodies, and of what was said of them, are in memory.
     pub(crate) here: u64,
 }
 

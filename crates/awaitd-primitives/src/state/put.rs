@@ -16,6 +16,7 @@ use crate::messages::time::Delay;
 use crate::state::State;
 use crate::state::job::Load;
 use crate::state::queue::Queue;
+use crate::state::ranks;
 
 /// What is put.
 pub(crate) struct Put<'a> {
@@ -47,11 +48,13 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         }
     }
     let bytes = put.payload.body.len() as u64;
-    let with_traits = bytes + put.traits.iter().map(Trait::bytes).sum::<usize>() as u64;
+    let kind = put.payload.content_type.as_ref().map_or(0, |kind| kind.len());
+    let traits: usize = put.traits.iter().map(Trait::bytes).sum();
+    let with_all = bytes + (kind + traits) as u64 + put.rank.map_or(0, ranks::bytes);
     let mut goes = Load::default();
     let room = known.map(|known| make_room(put.queue, known, bytes, &mut goes));
     let most = limits.memory_max.saturating_add(goes.memory());
-    if state.memory().saturating_add(with_traits) > most {
+    if state.memory().saturating_add(with_all) > most {
         return Verdict::Refuse(Refusal::MemoryFull);
     }
     match room {
@@ -59,7 +62,7 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         Some(Err(verdict)) => return verdict,
         None => records.push(Record::Made { thing: Thing::Queue(put.queue.clone()) }),
     }
-    if let Err(refusal) = state.usage.admits(put.queue, with_traits, goes, at.now) {
+    if let Err(refusal) = state.usage.admits(put.queue, with_all, goes, at.now) {
         return Verdict::Refuse(refusal);
     }
     let (queue, job) = (put.queue.clone(), JobId(state.last_job + 1));
@@ -107,7 +110,9 @@ fn make_room(
     for (job, what) in queue.jobs.oldest() {
         dropped.push(Record::Dropped { queue: name.clone(), job, cause: DropCause::Full });
         gone = (gone.0 + 1, gone.1 + what.payload.body.len() as u64);
+        let rank = queue.jobs.rank_of(job).map_or(0, ranks::bytes);
         goes.add(what.load());
+        goes.add(Load { jobs: 0, bytes: rank, here: rank });
         if !queue.is_full(bytes, (0, 0), gone) || dropped.len() >= DROPPED_MAX {
             return Ok(dropped);
         }

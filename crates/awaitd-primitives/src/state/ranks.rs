@@ -30,7 +30,7 @@ impl Ranks {
         self.of.len()
     }
 
-    /// How many bytes it takes to write them.
+    /// How many bytes all of them take.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -80,6 +80,7 @@ impl Ranks {
     }
 }
 
-fn bytes(rank: &Rank) -> u64 {
+/// What one takes, be it in the journal or in memory.
+pub(crate) fn bytes(rank: &Rank) -> u64 {
     (RECORD_BYTES + rank.0.len()) as u64
 }

@@ -44,7 +44,8 @@ impl Run {
             self.call(&Call::Stow(Written { copied: false, ..written }))?;
         }
         if !self.ledger.jobs.rich {
-            same("bytes in memory", &self.engine.state().bytes_here(), &0)?;
+            let said = self.ledger.jobs.said();
+            same("bytes in memory", &self.engine.state().bytes_here(), &said)?;
         }
         self.oracle.look_for();
         for (view, _) in census.queues {

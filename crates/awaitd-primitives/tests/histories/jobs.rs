@@ -29,6 +29,8 @@ pub(crate) struct Jobs {
     /// Handed out before, and not finished.
     holds: BTreeSet<JobId>,
     bodies: BTreeMap<JobId, u64>,
+    /// What their types and ranks take.
+    said: BTreeMap<JobId, [u64; 2]>,
     /// Some job has had traits, an error or a result: these are always in memory.
     pub(crate) rich: bool,
 }
@@ -50,6 +52,7 @@ impl Jobs {
 
     /// What a record says of jobs.
     pub(crate) fn note(&mut self, at: Time, record: &Record) -> Result<(), String> {
+        self.weigh(record);
         match record {
             Record::Configured { queue, config } => self.at(queue).config = config.clone(),
             Record::Paused { queue, paused } => {
@@ -148,6 +151,24 @@ impl Jobs {
             _ => {}
         }
         Ok(())
+    }
+
+    /// What types and ranks of all that are there take in memory.
+    pub(crate) fn said(&self) -> u64 {
+        let all = self.queues.values();
+        let there = all.flat_map(|it| it.waiting.keys().chain(it.held.keys()).chain(&it.dead));
+        there.flat_map(|job| self.said[job]).sum()
+    }
+
+    fn weigh(&mut self, record: &Record) {
+        let (job, place, bytes) = match record {
+            Record::Placed { job, payload, .. } => {
+                (job, 0, payload.content_type.as_ref().map_or(0, |kind| kind.len()))
+            }
+            Record::Ranked { job, rank, .. } => (job, 1, 16 + rank.0.len()),
+            _ => return,
+        };
+        self.said.entry(*job).or_default()[place] = bytes as u64;
     }
 
     fn told(&mut self, job: JobId, traits: &[Trait]) {

@@ -232,3 +232,32 @@ fn without_auto_create_only_configuring_makes() {
     assert!(matches!(bounded.ask(configure, None), Some(Ok(_))));
     assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
 }
+
+/// The type and the rank that a job is put with are in memory as its body is, until it goes.
+#[test]
+fn what_is_said_of_a_job_counts_as_memory() {
+    let said = |kind: usize, rank: usize| {
+        let kind = (kind > 0).then(|| "x".repeat(kind).into());
+        let Command::Put { queue, delay, ttl, traits, .. } = put("q", 0) else { unreachable!() };
+        let payload = Payload { body: [].into(), content_type: kind };
+        let rank = (rank > 0).then(|| Rank(vec![0; rank].into()));
+        Command::Put { queue, payload, delay, rank, ttl, traits }
+    };
+    for (kind, rank) in [(220, 0), (0, 204)] {
+        let limits = Limits { memory_max: 420, ..Limits::default() };
+        let mut bounded = Bounded::new(limits);
+        let policy = Policy { full: WhenFull::DropOldest, ..Policy::default() }.into();
+        let config =
+            QueueConfig { order: Order::Priority, maxsize: 1, policy, ..QueueConfig::default() };
+        let configuration = Configuration::Queue(name("q"), config);
+        bounded.ask(Command::Configure { configuration, only_new: false }, None);
+        let refused = Some(Err(Refusal::MemoryFull));
+        assert_eq!(bounded.ask(said(2 * kind, 2 * rank), None), refused, "{kind} {rank}");
+        assert!(matches!(bounded.ask(said(kind, rank), None), Some(Ok(_))));
+        assert_eq!(bounded.ask(put("r", 1), None), refused, "{kind} {rank}");
+        // It comes in the place of the other one.
+        assert!(matches!(bounded.ask(said(kind, rank), None), Some(Ok(_))));
+        assert!(matches!(bounded.ask(put("q", 1), None), Some(Ok(_))));
+        assert!(matches!(bounded.ask(put("r", 1), None), Some(Ok(_))));
+    }
+}

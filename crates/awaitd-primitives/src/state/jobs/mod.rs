@@ -60,7 +60,7 @@ impl Jobs {
         let ranks = self.ranks.as_ref().map_or(0, |ranks| ranks.bytes());
         let results = self.special.0.as_ref().map_or(0, |special| special.results.bytes());
         let Load { jobs, bytes, here } = self.load.0;
-        Load { jobs, bytes: bytes + ranks + results, here: here + results }
+        Load { jobs, bytes: bytes + ranks + results, here: here + ranks + results }
     }
 
     /// How many of them were put with a rank.
