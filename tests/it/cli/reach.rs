@@ -77,6 +77,10 @@ async fn a_server_proves_who_it_is() {
     assert_eq!(known.exit, 0, "{known:?}");
     let unknown = ask_for("0s", &url, &["health"]).await;
     assert_eq!(unknown.exit, 69, "nobody whom the system trusts vouches for it: {unknown:?}");
+    assert!(unknown.complaints.contains("--tls-ca"), "it is running there: {unknown:?}");
+    let plain = ask_for("0s", &url.replace("https", "http"), &["health"]).await;
+    assert_eq!(plain.exit, 69, "{plain:?}");
+    assert!(plain.complaints.contains("is it at https://?"), "{plain:?}");
     let wrong = ask(&url, &["health", "--tls-ca", &file("none.pem")]).await;
     assert!(wrong.exit != 0 && wrong.complaints.contains("none.pem"), "{wrong:?}");
 }

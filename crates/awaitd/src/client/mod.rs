@@ -279,11 +279,31 @@ impl Failure {
     }
 }
 
+/// What to look at if there was no answer. Other libraries tell why, and in nothing but words.
+fn what_then(said: &str) -> &'static str {
+    let hints = [
+        ("CaUsedAsEndEntity", "it shows an authority's certificate, not a server's (CA:FALSE)"),
+        (
+            "invalid peer certificate",
+            "--tls-ca (AWAITD_TLS_CA) names a file with who vouches for it",
+        ),
+        (
+            "CertificateRequired",
+            "it wants a certificate of whoever asks, which commands have none of",
+        ),
+        ("InvalidContentType", "it speaks no TLS, it seems: is it at http://?"),
+        ("invalid HTTP version", "it speaks TLS, it seems: is it at https://?"),
+    ];
+    let hint = hints.iter().find(|(words, _)| said.contains(words));
+    hint.map_or("is `awaitd serve` running there?", |(_, hint)| hint)
+}
+
 impl std::fmt::Display for Failure {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Server(error @ Error::Unreachable { .. }) => {
-                write!(out, "{error}; is `awaitd serve` running there?")
+                let said = error.to_string();
+                write!(out, "{said}; {}", what_then(&said))
             }
             Self::Server(error) | Self::Lost(error) => error.fmt(out),
             Self::File(file, error) => write!(out, "{}: {error}", file.display()),
