@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use awaitd_tests::{Heard, Raw, Server};
+use awaitd_tests::{Heard, Raw, Server, until};
 
 use crate::tidy::root;
 
@@ -60,4 +60,12 @@ async fn leads_browsers_to_the_dashboard() {
         let heard = get(&server, path, headers).await;
         assert_eq!(heard.status, 404, "{path}: {}", heard.shown());
     }
+}
+
+/// Whoever starts the server is told where to look.
+#[tokio::test]
+async fn is_named_in_the_log() {
+    let server = Server::start();
+    let line = format!("dashboard: {}/ui/\"", server.base());
+    until("it is told", async || server.log().contains(&line)).await;
 }

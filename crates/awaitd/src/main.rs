@@ -193,6 +193,9 @@ fn greet(at: &At, flags: &Serve) {
     } else {
         info!("try: curl -i -d hello {here}/v1/queues/demo/jobs");
     }
+    if let Some(page) = at.dashboard() {
+        info!("dashboard: {page}");
+    }
 }
 
 /// Comes to its end at the first SIGTERM or SIGINT. A second one ends the process at once.

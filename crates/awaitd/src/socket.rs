@@ -170,6 +170,11 @@ impl At {
             Self::Unix(path) => format!("--unix-socket {} http://localhost", path.display()),
         }
     }
+
+    /// Where a browser on this machine finds the dashboard: none opens a socket of a file.
+    pub(crate) fn dashboard(&self) -> Option<String> {
+        matches!(self, Self::Tcp { .. }).then(|| format!("{}/ui/", self.for_curl()))
+    }
 }
 
 fn url(tls: bool, address: SocketAddr) -> String {
