@@ -1,7 +1,6 @@
 //! TLS: certificates from files, which are read again when they change, and who a client is by its own.
 
 use std::fmt;
-use std::future::pending;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -15,7 +14,6 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use tokio::net::TcpStream;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -24,9 +22,8 @@ use tower::Service;
 use tracing::{error, info};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::clock;
 use crate::listen::HTTP2;
-use crate::stamp::{Stamp, stamp};
+use crate::stamp::{Looks, Stamp, stamp};
 
 /// Whoever connects has so long to agree on keys.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,21 +83,11 @@ impl Tls {
 
     /// Reads the files again whenever they change, and on SIGHUP.
     pub(crate) async fn keep_fresh(self) {
-        // If there are no signals to be had, the files are looked at all the same.
-        let mut hangups = signal(SignalKind::hangup()).ok();
+        let mut looks = Looks::every(LOOK_EVERY);
         let mut loaded = self.stamps().await;
         let mut seen = loaded.clone();
         loop {
-            let hangup = async {
-                match &mut hangups {
-                    Some(hangups) => hangups.recv().await,
-                    None => pending().await,
-                }
-            };
-            let told = tokio::select! {
-                _ = hangup => true,
-                () = clock::real_sleep(LOOK_EVERY) => false,
-            };
+            let told = looks.next().await;
             let now = self.stamps().await;
             if told || now == seen && now != loaded {
                 loaded.clone_from(&now);

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use awaitd_primitives::{Bound, Name, Quota, Quotas};
 use awaitd_server::desk::Desk;
-use awaitd_server::stamp::{Stamp, stamp};
-use tokio::time::interval;
+use awaitd_server::stamp::{Looks, Stamp, stamp};
 use tracing::{error, info};
 
 use crate::values::Size;
@@ -48,12 +47,14 @@ impl QuotasFile {
         Ok((Self { path: path.to_owned(), seen }, read(path)?))
     }
 
-    /// Reads it whenever it changes, and tells the loop. If it cannot be read, what held before does.
+    /// Reads it whenever it changes and on SIGHUP, and tells the loop. If it cannot be read, what held before does.
     pub(crate) async fn follow(mut self, desk: Desk) {
-        let mut looks = interval(LOOK_EVERY);
+        let mut looks = Looks::every(LOOK_EVERY);
         let mut told = String::new();
         loop {
-            looks.tick().await;
+            if looks.next().await {
+                (self.seen, told) = (None, String::new());
+            }
             let now = stamp(&self.path).ok().flatten();
             if now.is_some() && now == self.seen {
                 continue;

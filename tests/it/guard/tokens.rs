@@ -202,3 +202,31 @@ async fn nobody_else_reads_a_token() {
         }
     }
 }
+
+/// SIGHUP has files read that look the same, and says again what is wrong with one that is no good.
+#[tokio::test]
+async fn on_sighup_they_are_read_again() {
+    let (tokens, folder) = (Tokens::new(), Folder::new());
+    let token = tokens.add("one", &["queue:q:look"]);
+    let quotas = folder.inside("quotas");
+    fs::write(&quotas, "team-* jobs=1\n").expect("the folder is ours");
+    let server = tokens.server(&["--quotas", &quotas]);
+    let times = |line: &str| server.log().matches(line).count();
+    let told_again = async |line: &str| {
+        let before = times(line);
+        until(line, async || {
+            server.signal("HUP");
+            times(line) > before
+        })
+        .await;
+    };
+    told_again("read the tokens").await;
+    told_again("read the quotas").await;
+    fs::write(&quotas, "team-* jobs=many\n").expect("the folder is ours");
+    fs::write(tokens.path(), "none\n").expect("the folder is ours");
+    for line in ["the quotas cannot be read", "the tokens cannot be read"] {
+        told_again(line).await;
+        told_again(line).await;
+    }
+    assert_ne!(status(&server.client(), &token).await, 401, "those known before hold on");
+}

@@ -21,11 +21,10 @@ use std::time::{Duration, SystemTime};
 use awaitd_primitives::Kind;
 use axum::http::HeaderValue;
 use tokio::sync::watch;
-use tokio::time::interval;
 use tracing::{error, info, warn};
 
 use crate::locked;
-use crate::stamp::{Stamp as FileStamp, stamp};
+use crate::stamp::{Looks, Stamp as FileStamp, stamp};
 
 pub use allow::{Allow, BadAllow, Realm, Verb};
 pub use book::{Book, BookError, Entry, Stamp};
@@ -172,12 +171,15 @@ impl Access {
         Ok(())
     }
 
-    /// Reads the file whenever it changes, and sees which tokens come to their end.
+    /// Reads the file whenever it changes and on SIGHUP, and sees which tokens come to their end.
     pub(crate) async fn follow(self: Arc<Self>, now: impl Fn() -> SystemTime) {
-        let mut looks = interval(LOOK_EVERY);
+        let mut looks = Looks::every(LOOK_EVERY);
         let (mut told, mut seen) = (String::new(), now());
         while self.path.is_some() {
-            looks.tick().await;
+            if looks.next().await {
+                *locked(&self.seen) = None;
+                told.clear();
+            }
             let wrong = self.reload().err().map(|error| error.to_string()).unwrap_or_default();
             // Once, not each second.
             if !wrong.is_empty() && wrong != told {
