@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use awaitd_tests::{Folder, binary, package};
+use awaitd_tests::{Folder, Server, binary, package, until};
 
 use crate::tidy::{read, root};
 
@@ -69,4 +69,38 @@ fn the_files_name_what_the_server_knows() {
     assert!(help.contains(&format!("[default: {address}]")), "the server listens elsewhere");
     let unit = read("deploy/systemd/awaitd.service");
     assert!(unit.contains("\nEnvironmentFile=-/etc/default/awaitd\n"), "nobody reads the options");
+}
+
+/// What systemd runs is in the package, or on every machine.
+#[test]
+fn the_service_runs_what_is_there() {
+    let unit = read("deploy/systemd/awaitd.service");
+    let runs = unit.lines().filter_map(|line| line.strip_prefix("Exec")?.split_once('='));
+    let runs: Vec<_> = runs.filter_map(|(_, command)| command.split(' ').next()).collect();
+    assert_eq!(
+        runs,
+        ["/usr/bin/awaitd", "/bin/sh"],
+        "the package depends on nothing that has others"
+    );
+}
+
+/// A reload has files read again, and ends nobody.
+#[tokio::test]
+async fn a_reload_reads_files_again() {
+    let folder = Folder::new();
+    let quotas = folder.inside("quotas");
+    fs::write(&quotas, "team-* jobs=1\n").expect("the folder is ours");
+    let server = Server::with_args(&["--quotas", &quotas]);
+    let unit = read("deploy/systemd/awaitd.service");
+    let (_, reload) = unit.split_once("\nExecReload=").expect("the unit knows how to reload");
+    let reload = reload.lines().next().expect("it says how");
+    let pid = server.pid().to_string();
+    until("the server has read them", async || {
+        // The quotes mean the same to a shell.
+        let ran = Command::new("sh").args(["-c", reload]).env("MAINPID", &pid).status();
+        assert!(ran.expect("there is a shell").success(), "{reload}");
+        server.log().contains("read the quotas")
+    })
+    .await;
+    server.client().get("/readyz").await.expect(200);
 }
