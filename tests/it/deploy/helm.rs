@@ -41,6 +41,7 @@ fn kubernetes_takes_what_the_chart_makes() {
         "tolerations": [{"key": "disk", "operator": "Exists"}],
         "podAnnotations": {"some": "thing"},
         "priorityClassName": "high",
+        "nameOverride": "queues",
     });
     let Some(small) = render(&least) else { return };
     let small = small.unwrap_or_else(|said| panic!("{said}"));
@@ -76,9 +77,15 @@ fn kubernetes_takes_what_the_chart_makes() {
     assert!(told("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318"), "{variables:?}");
     assert!(told("AWAITD_TOKENS", "/etc/awaitd/tokens/tokens"), "{variables:?}");
     assert!(!told("AWAITD_ALLOW_ANONYMOUS", "true"), "{variables:?}");
-    let service = "demo-awaitd.default.svc,demo-awaitd.default.svc.cluster.local,queues.some.where";
-    let hosts = format!("demo-awaitd,demo-awaitd.default,{service}");
+    let service = "demo-queues.default.svc,demo-queues.default.svc.cluster.local,queues.some.where";
+    let hosts = format!("demo-queues,demo-queues.default,{service}");
     assert!(told("AWAITD_ALLOWED_HOSTS", &hosts), "{variables:?}");
+    let scraped = &large["servicemonitor.yaml"]["spec"]["endpoints"][0];
+    assert_eq!(
+        scraped["relabelings"],
+        json!([{"targetLabel": "job", "replacement": "awaitd"}]),
+        "the alerts know no other job, whatever the release is called"
+    );
     assert_eq!(
         large["prometheusrule.yaml"]["spec"],
         yaml("deploy/prometheus/rules.yml"),
