@@ -3,6 +3,7 @@
 
 mod deb;
 mod helm;
+mod image;
 mod service;
 
 use std::collections::BTreeSet;
