@@ -91,6 +91,29 @@ class Full(Case):
         self.browser.until("return document.querySelector('.choices [aria-pressed=true]').textContent === 'Last day'")
         self.browser.until("return document.querySelectorAll('.drawing path').length >= 6")
 
+    def test_no_number_stands_twice_beside_a_chart(self):
+        for name, ready in (("few", 1), ("some", 5), ("none", 0)):
+            self.server.ask("PUT", f"/v1/queues/{name}", "{}")
+            for _ in range(ready):
+                self.server.put(name)
+            self.show(f"#/queues/{name}")
+            # Three lines across, each with its number; what stands below is time.
+            self.browser.until("return document.querySelectorAll('.drawing .grid line').length === 9")
+            marks = self.browser.run(
+                """return [...document.querySelectorAll('.drawing')].map((chart) =>
+                [...chart.querySelectorAll('.grid line + text')].map((mark) => mark.textContent))"""
+            )
+            for chart in marks:
+                self.assertEqual((len(chart), len(set(chart))), (3, 3), f"{name}: {marks}")
+
+    def test_what_is_not_there_is_not_paused_or_purged(self):
+        self.expected = ("404",)
+        self.show("#/queues/nowhere")
+        self.see("not there", "It is made by the first put")
+        self.assertNotIn("Purge…", self.browser.text())
+        self.server.put("nowhere")
+        self.see("Purge…")
+
     def test_jobs_come_in_pages_and_are_found(self):
         self.show("#/queues/emails")
         rows = "return document.querySelectorAll('tbody tr').length"

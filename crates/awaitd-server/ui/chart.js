@@ -24,10 +24,11 @@ export function sparkline() {
 }
 
 /**
- * A chart: `series` of `{name, kind}`, where `kind` is a class; `format` writes a value. `show({step, end, values})` draws
- * one list of values for each series, oldest first, null where nothing is known.
+ * A chart: `series` of `{name, kind}`, where `kind` is a class; `format` writes a value; it goes up to `least`
+ * at least, so that numbers beside it differ as they are written.
+ * `show({step, end, values})` draws one list of values for each series, oldest first, null where nothing is known.
  */
-export function chart({ title, series, format }) {
+export function chart({ title, series, format, least }) {
   const keys = series.map(({ name, kind }) => {
     const value = h('b');
     return { value, node: h('span', { class: `key ${kind}` }, h('i', { 'aria-hidden': 'true' }), name, ' ', value) };
@@ -47,7 +48,8 @@ export function chart({ title, series, format }) {
     const base = HEIGHT - EDGE.bottom;
     const many = values[0].length;
     const groups = Math.min(many, Math.max(2, Math.floor(inner)));
-    const top = ceiling(Math.max(...values.flatMap((list) => thin(list, groups)).filter((value) => value !== null), 0));
+    const known = values.flatMap((list) => thin(list, groups)).filter((value) => value !== null);
+    const top = Math.max(least, ceiling(Math.max(...known, 0)));
     const x = (at, of) => EDGE.left + (of > 1 ? (at / (of - 1)) * inner : inner);
     const y = (value) => base - (value / top) * (base - EDGE.top);
     const parts = [grid(top, width, y, format), axis(step * many, end, inner, base)];
@@ -121,11 +123,11 @@ function thin(list, groups) {
   });
 }
 
-/** A round number that is not below. */
+/** A round number that is not below, whose half is round as well: it stands beside the middle. */
 function ceiling(value) {
-  if (value <= 0) return 1;
+  if (value <= 0) return 0;
   const ten = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((part) => part * ten).find((round) => round >= value) ?? 10 * ten;
+  return [1, 2, 4, 10].map((part) => part * ten).find((round) => round >= value) ?? 10 * ten;
 }
 
 function way(points) {

@@ -13,6 +13,8 @@ export function count(value) {
 export function rate(value) {
   if (value === null || value === undefined) return NONE;
   if (value === 0) return '0';
+  if (value < 0.01) return '< 0.01';
+  if (value < 0.1) return value.toFixed(2);
   if (value < 10) return value.toFixed(1);
   return whole.format(value);
 }

@@ -24,13 +24,13 @@ export function queue(main, { name }, signal) {
   const tiles = numbers();
   const past = history(name, signal, show);
   const told = h('div', {});
+  const tools = h('div', { class: 'tools' }, hold,
+    button('Redrive…', () => redriveQueue(name).then(after)),
+    button('Purge…', () => purgeQueue(name).then(after), { look: 'danger' }));
   put(main,
     h('nav', { class: 'way', 'aria-label': 'Where this is' }, h('a', { href: '#/queues' }, 'Queues')),
     h('div', { class: 'head' },
-      h('h1', { tabindex: -1, data: { title: name } }, name, badge),
-      h('div', { class: 'tools' }, hold,
-        button('Redrive…', () => redriveQueue(name).then(after)),
-        button('Purge…', () => purgeQueue(name).then(after), { look: 'danger' }))),
+      h('h1', { tabindex: -1, data: { title: name } }, name, badge), tools),
     tiles.node, past.node, list.node,
     h('section', { 'aria-labelledby': 'told' }, h('h2', { id: 'told' }, 'Configuration'), told));
 
@@ -39,6 +39,7 @@ export function queue(main, { name }, signal) {
     now = state.queues.find((queue) => queue.name === name) ?? null;
     text(asof, `as of ${clock(new Date(state.time))}`);
     if (before === undefined || !before !== !now) configuration(name, told, signal);
+    tools.hidden = !now;
     if (!now) {
       badge.hidden = false;
       text(badge, 'not there');
@@ -83,12 +84,12 @@ function numbers() {
 /** The charts, of the last hour or day; hands each state on to `each`. */
 function history(name, signal, each) {
   const charts = [
-    [['ready', 'leased'], chart({ title: 'Jobs', series: [{ name: 'ready', kind: 'one' }, { name: 'leased', kind: 'two' }], format: count })],
+    [['ready', 'leased'], chart({ title: 'Jobs', series: [{ name: 'ready', kind: 'one' }, { name: 'leased', kind: 'two' }], format: count, least: 2 })],
     [['put', 'got', 'done'], chart({
-      title: 'A second', format: rate,
+      title: 'A second', format: rate, least: 0.2,
       series: [{ name: 'put', kind: 'one' }, { name: 'got', kind: 'two' }, { name: 'done', kind: 'three' }],
     })],
-    [['wait_p99'], chart({ title: 'Wait, p99', series: [{ name: 'p99', kind: 'one' }], format: seconds })],
+    [['wait_p99'], chart({ title: 'Wait, p99', series: [{ name: 'p99', kind: 'one' }], format: seconds, least: 0.002 })],
   ];
   const choices = [['hour', 'Last hour'], ['day', 'Last day']].map(([span, label]) => [
     span, button(label, () => begin(span), { 'aria-pressed': 'false' }),

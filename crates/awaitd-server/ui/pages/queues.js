@@ -91,9 +91,9 @@ function columns() {
     number('Dead', ({ dead }) => dead, count, 'number dead'),
     number('Bound', ({ maxsize }) => maxsize || null, (bound) => (bound === null ? '∞' : count(bound))),
     number('Oldest', ({ oldest_ready_age: age }) => age, seconds),
-    number('p50', ({ wait_p50: wait }) => wait, seconds),
-    number('p95', ({ wait_p95: wait }) => wait, seconds),
-    number('p99', ({ wait_p99: wait }) => wait, seconds),
+    number('Wait p50', ({ wait_p50: wait }) => wait, seconds),
+    number('Wait p95', ({ wait_p95: wait }) => wait, seconds),
+    number('Wait p99', ({ wait_p99: wait }) => wait, seconds),
     number('Put/s', ({ name }) => rateOf(name, 'put'), rate),
     number('Done/s', ({ name }) => rateOf(name, 'done'), rate),
   ];
