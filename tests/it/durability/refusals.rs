@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use awaitd_tests::{Client, Data, End, Failed, Mounted};
 
+use crate::tidy::root;
+
 /// What a refusal is like.
 #[track_caller]
 fn is_clear(failed: &Failed, words: &[&str]) -> String {
@@ -206,4 +208,44 @@ async fn a_whole_journal_is_found_whole() {
         assert!(dumped.log.lines().count() > 100, "a line a record at least: {dumped:?}");
         assert!(contents(data.dir()) == before, "a tool changed something");
     }
+}
+
+/// What a later version wrote is left to it: both versions are told, and what to do.
+#[tokio::test]
+async fn a_later_version_is_left_alone() {
+    let data = some_segments(End::Kill).await;
+    let path = &data.segments()[0];
+    let mut bytes = fs::read(path).expect("it can be read");
+    // Behind eight bytes that say what it is.
+    bytes[8] = 2;
+    fs::write(path, &bytes).expect("it can be written");
+    let before = contents(data.dir());
+    let failed = data.refused(&[]);
+    assert_eq!(failed.code, Some(65), "{failed:?}");
+    let versions = "has version 2 of the format; this awaitd knows version 1";
+    is_clear(&failed, &[versions, "use the version that wrote it, or a newer one"]);
+    assert!(contents(data.dir()) == before, "a refused start changed something");
+}
+
+/// Each version serves what every older one wrote: of each there is a journal, as it was written then.
+#[tokio::test]
+async fn what_older_versions_wrote_is_served() {
+    let all = fs::read_dir(root().join("crates/awaitd-journal/tests/golden")).expect("a folder");
+    let mut seen = 0;
+    for one in all {
+        let data = Data::new();
+        fs::create_dir(data.dir()).expect("a folder can be made");
+        for file in fs::read_dir(one.expect("it can be read").path()).expect("a folder") {
+            let file = file.expect("it can be read");
+            if file.path().extension().is_some_and(|ending| ending == "segment") {
+                fs::copy(file.path(), data.dir().join(file.file_name())).expect("there is room");
+            }
+        }
+        let server = data.start(&["--max-clock-jump", "36500d"]);
+        let list = server.client().get("/v1/queues").await.expect(200).json();
+        assert!(list["items"].as_array().is_some_and(|queues| !queues.is_empty()), "{list}");
+        server.client().post("/v1/queues/new/jobs", "x").await.expect(201);
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen}");
 }
