@@ -95,13 +95,17 @@ impl Clock {
         self.wall_micros(time)
     }
 
-    /// The time of day now, in microseconds since 1970. A manual clock goes on from where it was tied.
-    pub fn time_of_day(&self) -> u64 {
-        let wall = match &self.hand {
+    /// The time of day now, read anew. A manual clock goes on from where it was tied.
+    pub fn today(&self) -> SystemTime {
+        match &self.hand {
             Hand::Running(..) => SystemTime::now(),
             Hand::Manual(_) => self.wall(self.now()),
-        };
-        let since = wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        }
+    }
+
+    /// The same in microseconds since 1970.
+    pub fn time_of_day(&self) -> u64 {
+        let since = self.today().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
     }
 

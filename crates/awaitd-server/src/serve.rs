@@ -99,7 +99,7 @@ impl Server {
         tokio::spawn(schedules.run());
         tokio::spawn(sampler.run());
         let time = clock.clone();
-        tokio::spawn(Arc::clone(&config.access).follow(move || time.wall(time.now())));
+        tokio::spawn(Arc::clone(&config.access).follow(move || time.today()));
         Self {
             app: App { desk, clock, history, metrics, config: Arc::new(config), key },
             driver: tokio::spawn(driver.run()),

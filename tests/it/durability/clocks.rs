@@ -293,3 +293,27 @@ async fn a_lease_whose_time_was_over_while_the_server_was_away_has_ten_seconds()
         client.post("/v1/locks/renewed/acquire", "").await.refused(423, "locked");
     }
 }
+
+/// A token ends by the clock as it is set, at once: also if the machine was asleep, which the other clock does not
+/// notice. Whoever sets it back lets the token live again.
+#[tokio::test]
+async fn a_token_ends_by_the_clock_as_it_is_set() {
+    let Some(liar) = Liar::new() else { return };
+    let data = Data::new();
+    let hand = data.folder.inside("hand");
+    fs::write(&hand, "+0\n").expect("a file can be written");
+    let made = data.tool(&["token", "create", "-n", "t", "-a", "*:*:*", "-e", "1h", "--data-dir"]);
+    let token = made.log.lines().find(|line| line.starts_with("awd_")).expect("a token is told");
+    let server = liar.start_by(&data, &hand);
+    let client = server.client();
+    let shown = format!("Bearer {token}");
+    let look = || client.get("/v1/queues").header("authorization", &shown);
+    look().await.expect(200);
+    let waits = client.post("/v1/queues/q/get?wait=40s", "").header("authorization", &shown);
+    let waits = tokio::spawn(async move { waits.await });
+    fs::write(&hand, "+2h\n").expect("a file can be written");
+    look().await.refused(401, "unauthorized");
+    waits.await.expect("no panic").refused(401, "unauthorized");
+    fs::write(&hand, "+0\n").expect("a file can be written");
+    look().await.expect(200);
+}

@@ -157,7 +157,7 @@ impl Front {
     fn who(&self, head: &Parts) -> Result<Who, Problem> {
         let Config { access, .. } = &*self.app.config;
         // Asked for only where there are tokens.
-        let now = || self.app.clock.wall(self.app.clock.now());
+        let now = || self.app.clock.today();
         let token = head.headers.get(AUTHORIZATION);
         // Whoever shows a token asks as its holder, whatever his certificate says.
         let certified = head.extensions.get::<Certified>().filter(|_| token.is_none());
@@ -170,7 +170,7 @@ impl Front {
 
     /// Refuses who was let in and would not be any more.
     fn still(&self, who: &Who) -> Result<(), Problem> {
-        let now = || self.app.clock.wall(self.app.clock.now());
+        let now = || self.app.clock.today();
         self.app.config.access.still(who, now).map_err(Problem::unauthorized)
     }
 
@@ -185,7 +185,7 @@ impl Front {
         }
         // In a box, so that calls which do not wait are no larger.
         let told = Box::pin(async {
-            let now = || self.app.clock.wall(self.app.clock.now());
+            let now = || self.app.clock.today();
             tokio::select! {
                 biased;
                 told = &mut asked => Ok(told),
