@@ -1,6 +1,8 @@
 //! The alerts, worked out by a real Prometheus: each fires in the situation that it is about, and none
 //! where all is well.
 
+mod server;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -60,14 +62,46 @@ impl Prometheus {
         all.into_iter().filter(|alert| alert["state"] == "firing").collect()
     }
 
-    /// Whether it has seen that metric of that server's queue.
-    async fn has_seen(&self, server: &Server, queue: &str) -> bool {
-        let matching =
-            format!("awaitd_jobs_total{{instance=\"{}\",queue=\"{queue}\"}}", server.at());
-        let bytes: Vec<_> = matching.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    /// What it says to a query: how many lines, and the first one's number.
+    async fn asked(&self, query: &str) -> (usize, f64) {
+        let bytes: Vec<_> = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let path = format!("{}/api/v1/query?query={}", self.base, bytes.concat());
         let heard = heard(&path).await.expect("it answers");
-        heard.contains(queue)
+        let heard: Value = serde_json::from_str(&heard).expect("it speaks JSON");
+        let lines = heard["data"]["result"].as_array().expect("lines");
+        let number = lines.first().and_then(|line| line["value"][1].as_str()?.parse().ok());
+        (lines.len(), number.unwrap_or_default())
+    }
+
+    /// Whether it has seen that metric of that server's queue.
+    async fn has_seen(&self, server: &Server, queue: &str) -> bool {
+        let at = server.at();
+        let of_it = format!("awaitd_jobs_total{{instance=\"{at}\",queue=\"{queue}\"}}");
+        self.asked(&of_it).await.0 > 0
+    }
+
+    /// Goes on when it has seen so many servers.
+    async fn until_up(&self, many: usize) {
+        until("all were scraped", async || self.asked("up == 1").await.0 == many).await;
+    }
+
+    /// Goes on when it has seen a server begin anew so often.
+    async fn until_begun_anew(&self, server: &Server, times: usize) {
+        let at = server.at();
+        let begun = format!("changes(process_start_time_seconds{{instance=\"{at}\"}}[2m])");
+        until("it was scraped", async || self.asked(&begun).await.1 >= times as f64).await;
+    }
+
+    /// Goes on when an alert about a server fires.
+    async fn until_fires(&self, name: &str, server: &Server) {
+        let at = server.at().to_string();
+        until(&format!("{name} fires"), async || {
+            let firing = self.firing().await;
+            firing.iter().any(|alert| {
+                alert["labels"]["alertname"] == name && alert["labels"]["instance"] == at
+            })
+        })
+        .await;
     }
 }
 
