@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::sync::watch;
 
-use crate::client::{Client, DEFAULT_URL, Shared, TLS_CA_VARIABLE};
+use crate::client::{Client, DEFAULT_URL, Shared, TLS_CA_VARIABLE, TLS_CLIENT_VARIABLE};
 use crate::error::{Error, Result};
 #[cfg(feature = "tls")]
 use crate::tls;
@@ -35,11 +35,12 @@ pub struct Builder {
     retry_for: Duration,
     token: Option<Origin>,
     tls_ca: Option<PathBuf>,
+    tls_client: Option<PathBuf>,
 }
 
 impl Builder {
     pub(crate) fn new(url: String) -> Self {
-        Self { url, retry_for: RETRY_FOR, token: None, tls_ca: None }
+        Self { url, retry_for: RETRY_FOR, token: None, tls_ca: None, tls_client: None }
     }
 
     /// How long a server is tried that does not answer, or that answers 503; 30 s if nothing is said. It
@@ -76,15 +77,23 @@ impl Builder {
         self
     }
 
-    /// The same, if `AWAITD_TLS_CA` names a file.
-    pub fn tls_ca_of_env(mut self) -> Self {
+    /// To a server that wants one, by `https://`: shows the certificate in this file, as PEM with its private key. It is
+    /// read once.
+    pub fn tls_client(mut self, file: impl Into<PathBuf>) -> Self {
+        self.tls_client = Some(file.into());
+        self
+    }
+
+    /// Both, if `AWAITD_TLS_CA` and `AWAITD_TLS_CLIENT` name files.
+    pub fn tls_of_env(mut self) -> Self {
         self.tls_ca = std::env::var_os(TLS_CA_VARIABLE).map(Into::into);
+        self.tls_client = std::env::var_os(TLS_CLIENT_VARIABLE).map(Into::into);
         self
     }
 
     /// The client.
     pub fn build(self) -> Result<Client> {
-        let Self { url, retry_for, token, tls_ca } = self;
+        let Self { url, retry_for, token, tls_ca, tls_client } = self;
         let token = token.map(Origin::token).transpose()?;
         let wrong = |why: &dyn fmt::Display| {
             Error::Input(format!(
@@ -110,12 +119,15 @@ impl Builder {
         #[cfg(feature = "tls")]
         {
             // Or reqwest would look for what it trusts, though nobody needs it.
-            let tls =
-                if encrypted { tls::trusting(tls_ca.as_deref()) } else { tls::trusting_nobody() };
+            let tls = if encrypted {
+                tls::trusting(tls_ca.as_deref(), tls_client.as_deref())
+            } else {
+                tls::trusting_nobody()
+            };
             http = http.tls_backend_preconfigured(tls.map_err(Error::Input)?);
         }
         #[cfg(not(feature = "tls"))]
-        let _ = (encrypted, tls_ca);
+        let _ = (encrypted, tls_ca, tls_client);
         if let Some(path) = socket {
             http = http.unix_socket(path);
         }

@@ -34,6 +34,9 @@ pub const URL_VARIABLE: &str = "AWAITD_URL";
 /// The variable that names the file of those who vouch for it.
 pub const TLS_CA_VARIABLE: &str = "AWAITD_TLS_CA";
 
+/// The variable that names the file with the certificate of whoever asks.
+pub const TLS_CLIENT_VARIABLE: &str = "AWAITD_TLS_CLIENT";
+
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// An answer that is so late, beyond what was allowed to be waited for, does not come any more.
@@ -79,7 +82,7 @@ impl Client {
     /// Asks the server that `AWAITD_URL` names, or the one of this machine; see [`Builder::token_of_env`].
     pub fn from_env() -> Result<Self> {
         let url = env::var(URL_VARIABLE).unwrap_or_else(|_| DEFAULT_URL.to_owned());
-        Self::builder(url).tls_ca_of_env().token_of_env()?.build()
+        Self::builder(url).tls_of_env().token_of_env()?.build()
     }
 
     /// A client that is not quite as usual.

@@ -93,7 +93,7 @@ pub use barrier::{Barrier, BarrierWait, Tripped};
 pub use batch::{BatchAnswers, BatchJobs};
 pub use boxed::Boxed;
 pub use builder::Builder;
-pub use client::{Client, DEFAULT_URL, TLS_CA_VARIABLE, URL_VARIABLE};
+pub use client::{Client, DEFAULT_URL, TLS_CA_VARIABLE, TLS_CLIENT_VARIABLE, URL_VARIABLE};
 pub use condition::{Condition, ConditionState, ConditionWait, Woken};
 pub use config::{Backoff, Order, QueueConfig, Rate, WhenFull};
 pub use error::{Code, Error, Problem, Result};

@@ -84,3 +84,37 @@ async fn a_server_proves_who_it_is() {
     let wrong = ask(&url, &["health", "--tls-ca", &file("none.pem")]).await;
     assert!(wrong.exit != 0 && wrong.complaints.contains("none.pem"), "{wrong:?}");
 }
+
+/// A server that lets in who has a certificate is asked by whoever shows one, as whom that names.
+#[tokio::test]
+async fn who_asks_proves_it_where_a_server_wants_that() {
+    let folder = Folder::new();
+    let file = |name: &str| folder.inside(name);
+    certify(&folder, "localhost");
+    let (cert, key, ca) = (file("cert.pem"), file("key.pem"), file("ca.pem"));
+    // Who vouches for the server vouches for this client, too.
+    let both = [&cert, &key].map(|file| fs::read_to_string(file).expect("it is there"));
+    fs::write(file("client.pem"), both.concat()).expect("there is room");
+    let tokens = file("tokens");
+    let only = ["token", "create", "-n", "c", "-a", "queue:mail:put", "--certificate", "localhost"];
+    let made = Command::new(binary()).args(only).args(["--tokens", &tokens]).status();
+    assert!(made.await.expect("the binary runs").success());
+    let secured = ["--listen", "127.0.0.1:0", "--tls-cert", &cert, "--tls-key", &key];
+    let wants = ["--tls-client-ca", &ca, "--tokens", &tokens];
+    let server = serve(&[&secured[..], &wants].concat());
+    server.complains("listening on https://").await;
+    let log = server.complaints();
+    let port = log.split("https://127.0.0.1:").nth(1).and_then(|rest| rest.split('"').next());
+    let url = format!("https://localhost:{}", port.expect("it says where it listens"));
+
+    let shown = ["--tls-ca", &ca, "--tls-client", &file("client.pem")];
+    let put = ask(&url, &[&["put", "mail", "hello"][..], &shown].concat()).await;
+    assert_eq!(put.exit, 0, "{put:?}");
+    let other = ask(&url, &[&["put", "other", "hello"][..], &shown].concat()).await;
+    assert_eq!(other.exit, 1, "that is all that he may: {other:?}");
+    let nobody = ask_for("0s", &url, &["health", "--tls-ca", &ca]).await;
+    assert_eq!(nobody.exit, 69, "{nobody:?}");
+    assert!(nobody.complaints.contains("--tls-client"), "{nobody:?}");
+    let keyless = ask(&url, &["health", "--tls-ca", &ca, "--tls-client", &cert]).await;
+    assert_eq!(keyless.exit, 2, "{keyless:?}");
+}

@@ -24,7 +24,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use awaitd_client::{Client, Code, DEFAULT_URL, Error, TLS_CA_VARIABLE, URL_VARIABLE};
+use awaitd_client::{
+    Client, Code, DEFAULT_URL, Error, TLS_CA_VARIABLE, TLS_CLIENT_VARIABLE, URL_VARIABLE,
+};
 use clap::Args;
 use serde_json::{Value, json};
 use tokio::runtime::Builder;
@@ -57,6 +59,10 @@ pub(crate) struct Place {
     /// Who alone vouches for a server that is asked by https://: certificates as PEM [default: whom the system trusts]
     #[arg(long, env = TLS_CA_VARIABLE, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
+
+    /// What is shown to a server that wants to know by a certificate who asks: that and its key as PEM, in one file
+    #[arg(long, env = TLS_CLIENT_VARIABLE, value_name = "FILE")]
+    tls_client: Option<PathBuf>,
 }
 
 /// Who is asked, and how it is told.
@@ -128,6 +134,9 @@ impl Server {
         let mut client = Client::builder(&self.place.url).retry_for(retry);
         if let Some(file) = &self.place.tls_ca {
             client = client.tls_ca(file);
+        }
+        if let Some(file) = &self.place.tls_client {
+            client = client.tls_client(file);
         }
         client.token_of_env()?.build()
     }
@@ -289,7 +298,7 @@ fn what_then(said: &str) -> &'static str {
         ),
         (
             "CertificateRequired",
-            "it wants a certificate of whoever asks, which commands have none of",
+            "--tls-client (AWAITD_TLS_CLIENT) names a file with the certificate that it wants of whoever asks",
         ),
         ("InvalidContentType", "it speaks no TLS, it seems: is it at http://?"),
         ("invalid HTTP version", "it speaks TLS, it seems: is it at https://?"),
