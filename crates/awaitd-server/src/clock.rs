@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use awaitd_primitives::{Tie, Time};
+use awaitd_primitives::{Tie, Time, limits};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::Sleep;
@@ -51,7 +51,8 @@ impl Clock {
     /// A clock that begins now and runs.
     #[allow(clippy::new_without_default)] // two clocks would disagree; making one is a decision
     pub fn new() -> Self {
-        Self::with(Hand::Running(Instant::now(), Time::ZERO), 0)
+        // Far from its zero: instants that are skipped soon, by a clock that is set ahead, would be that one moment.
+        Self::with(Hand::Running(Instant::now(), Time::ZERO + limits::DELAY_MAX), 0)
     }
 
     /// A clock that goes on where a journal left off at `last`: as much later as the wall clock is

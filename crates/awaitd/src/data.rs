@@ -38,7 +38,8 @@ pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> 
         new_key,
     };
     let watch = Clock::new();
-    let mut told = watch.now();
+    let began = watch.now();
+    let mut told = began;
     let progress = |Progress { bytes, of, entries }: Progress| {
         if watch.now().since(told) >= TELL_EVERY {
             told = watch.now();
@@ -52,15 +53,16 @@ pub(crate) fn open(flags: &Serve) -> Result<(Opened, Clock, Duration), Failure> 
         return Err(Failure::BrokenOff(folder.clone()));
     }
     let opened = FileJournal::open(folder, &options, progress).map_err(unusable)?;
-    let took = watch.now().since(awaitd_server::Time::ZERO);
+    let took = watch.now().since(began);
     tell(&opened, flags, took);
+    if opened.read.entries == 0 {
+        return Ok((opened, Clock::new(), took));
+    }
     let tied = opened.state.tied();
     let clock = Clock::going_on(opened.last, tied, flags.max_clock_jump.0)
         .map_err(|Jump(gap)| Failure::Jump(gap))?;
-    if opened.read.entries > 0 {
-        let away = clock.now().since(opened.last).as_secs();
-        info!(seconds = away, "goes on where the journal left off, {away} s later by the clock");
-    }
+    let away = clock.now().since(opened.last).as_secs();
+    info!(seconds = away, "goes on where the journal left off, {away} s later by the clock");
     Ok((opened, clock, took))
 }
 
