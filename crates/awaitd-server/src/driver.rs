@@ -243,20 +243,14 @@ impl<J: Journal> Driver<J> {
         self.engine.state().bytes_here() > self.memory_budget
     }
 
-    /// Ties the axis of time to the time of day: now and then, if anything else is written, and when
-    /// the wall clock was set. That is looked at now and then also if nobody asks for anything.
+    /// Ties the axis of time to the time of day: now and then, if anything else is written.
     fn note_time_of_day(&mut self) {
-        let now = self.reached;
-        let (idle, due) = (self.step.entries.is_empty(), now.since(self.tied) >= TIE_EVERY);
-        if idle && !due && !self.stopped {
+        if self.reached.since(self.tied) < TIE_EVERY {
             return;
         }
-        let set = self.clock.drift() >= DRIFT_MAX;
-        if set || due {
-            self.tied = now;
-        }
-        if set || due && !idle {
-            self.engine.tie(self.clock.tie(now), &mut self.step);
+        self.tied = self.reached;
+        if !self.step.entries.is_empty() {
+            self.engine.tie(self.clock.tie(self.engine.now()), &mut self.step);
         }
     }
 
@@ -266,6 +260,10 @@ impl<J: Journal> Driver<J> {
             return;
         }
         self.mind_the_room();
+        // Nothing is judged by a time of day that is not.
+        if self.clock.drift() >= DRIFT_MAX {
+            self.engine.tie(self.clock.tie(self.engine.now()), &mut self.step);
+        }
         self.behind = true;
         let credit = self.space.credit();
         let mut taken = 0;

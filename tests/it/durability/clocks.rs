@@ -256,6 +256,34 @@ async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
     assert_eq!(delayed(&client).await, 1);
 }
 
+/// What is asked first after the clock was set is judged by it as it is: what was skipped comes, and in order also
+/// if the server is younger than that; what is put for an instant that was over before waits for it.
+#[tokio::test]
+async fn an_instant_is_one_of_the_clock_as_it_is_now() {
+    let Some(liar) = Liar::new() else { return };
+    let data = Data::new();
+    let hand = data.folder.inside("hand");
+    let set = |off: &str| fs::write(&hand, off).expect("a file can be written");
+    set("+0\n");
+    let server = liar.start_by(&data, &hand);
+    let client = server.client();
+    let now = Timestamp::now();
+    let put = async |hours: u64| {
+        let at = now + Duration::from_hours(hours);
+        client.post(&format!("/v1/queues/later/jobs?at={at}"), hours.to_string()).await.expect(201);
+    };
+    for hours in [3, 1, 2] {
+        put(hours).await;
+    }
+    set("+1d\n");
+    for hours in ["1", "2", "3"] {
+        assert_eq!(next(&client).await.text(), hours);
+    }
+    set("+0\n");
+    put(1).await;
+    assert_eq!(delayed(&client).await, 1);
+}
+
 /// Whoever could not renew while the server was away has ten seconds for it, once.
 #[tokio::test]
 async fn a_lease_whose_time_was_over_while_the_server_was_away_has_ten_seconds() {

@@ -212,6 +212,11 @@ impl Engine {
         &self.state
     }
 
+    /// The moment up to which time is worked off.
+    pub fn now(&self) -> Time {
+        self.at.now
+    }
+
     /// Answers a request that has come, or parks it.
     fn take(&mut self, request: Request, step: &mut Step) {
         let Request { ticket, arrived, mut until, mut ask } = request;
