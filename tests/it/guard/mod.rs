@@ -5,6 +5,7 @@ mod around;
 mod ciphers;
 mod crowd;
 mod handed;
+mod matrix;
 mod proxies;
 mod restarts;
 mod revoked;
