@@ -155,7 +155,7 @@ pub(crate) struct Serve {
         long,
         env = "AWAITD_MAX_CONNECTIONS",
         help = format!(
-            "Connections at one time, or three quarters of the open files that the system allows [default: {}]",
+            "Connections at one time [default: {}, or three quarters of the open files that the system allows if that is less]",
             config().max_connections,
         ),
         value_name = "NUMBER",
