@@ -75,7 +75,7 @@ impl Clock {
 
     /// A clock that stands still until it is moved; for tests.
     pub fn manual() -> Self {
-        Self::with(Hand::Manual(Arc::default()), 0)
+        Self::with(Hand::Manual(Arc::default()), wall_micros())
     }
 
     fn with(hand: Hand, epoch: i64) -> Self {
@@ -96,7 +96,7 @@ impl Clock {
         self.wall_micros(time)
     }
 
-    /// The time of day now, read anew. A manual clock goes on from where it was tied.
+    /// The time of day now, read anew. A manual clock goes on from where it began.
     pub fn today(&self) -> SystemTime {
         match &self.hand {
             Hand::Running(..) => SystemTime::now(),
@@ -137,11 +137,15 @@ impl Clock {
         self.read().1
     }
 
-    /// Where the axis begins by the wall clock as it is now, and how far off that is from what is known.
+    /// Where the axis begins by the wall clock as it is now, and how far off that is from what is known. That of a
+    /// manual clock goes with it.
     fn read(&self) -> (i64, Duration) {
         let now = i64::try_from(self.now().micros()).unwrap_or(i64::MAX);
-        let read = wall_micros().saturating_sub(now);
         let known = self.epoch.load(Ordering::Relaxed);
+        let read = match &self.hand {
+            Hand::Running(..) => wall_micros().saturating_sub(now),
+            Hand::Manual(_) => known,
+        };
         (read, Duration::from_micros(read.abs_diff(known)))
     }
 

@@ -60,7 +60,7 @@ pub(crate) struct Driver<J: Journal> {
     room: Room,
     /// So many bytes of jobs' bodies are kept in memory.
     memory_budget: u64,
-    /// When the time of day was last noted, or looked at.
+    /// When the time of day was last noted, or would have been if anything else had been written.
     tied: Time,
     /// Until then the entries for which nobody waits are held back.
     unhurried: Option<Time>,

@@ -122,7 +122,7 @@ async fn nothing_is_shown_to_whose_time_is_over() {
     let purge = Command::Purge { queue, state: None };
     let done = [set, purge].map(|command| desk.ask(Ask { command, key: None }, Duration::ZERO));
     settled().await;
-    // While that is written, since what is written later ties this clock to the time of day.
+    // While that is written.
     guarded.clock.advance(Duration::from_secs(10));
     allowed.add_permits(9);
     for done in done {
