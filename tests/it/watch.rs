@@ -1,6 +1,9 @@
 //! What there is, told each second: the parts of the dashboard that are heard over a connection.
 
+use std::time::Duration;
+
 use awaitd_tests::{Raw, Server};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One who watches, and has the answer's head.
@@ -87,6 +90,7 @@ async fn tells_of_so_many_queues() {
 /// One queue alone, after what became of it.
 #[tokio::test]
 async fn tells_what_became_of_a_queue() {
+    let started = Timestamp::now() - Duration::from_mins(1);
     let server = Server::start();
     let client = server.client();
     client.post("/v1/queues/other/jobs", "x").await.expect(201);
@@ -98,6 +102,10 @@ async fn tells_what_became_of_a_queue() {
         let data = data.split("\n\n").next().expect("an event has an end");
         let told: Value = serde_json::from_str(data).expect("an event has JSON");
         assert_eq!(told["step"], 1);
+        // Also before anything was looked at.
+        let end: Timestamp =
+            told["end"].as_str().and_then(|end| end.parse().ok()).expect("an instant");
+        assert!(end > started, "{end}");
         let columns = ["ready", "leased", "put", "got", "done", "wait_p99"];
         let lengths = columns.map(|name| told[name].as_array().map(Vec::len));
         assert!(lengths.iter().all(|length| length.is_some() && *length == lengths[0]), "{told}");

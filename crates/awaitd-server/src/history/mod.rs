@@ -46,7 +46,6 @@ struct Shared {
 }
 
 /// The past of each queue that was looked at.
-#[derive(Default)]
 struct Pasts {
     by_name: HashMap<Name, Past>,
     /// When that was.
@@ -83,10 +82,11 @@ impl History {
     /// One that nobody has begun, and who will.
     pub(crate) fn new(clock: Clock, metrics: Arc<Metrics>, office: BackOffice) -> (Self, Sampler) {
         let (sender, latest) = watch::channel(None);
+        let pasts = Pasts { by_name: HashMap::new(), at: second_of(clock.now()) };
         let history = Self(Arc::new(Shared {
             clock,
             latest,
-            pasts: Mutex::default(),
+            pasts: Mutex::new(pasts),
             alone: Mutex::default(),
             places: Arc::new(Semaphore::new(WATCHERS_MAX)),
             shares: Shares::new(WATCHERS_OF_TOKEN_MAX),
