@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 from yarl import URL
 
+from awaitd import _tls
 from awaitd._token import Token
 from awaitd.errors import Problem, Unreachable
 
@@ -101,6 +102,8 @@ class Wire:
     def __init__(self, url: str, token: str | None = None) -> None:
         self.url = base(url)
         self._token = Token(token)
+        # What is wrong with its files is told here: later it would look as if nobody answered.
+        self._trust = _tls.context() if self.url.startswith("https:") else None
         self._heard = 0.0
         self._session: aiohttp.ClientSession | None = None
 
@@ -180,7 +183,7 @@ class Wire:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 # Who waits keeps a connection: there is no sensible bound.
-                connector=aiohttp.TCPConnector(limit=0, resolver=_Resolver()),
+                connector=aiohttp.TCPConnector(limit=0, resolver=_Resolver(), ssl=self._trust or True),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
             )
