@@ -286,6 +286,30 @@ async fn a_broken_journal_ends_the_server() {
     assert!(is_pending(&mut putting));
 }
 
+/// A time of day that is noted while there is more to do than a turn takes is that of the moment up to which time
+/// is worked off.
+#[tokio::test]
+async fn a_time_of_day_is_that_of_its_moment() {
+    let kept = Kept::default();
+    let (_server, clock, desk) = server(kept.clone());
+    let (body, ttl) = (b"job"[..].into(), Some(Duration::from_secs(1)));
+    let payload = Payload { body, content_type: None };
+    for queue in ["a", "b", "c", "d", "e"].map(|queue| queue.parse::<Name>().unwrap()) {
+        let (payload, traits) = (payload.clone(), Vec::new());
+        let put = Command::Put { queue, payload, delay: Delay::NONE, rank: None, ttl, traits };
+        desk.ask_all(vec![ask(put); 1_000]).await;
+    }
+    clock.advance(2 * MINUTE);
+    put(&desk, Duration::ZERO).await.told.unwrap();
+    let entries = kept.entries();
+    let tied = |entry: &Entry| match entry.records[0] {
+        Record::Tied { wall, .. } => Some(wall - entry.at.micros()),
+        _ => None,
+    };
+    let tied: Vec<u64> = entries.iter().filter_map(tied).collect();
+    assert!(tied.len() > 1 && tied.iter().all(|it| *it == tied[0]), "{tied:?}");
+}
+
 /// Is done with the append, and then is not.
 struct Panics;
 
