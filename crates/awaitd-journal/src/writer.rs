@@ -131,13 +131,18 @@ impl<D: Disk> Writer<D> {
         for number in next + there..next + SPARES {
             _ = errands.send(Errand::Make(number));
         }
+        // Killed as it went on to the next one, a journal has left one more than that. Made again, it would be one file
+        // of which two are taken, and what is written to the first of them would be lost.
+        let unmade = next + there.max(SPARES);
         let (more, known) = (errands.clone(), Arc::clone(shared));
         log.take_from(Box::new(move |number| {
             // Where there is no room at all, everybody waits until there is some.
             let gone = |_| Err(io::Error::other("the thread that makes segments has ended"));
             let segment = segments.recv().unwrap_or_else(gone)?;
             known.spares.fetch_sub(1, Ordering::Relaxed);
-            _ = more.send(Errand::Make(number + SPARES));
+            if number + SPARES >= unmade {
+                _ = more.send(Errand::Make(number + SPARES));
+            }
             Ok(segment)
         }));
         let thread = thread::Builder::new().name("segments".into());

@@ -6,7 +6,7 @@ use std::process;
 use std::thread;
 
 use awaitd_journal::disk::{Disk, DiskFile};
-use awaitd_journal::{FileJournal, Journal, recover};
+use awaitd_journal::{FileJournal, Journal, recover, segment};
 use awaitd_primitives::*;
 
 use crate::play::{name, options, payload};
@@ -176,7 +176,7 @@ fn a_segment_that_could_not_be_made_is_the_last() {
     // Once the threads have ended, all that they were sent is done.
     drop(journal);
     let world = twin.world();
-    assert!(world.files().keys().eq([&awaitd_journal::segment::name(1)]), "{:?}", world.files());
+    assert!(world.files().keys().eq([&segment::name(1)]), "{:?}", world.files());
     assert_eq!(jobs(&world.after(Crash::Dropped)), 1);
 }
 
@@ -184,7 +184,7 @@ fn a_segment_that_could_not_be_made_is_the_last() {
 /// one that has gone is no hindrance.
 #[test]
 fn old_segments_go_in_their_order() {
-    let [first, second] = [1, 2].map(awaitd_journal::segment::name);
+    let [first, second] = [1, 2].map(segment::name);
     for gone in [false, true] {
         let twin = Twin::default();
         let mut journal = open(&twin);
@@ -210,6 +210,26 @@ fn old_segments_go_in_their_order() {
             if gone { vec![second.clone()] } else { vec![first.clone(), second.clone()] };
         assert_eq!(removed.collect::<Vec<_>>(), expected);
     }
+}
+
+/// Killed as it went on to the next segment, a journal may have left one more in advance than it makes: that one is
+/// taken in its turn, and not made again.
+#[test]
+fn a_segment_that_is_there_is_not_made_again() {
+    let twin = Twin::default();
+    let mut journal = open(&twin);
+    ready(&journal);
+    wait(journal.append(put(1, SEGMENT - 500), true)).expect("it is durable");
+    let key = journal.key();
+    drop(journal);
+    segment::make(&twin, 4, key, SEGMENT as u64).expect("there is room");
+    let mut journal = open(&twin);
+    for job in 2..=8 {
+        wait(journal.append(put(job, SEGMENT - 500), true)).expect("it is durable");
+    }
+    until(|| journal.usage().expect("it takes room").segments == 10);
+    drop(journal);
+    assert_eq!(jobs(&twin.world().after(Crash::Killed)), 8);
 }
 
 /// The end ends everything, also what waits for room.
@@ -248,7 +268,7 @@ fn a_body_is_read_after_its_segment_went() {
     let fetch = journal.fetch(&stored, JobId(1)).expect("it is there");
     let nobody = journal.fetch(&stored, JobId(2)).expect("a segment is there");
     drop(journal.trim(2));
-    let first = awaitd_journal::segment::name(1);
+    let first = segment::name(1);
     until(|| !twin.world().files().contains_key(&first));
     assert_eq!(fetch.read().expect("it is read").here().expect("it was read")[..], [b'x'; 600]);
     assert!(nobody.read().is_err(), "another job is there");
@@ -264,13 +284,13 @@ fn a_damaged_body_is_an_error() {
     let (_, offset) = awaitd_journal::log::place(stored.at);
     let at = usize::try_from(offset).expect("it is small");
     for byte in [at, at + 4, at + 9, at + 300] {
-        twin.flip(&awaitd_journal::segment::name(1), byte);
+        twin.flip(&segment::name(1), byte);
         let error =
             journal.fetch(&stored, JobId(1)).expect("it is there").read().expect_err("no body");
         assert!(error.to_string().contains(&format!("at byte {offset}")), "{error}");
         let mut sweep = journal.sweep().expect("one segment is old");
         assert!(sweep.read(256 * 1024).is_err());
-        twin.flip(&awaitd_journal::segment::name(1), byte);
+        twin.flip(&segment::name(1), byte);
     }
     let mut sweep = journal.sweep().expect("one segment is old");
     let slice = sweep.read(256 * 1024).expect("it is whole again");
