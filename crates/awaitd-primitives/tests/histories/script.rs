@@ -147,7 +147,10 @@ pub(crate) fn script(seed: u64) -> Script {
             also(&mut rng, 6, |rng| Act::Stow(rng.usize(0..6)));
         }
         also(&mut rng, 30, |_| Act::Look);
-        also(&mut rng, 30, |rng| Act::Tie(Duration::from_secs([0, 0, 10, 30][rng.usize(0..4)])));
+        also(&mut rng, 30, |rng| {
+            let ahead = [0, 0, 10, 30][rng.clone().usize(0..4)];
+            Act::Tie(Duration::from_secs(ahead))
+        });
         if crashes {
             also(&mut rng, 15, |rng| Act::Crash(crash(rng)));
             also(&mut rng, 40, |rng| {
