@@ -23,10 +23,6 @@ use crate::state::queue::Queue;
 use crate::state::remembered::KeyOf;
 use crate::state::settled::Fate;
 
-/// By so many microseconds differ, each minute anew, what version 0.1.0 read of clocks that nobody had set; less than
-/// a millisecond is not noted since. A million jobs looked at for each would make a long start.
-const MISREAD: u64 = 1_000;
-
 impl State {
     /// Folds the records of an entry into the state.
     pub fn apply(&mut self, entry: &Entry) {
@@ -321,7 +317,7 @@ impl State {
     /// that is away now. A history that begins late does not know what was known: to do it again changes nothing.
     fn tie(&mut self, tie: Tie) {
         let before = self.tied.replace(tie);
-        if before.is_some_and(|before| before.wall_at(tie.time).abs_diff(tie.wall) < MISREAD) {
+        if before.is_some_and(|before| before.wall_at(tie.time) == tie.wall) {
             return;
         }
         let dated = self.queues.iter_mut().filter_map(|(name, queue)| {

@@ -64,6 +64,7 @@ impl Job {
             more.traits.push(Trait::Past(Box::new(past)));
             more.tried.since = None;
             more.holds_key = false;
+            more.undate();
         })
     }
 

@@ -87,7 +87,7 @@ impl Model {
             enqueued: job.got.enqueued,
             died: now,
         };
-        job.got.traits.retain(|it| !matches!(it, Trait::Past(_)));
+        job.got.traits.retain(|it| !matches!(it, Trait::Past(_) | Trait::At(_)));
         job.got.traits.push(Trait::Past(Box::new(past)));
         (job.dead, job.holds, job.since) = (true, false, now);
         self.comes(id);

@@ -5,7 +5,6 @@ use crate::messages::command::JobId;
 use crate::messages::job::JobState;
 use crate::messages::policy::Policy;
 use crate::messages::time::Time;
-use crate::state::job::{Job, Place};
 use crate::state::results::Results;
 
 impl Jobs {
@@ -31,12 +30,10 @@ impl Jobs {
         waiting
     }
 
-    /// Jobs that are not due yet and wait for a time of day do so until that comes now; says whether there are
-    /// any. If it is over, they are ready since now, in its order.
+    /// Jobs that are not due yet and wait for a time of day do so until that comes now; says whether there may
+    /// be any. If it is over, they are ready since now, in its order.
     pub(crate) fn redate(&mut self, now: Time, moment: impl Fn(u64) -> Time) -> bool {
-        let waits = |(place, job): (&Place, &Job)| place.ready_at > now && job.at().is_some();
-        // Only jobs with traits make a queue have it.
-        if self.special.0.is_none() || !self.delayed.iter().any(waits) {
+        if self.special.0.as_ref().is_none_or(|special| special.dated == 0) {
             return false;
         }
         let delayed = std::mem::take(&mut self.delayed).into_iter().map(|(mut place, mut job)| {

@@ -31,6 +31,8 @@ pub(super) struct Special {
     /// Until when those that wait may.
     pub(super) ends: BTreeSet<(Time, JobId)>,
     pub(super) results: Results,
+    /// How many were put for a time of day, and have not come back since.
+    pub(super) dated: usize,
 }
 
 impl Special {
@@ -41,6 +43,7 @@ impl Special {
             unique: Values::default(),
             ends: BTreeSet::new(),
             results: Results::default(),
+            dated: 0,
         }
     }
 }

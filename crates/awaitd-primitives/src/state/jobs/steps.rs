@@ -65,6 +65,7 @@ impl Jobs {
             return;
         }
         let special = self.special();
+        special.dated += usize::from(job.at().is_some());
         if let Some(key) = job.key() {
             special.groups.enroll(key, id);
         }
@@ -77,6 +78,7 @@ impl Jobs {
     pub(super) fn strike(&mut self, id: JobId, job: &Job) {
         self.load.0.sub(job.load());
         let Some(special) = &mut self.special.0 else { return };
+        special.dated -= usize::from(job.at().is_some());
         if let Some(key) = job.key() {
             special.groups.leave(key, id);
         }
