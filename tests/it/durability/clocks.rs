@@ -234,7 +234,7 @@ async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
         let jobs = page["items"].as_array().expect("jobs").clone();
         jobs.into_iter().map(|job| job["ready_at"].as_str().expect("an instant").to_owned())
     };
-    // Whatever is written next makes the server look at the clock.
+    // Whatever is asked next makes the server look at the clock.
     let notice = async |client: &Client| today(client).await;
     set("-20d\n");
     notice(&client).await;

@@ -79,7 +79,7 @@ pub(crate) const WORK: &[Mutant] = &[
         name: "a job for a time of day counts minutes",
         rule: "a job for a time of day follows the wall clock when that is set",
         file: "state/apply.rs",
-        text: "if before.is_some_and(|before| before.wall_at(tie.time).abs_diff(tie.wall) < MISREAD) {",
+        text: "if before.is_some_and(|before| before.wall_at(tie.time) == tie.wall) {",
         instead: "if before.is_some() {",
     },
     Mutant {
