@@ -33,6 +33,18 @@ pub struct Payload {
     pub content_type: Option<Arc<str>>,
 }
 
+impl Payload {
+    /// How many bytes somebody put and said, wherever they are.
+    pub(crate) fn bytes(&self) -> usize {
+        self.body.len() + self.type_bytes()
+    }
+
+    /// How many of them are the type.
+    pub(crate) fn type_bytes(&self) -> usize {
+        self.content_type.as_ref().map_or(0, |kind| kind.len())
+    }
+}
+
 impl Body {
     /// How long it is, wherever it is.
     pub fn len(&self) -> usize {

@@ -53,9 +53,7 @@ impl Trait {
             Self::Past(past) => {
                 past.error.as_ref().map_or(0, |error| error.len()) + past.from.as_str().len()
             }
-            Self::Progress(payload) => {
-                payload.body.len() + payload.content_type.as_ref().map_or(0, |kind| kind.len())
-            }
+            Self::Progress(payload) => payload.bytes(),
             Self::Ends(_)
             | Self::MaxAttempts(_)
             | Self::Lease(_)

@@ -53,9 +53,8 @@ impl ScheduleConfig {
     pub(crate) fn bytes(&self) -> u64 {
         let Self { cron, timezone, queue, payload, rank, traits, .. } = self;
         let texts = cron.len() + timezone.len() + queue.as_str().len();
-        let kind = payload.content_type.as_ref().map_or(0, |kind| kind.len());
         let rank = rank.as_ref().map_or(0, |rank| rank.0.len());
         let traits: usize = traits.iter().map(Trait::bytes).sum();
-        (texts + payload.body.len() + kind + rank + traits + 64) as u64
+        (texts + payload.bytes() + rank + traits + 64) as u64
     }
 }

@@ -26,8 +26,7 @@ impl Event {
 
     /// Of its value and the value's type.
     pub(crate) fn bytes(&self) -> u64 {
-        let kind = |value: &Payload| value.content_type.as_ref().map_or(0, |kind| kind.len());
-        self.last.as_ref().map_or(0, |(_, value)| (value.body.len() + kind(value)) as u64)
+        self.last.as_ref().map_or(0, |(_, value)| value.bytes() as u64)
     }
 
     /// Of the last set; 0 if there was none.

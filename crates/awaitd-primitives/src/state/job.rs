@@ -138,13 +138,12 @@ impl Job {
 
     /// What it adds to its queue's sums.
     pub(crate) fn load(&self) -> Load {
-        let Payload { body, content_type } = &self.payload;
-        let kind = content_type.as_ref().map_or(0, |kind| kind.len());
+        let payload = &self.payload;
         let error = self.error().map_or(0, str::len);
         let traits: usize = self.traits().iter().map(Trait::bytes).sum();
         let told = if traits == 0 { 0 } else { TRAITS_BYTES + traits };
-        let written = RECORD_BYTES + body.len() + kind + error + told;
-        let here = body.bytes_here() + (kind + traits + error) as u64;
+        let written = RECORD_BYTES + payload.bytes() + error + told;
+        let here = payload.body.bytes_here() + (payload.type_bytes() + traits + error) as u64;
         Load { jobs: 1, bytes: written as u64, here }
     }
 }

@@ -48,9 +48,8 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         }
     }
     let bytes = put.payload.body.len() as u64;
-    let kind = put.payload.content_type.as_ref().map_or(0, |kind| kind.len());
     let traits: usize = put.traits.iter().map(Trait::bytes).sum();
-    let with_all = bytes + (kind + traits) as u64 + put.rank.map_or(0, ranks::bytes);
+    let with_all = (put.payload.bytes() + traits) as u64 + put.rank.map_or(0, ranks::bytes);
     let mut goes = Load::default();
     let room = known.map(|known| make_room(put.queue, known, bytes, &mut goes));
     let most = limits.memory_max.saturating_add(goes.memory());

@@ -19,8 +19,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     fn bytes(&self) -> u64 {
-        let kind = self.result.content_type.as_ref().map_or(0, |kind| kind.len());
-        RECORD_BYTES + (self.result.body.len() + kind) as u64
+        RECORD_BYTES + self.result.bytes() as u64
     }
 }
 
