@@ -49,14 +49,6 @@ pub enum Delay {
 impl Delay {
     /// At once.
     pub const NONE: Self = Self::For(Duration::ZERO);
-
-    /// The moment, for a job that comes into its queue now.
-    pub fn from(self, now: Time, moment: impl FnOnce(u64) -> Time) -> Time {
-        match self {
-            Self::For(length) => now + length,
-            Self::Until(wall) => moment(wall).max(now),
-        }
-    }
 }
 
 impl Add<Duration> for Time {

@@ -69,11 +69,11 @@ pub(crate) fn judge_put(state: &State, limits: &Limits, at: At, put: &Put) -> Ve
         records.push(Record::Ranked { queue: queue.clone(), job, rank });
     }
     let ttl = put.ttl.or_else(|| known?.config.policy.ttl);
-    let ready_at = put.delay.from(at.now, |wall| state.moment(wall));
-    let dated = match put.delay {
-        Delay::Until(wall) if ready_at > at.now => Some(Trait::At(wall)),
-        _ => None,
+    let (ready_at, dated) = match put.delay {
+        Delay::For(length) => (at.now + length, None),
+        Delay::Until(wall) => (state.moment(wall).max(at.now), Some(Trait::At(wall))),
     };
+    let dated = dated.filter(|_| ready_at > at.now);
     if ttl.is_some() || dated.is_some() || !put.traits.is_empty() {
         let ends = ttl.map(|ttl| Trait::Ends(at.now + ttl));
         let traits = put.traits.iter().cloned().chain(ends).chain(dated).collect();
