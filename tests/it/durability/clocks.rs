@@ -34,10 +34,27 @@ impl Liar {
     }
 
     /// Starts a server whose clock is so far off as a file says, at each moment anew.
-    pub(super) fn start_by(&self, data: &Data, hand: &str) -> Server {
-        let file = format!("FAKETIME_TIMESTAMP_FILE={hand}");
+    pub(super) fn start_by(&self, data: &Data, hand: &Hand) -> Server {
+        let file = format!("FAKETIME_TIMESTAMP_FILE={}", hand.0);
         let program = [&["env", &self.0, &file, "FAKETIME_NO_CACHE=1"], HONEST].concat();
         data.start_under(&program, &[])
+    }
+}
+
+/// A file that says how far off the clock of a server is that runs.
+pub(super) struct Hand(String);
+
+impl Hand {
+    /// One that tells no lie yet.
+    pub(super) fn of(data: &Data) -> Self {
+        let hand = Self(data.folder.inside("hand"));
+        hand.set("+0");
+        hand
+    }
+
+    /// So far off from now on: `+20d`, `-20d`.
+    pub(super) fn set(&self, off: &str) {
+        fs::write(&self.0, format!("{off}\n")).expect("a file can be written");
     }
 }
 
@@ -190,15 +207,14 @@ async fn one_start_with_a_clock_behind_poisons_nothing() {
 async fn a_clock_that_steps_moves_nothing() {
     let Some(liar) = Liar::new() else { return };
     let data = Data::new();
-    let hand = data.folder.inside("hand");
-    fs::write(&hand, "+0\n").expect("a file can be written");
+    let hand = Hand::of(&data);
     let server = liar.start_by(&data, &hand);
     let client = server.client();
     let day = Day::of(&client, "l").await;
     put_later(&client, "1h").await;
-    for step in ["+20d\n", "-20d\n", "+400d\n", "+0\n"] {
+    for step in ["+20d", "-20d", "+400d", "+0"] {
         let asked = put_later(&client, "1s").await;
-        fs::write(&hand, step).expect("a file can be written");
+        hand.set(step);
         assert_eq!(next(&client).await.text(), "1s");
         assert!(asked.elapsed().as_secs() >= 1, "{step}: early, {:?}", asked.elapsed());
         day.lasts(&client).await;
@@ -218,9 +234,7 @@ async fn a_clock_that_steps_moves_nothing() {
 async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
     let Some(liar) = Liar::new() else { return };
     let data = Data::new();
-    let hand = data.folder.inside("hand");
-    let set = |off: &str| fs::write(&hand, off).expect("a file can be written");
-    set("+0\n");
+    let hand = Hand::of(&data);
     let server = liar.start_by(&data, &hand);
     let client = server.client();
     let instants = [1, 2].map(|hours| Timestamp::now() + Duration::from_hours(hours));
@@ -236,14 +250,14 @@ async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
     };
     // Whatever is asked next makes the server look at the clock.
     let notice = async |client: &Client| today(client).await;
-    set("-20d\n");
+    hand.set("-20d");
     notice(&client).await;
     assert!(shown(&client).await.take(2).eq(instants.clone()));
-    set("+1h\n");
+    hand.set("+1h");
     notice(&client).await;
     assert_eq!(next(&client).await.text(), instants[0]);
     assert_eq!(delayed(&client).await, 2);
-    set("-30m\n");
+    hand.set("-30m");
     notice(&client).await;
     End::Kill.of(server).await;
     let server = data.start(&[]);
@@ -262,9 +276,7 @@ async fn a_job_for_an_instant_comes_by_the_clock_as_it_is_set() {
 async fn an_instant_is_one_of_the_clock_as_it_is_now() {
     let Some(liar) = Liar::new() else { return };
     let data = Data::new();
-    let hand = data.folder.inside("hand");
-    let set = |off: &str| fs::write(&hand, off).expect("a file can be written");
-    set("+0\n");
+    let hand = Hand::of(&data);
     let server = liar.start_by(&data, &hand);
     let client = server.client();
     let now = Timestamp::now();
@@ -275,11 +287,11 @@ async fn an_instant_is_one_of_the_clock_as_it_is_now() {
     for hours in [3, 1, 2] {
         put(hours).await;
     }
-    set("+1d\n");
+    hand.set("+1d");
     for hours in ["1", "2", "3"] {
         assert_eq!(next(&client).await.text(), hours);
     }
-    set("+0\n");
+    hand.set("+0");
     put(1).await;
     assert_eq!(delayed(&client).await, 1);
 }
@@ -328,8 +340,7 @@ async fn a_lease_whose_time_was_over_while_the_server_was_away_has_ten_seconds()
 async fn a_token_ends_by_the_clock_as_it_is_set() {
     let Some(liar) = Liar::new() else { return };
     let data = Data::new();
-    let hand = data.folder.inside("hand");
-    fs::write(&hand, "+0\n").expect("a file can be written");
+    let hand = Hand::of(&data);
     let made = data.tool(&["token", "create", "-n", "t", "-a", "*:*:*", "-e", "1h", "--data-dir"]);
     let token = made.log.lines().find(|line| line.starts_with("awd_")).expect("a token is told");
     let server = liar.start_by(&data, &hand);
@@ -339,9 +350,9 @@ async fn a_token_ends_by_the_clock_as_it_is_set() {
     look().await.expect(200);
     let waits = client.post("/v1/queues/q/get?wait=40s", "").header("authorization", &shown);
     let waits = tokio::spawn(async move { waits.await });
-    fs::write(&hand, "+2h\n").expect("a file can be written");
+    hand.set("+2h");
     look().await.refused(401, "unauthorized");
     waits.await.expect("no panic").refused(401, "unauthorized");
-    fs::write(&hand, "+0\n").expect("a file can be written");
+    hand.set("+0");
     look().await.expect(200);
 }

@@ -1,13 +1,11 @@
 //! Schedules while the server is away, is killed, or is lied to about the time: nothing is put twice, and
 //! what was missed becomes what `catch_up` says.
 
-use std::fs;
-
 use awaitd_tests::{Client, Data, End, until};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::clocks::Liar;
+use super::clocks::{Hand, Liar};
 
 /// What becomes of twenty times that were missed.
 const CATCH_UPS: [(&str, u64); 3] = [("one", 1), ("all", 20), ("none", 0)];
@@ -68,15 +66,14 @@ async fn what_came_due_while_the_server_was_stopped_is_caught_up_with_as_it_is_t
 async fn a_clock_that_steps_puts_nothing_twice() {
     let Some(liar) = Liar::new() else { return };
     let data = Data::new();
-    let hand = data.folder.inside("hand");
-    fs::write(&hand, "+0\n").expect("a file can be written");
+    let hand = Hand::of(&data);
     let server = liar.start_by(&data, &hand);
     let client = server.client();
     once_a_day(&client).await;
     let first = shown(&client, "one").await["next_at"].clone();
     let mut ticks = 0;
-    for step in ["+20d\n", "+0\n", "-20d\n", "+20d\n"] {
-        fs::write(&hand, step).expect("a file can be written");
+    for step in ["+20d", "+0", "-20d", "+20d"] {
+        hand.set(step);
         // It has looked at the clock since: a schedule that is made now is due each second.
         ticks += 1;
         let path = format!("/v1/schedules/tick{ticks}");
